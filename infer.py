@@ -1,0 +1,16 @@
+"""Infer: python infer.py experiment=sts input=COHORT output=RESULTS [split=test] [checkpoint=PATH]."""
+
+import hydra
+from omegaconf import DictConfig
+
+
+@hydra.main(config_path="configs", config_name="infer", version_base="1.3")
+def main(config: DictConfig) -> None:
+    from netlesion.config import guarded
+    from netlesion.entry import infer
+
+    guarded(infer, config)
+
+
+if __name__ == "__main__":
+    main()

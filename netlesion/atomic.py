@@ -1,0 +1,69 @@
+"""Write a file whole or not at all.
+
+A result is written to a hidden neighbour and moved into place, so that a reader, a crash or a full disk
+never leaves half a file under a real name. Knows nothing about what is written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netlesion.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary path in the same folder; on success it becomes `path`, on failure it is removed.
+
+    Raises OutputError with one line when the system refuses (disk full, no permission, no such device).
+    """
+    path = Path(path)
+    part: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".part-", suffix="-" + path.name, dir=path.parent)
+        os.close(handle)
+        part = Path(name)
+        yield part
+        with open(part, "rb") as written:
+            os.fsync(written.fileno())
+        os.chmod(part, 0o666 & ~_umask())
+        os.replace(part, path)
+        part = None
+    except OSError as error:
+        if error.filename is not None and part is not None and Path(str(error.filename)) != part:
+            raise
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"{path}: could not be written ({reason}); nothing half-written was left, "
+            "free space or choose another output folder and start again"
+        ) from error
+    finally:
+        if part is not None:
+            with suppress(OSError):
+                part.unlink()
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes UTF-8 text atomically."""
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes JSON atomically, keys in the order given, NaN refused (use None)."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""The torch side of a cohort: splits, MONAI datasets and transforms."""

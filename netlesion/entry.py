@@ -1,0 +1,227 @@
+"""What train.py and infer.py do once Hydra has read the configuration: configuration in, work out."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from netlesion.atomic import write_json
+from netlesion.cohort.batch import Model, run_batch
+from netlesion.config import card_of, labels_of, plain, quiet_libraries, split_from
+from netlesion.data.split import read_split
+from netlesion.errors import CheckpointError, CohortError, ConfigError
+from netlesion.inference.engines.eager import eager, keep_heap
+from netlesion.inference.plan import plan_windows
+from netlesion.inference.sliding import sliding
+from netlesion.io.cohort import Cohort, VisitFiles, open_cohort
+from netlesion.models.card import ModelCard
+from netlesion.models.checkpoint import load_checkpoint, load_network, save_checkpoint
+from netlesion.models.unet import unet
+from netlesion.normalise import num_inputs
+from netlesion.pipeline import InferenceSettings
+from netlesion.provenance import Stopwatch, hash_file, provenance
+
+
+def build_network(card: ModelCard) -> nn.Module:
+    """The network that a card describes, weights random."""
+    arguments = dict(card.network)
+    return unet(num_inputs(card.channels, card.required_channels), card.scheme.num_outputs, **arguments)
+
+
+def train(config: DictConfig) -> int:
+    """Trains, keeps checkpoints, exports the best model; returns the exit status."""
+    import pytorch_lightning as pl
+
+    from netlesion.training.datamodule import CohortDataModule
+    from netlesion.training.module import LesionModule
+
+    quiet_libraries()
+    keep_heap()
+    run_dir, watch = Path(config.run_dir), Stopwatch()
+    resume = resume_path(config.ckpt_path, run_dir)
+    cohort = open_cohort(config.cohort)
+    split = split_from(config, cohort)
+    card, labels = card_of(config, split.train), labels_of(config)
+    if resume is None:
+        set_aside(run_dir)
+    else:
+        load_checkpoint(resume)[0].require_channels(card.channels)
+    write_json(run_dir / "config.json", plain(config))
+    seed = int(config.seed)
+    pl.seed_everything(seed, workers=True, verbose=False)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    module = LesionModule(
+        build_network(card), card, labels, predict_volume=_whole_volume(card), seed=seed, **plain(config.optimisation)
+    )
+    data = CohortDataModule(cohort, split, card, labels, seed=seed, **plain(config.data))
+    trainer = _trainer(config, run_dir, has_validation=bool(cohort.of_patients(split.val)))
+    with watch.stage("fit"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+    if trainer.interrupted:
+        print(f"interrupted; continue with: python train.py {_experiment(config)} ckpt_path=last")
+        return 130
+    checkpoints = run_dir / "checkpoints"
+    best = checkpoints / "best.ckpt"
+    chosen = best if best.is_file() else checkpoints / "last.ckpt"
+    card, weights = load_checkpoint(chosen)
+    model_path = run_dir / "model.safetensors"
+    save_checkpoint(model_path, weights, card)
+    score = _best_score(trainer)
+    write_json(
+        run_dir / "provenance.json",
+        provenance(config=plain(config), seed=seed, checkpoint_sha256=hash_file(model_path), stopwatch=watch,
+                   exported_from=chosen.name, validation_dice=score, split={p: list(split.part(p)) for p in
+                                                                           ("train", "val", "test")}),
+    )
+    if score is not None:
+        print(f"validation Dice {score:.4f} (best epoch)")
+    print(f"checkpoint {model_path}")
+    return 0
+
+
+def infer(config: DictConfig) -> int:
+    """Runs a trained model over a cohort; returns 1 when a visit failed."""
+    quiet_libraries()
+    keep_heap()
+    checkpoint = Path(config.checkpoint)
+    card, weights = load_checkpoint(checkpoint)
+    card.require_channels(tuple(config.channels))
+    visits = _visits_of(config, open_cohort(config.input), card)
+    device = _device(config.device)
+    network = load_network(build_network(card), weights, checkpoint)
+    model = Model(card, eager(network, device, autocast=device == "cuda"), hash_file(checkpoint))
+    settings = InferenceSettings(
+        overlap=float(config.inference.overlap),
+        batch_size=int(config.inference.batch_size),
+        threshold=float(config.inference.threshold),
+        connectivity=int(config.inference.connectivity),
+        device=device,
+    )
+    output = Path(config.output)
+    result = run_batch(visits, output, model, settings, plain(config), int(config.seed), bool(config.overwrite))
+    print(f"{len(result.done)} visits done, {len(result.skipped)} done before, {len(result.failures)} failed")
+    print(f"lesions {output / 'lesions.tsv'}")
+    print(f"report {result.report}")
+    if result.failures:
+        import sys
+
+        for line in result.failures.values():
+            print(f"error: {line}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def resume_path(ckpt_path: str | None, run_dir: Path) -> Path | None:
+    """The checkpoint to continue from: None, `last` of the run folder, or a path; CheckpointError when absent."""
+    if ckpt_path is None:
+        return None
+    path = run_dir / "checkpoints" / "last.ckpt" if ckpt_path == "last" else Path(ckpt_path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no checkpoint to continue from; start without ckpt_path, or give its path")
+    return path
+
+
+def set_aside(run_dir: Path) -> None:
+    """Moves an earlier run out of the way instead of overwriting it: runs/sts -> runs/sts.1, .2, ..."""
+    if not run_dir.is_dir() or not any(run_dir.iterdir()):
+        return
+    number = next(n for n in range(1, 10**6) if not run_dir.with_name(f"{run_dir.name}.{n}").exists())
+    aside = run_dir.with_name(f"{run_dir.name}.{number}")
+    os.rename(run_dir, aside)
+    print(f"{run_dir} held an earlier run; it is kept as {aside} (ckpt_path=last would have continued it)")
+
+
+def _trainer(config: DictConfig, run_dir: Path, has_validation: bool):
+    import pytorch_lightning as pl
+    from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
+
+    kept = {"dirpath": str(run_dir / "checkpoints"), "save_on_train_epoch_end": True, "enable_version_counter": False}
+    callbacks = [TQDMProgressBar(refresh_rate=int(config.progress_refresh))]
+    if config.ema_decay is not None:
+        callbacks.append(EMAWeightAveraging(decay=float(config.ema_decay)))
+    if has_validation:
+        callbacks.append(ModelCheckpoint(filename="best", monitor="val/dice", mode="max", **kept))
+    callbacks.append(ModelCheckpoint(filename="last", every_n_epochs=1, **kept))
+    arguments = plain(config.trainer)
+    if arguments.get("precision") == "auto":
+        arguments["precision"] = _precision()
+    return pl.Trainer(
+        default_root_dir=run_dir,
+        callbacks=callbacks,
+        logger=_loggers(config, run_dir),
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        **arguments,
+    )
+
+
+def _loggers(config: DictConfig, run_dir: Path) -> list:
+    """CSV always; W&B where configured, offline unless a key is present."""
+    from pytorch_lightning.loggers import CSVLogger, WandbLogger
+
+    loggers = [CSVLogger(run_dir, name="metrics", flush_logs_every_n_steps=1)]
+    if config.wandb.enabled:
+        mode = config.wandb.mode
+        if mode == "auto":
+            mode = "online" if os.environ.get("WANDB_API_KEY") else "offline"
+        loggers.append(WandbLogger(project=config.wandb.project, name=config.name, save_dir=run_dir,
+                                   offline=mode == "offline", log_model=False))
+    return loggers
+
+
+def _precision() -> str:
+    """bf16 or fp16 mixed precision on a GPU, fp32 elsewhere."""
+    if not torch.cuda.is_available():
+        return "32-true"
+    return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+
+
+def _whole_volume(card: ModelCard):
+    def predict(network: nn.Module, image: Tensor) -> Tensor:
+        return sliding(image, plan_windows(tuple(image.shape[1:]), card.window, 0.5), network)
+
+    return predict
+
+
+def _visits_of(config: DictConfig, cohort: Cohort, card: ModelCard) -> tuple[VisitFiles, ...]:
+    """The visits of the part asked for; a test part that shares a patient with the training is refused."""
+    if config.split == "all":
+        return cohort.visits
+    split = read_split(config.split_file)
+    patients = split.part(config.split)
+    leaked = sorted(set(patients) & set(card.trained_on))
+    if config.split in ("val", "test") and leaked:
+        raise CohortError(
+            f"patient {leaked[0]} is in the {config.split} part of {config.split_file}, but the checkpoint was trained "
+            f"on {len(leaked)} of its patients; use the split file of that training"
+        )
+    visits = cohort.of_patients(patients)
+    if not visits:
+        raise CohortError(f"{cohort.root}: holds none of the {len(patients)} {config.split} patients of {config.split_file}")
+    return visits
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda"):
+        raise ConfigError(f"device is {name!r}, expected auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda, but PyTorch sees no NVIDIA GPU; use device=cpu, or install a CUDA build of torch")
+    return name
+
+
+def _best_score(trainer) -> float | None:
+    scores = [c.best_model_score for c in trainer.checkpoint_callbacks if getattr(c, "monitor", None)]
+    return None if not scores or scores[0] is None else float(scores[0])
+
+
+def _experiment(config: DictConfig) -> str:
+    return f"experiment={config.name}"

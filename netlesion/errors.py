@@ -1,0 +1,50 @@
+"""The exception tree. Every error that a user can cause is one of these, and prints as one line.
+
+    NetlesionError (a ValueError)
+    |-- GeometryError      an affine or a grid that cannot be trusted, or two grids that should agree
+    |-- QuantityError      values of the wrong kind: HU added to SUV, a NaN, Bq/ml where SUV was asked
+    |-- DicomError         a file, series or folder of DICOM that is not what it was taken for
+    |-- SuvError           facts of acquisition that do not allow a standardised uptake value
+    |-- CohortError        a folder layout, a missing channel, a patient that should not be there
+    |-- ConfigError        a setting that contradicts another
+    |-- CheckpointError    a checkpoint that is missing, broken, or made for other channels
+    `-- OutputError        a result that could not be written; nothing half-written is left behind
+
+A message says what, where, the value found, what was expected, and the remedy.
+"""
+
+
+class NetlesionError(ValueError):
+    """Anything a user can put right; the command line prints its message and exits with 1."""
+
+
+class GeometryError(NetlesionError):
+    """A grid that is singular, sheared, of the wrong shape, or not the one expected."""
+
+
+class QuantityError(NetlesionError):
+    """Voxel values that are not finite or not of the quantity expected."""
+
+
+class DicomError(NetlesionError):
+    """DICOM that is missing, truncated, mixed, gapped, or of another modality."""
+
+
+class SuvError(NetlesionError):
+    """Facts of acquisition from which no standardised uptake value can be computed."""
+
+
+class CohortError(NetlesionError):
+    """A cohort folder, case, channel or split that is not as expected."""
+
+
+class ConfigError(NetlesionError):
+    """Settings that are missing or contradict each other."""
+
+
+class CheckpointError(NetlesionError):
+    """A checkpoint that is missing, unreadable, or of another channel set."""
+
+
+class OutputError(NetlesionError):
+    """A result that could not be written."""

@@ -1,0 +1,1 @@
+"""How a network becomes the callable that `sliding` runs, one file per engine."""

@@ -1,0 +1,336 @@
+"""A cohort on disk: which visits it holds, and how one becomes a Visit in memory.
+
+Two layouts are read: a BIDS cohort (PET in Bq/ml with a side-car, as `netlesion import` writes it) and the
+layout of the sts_crops set (one folder per patient, PET already SUVbw). Files are listed here and opened one
+visit at a time, so a cohort may be larger than memory. Knows nothing about networks.
+
+Until registration exists a visit is one session: images of different frames of reference are never combined.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netlesion.errors import CohortError, QuantityError
+from netlesion.io.nifti import read_volume
+from netlesion.study import CHANNEL_QUANTITY, TRACER_OF_LABEL, Acquisition, Scan, Tracer, Visit
+from netlesion.suv import suvbw_factor
+from netlesion.volume import Quantity, Volume
+
+DERIVATIVES = Path("derivatives", "netlesion")
+#: The mask a cohort is evaluated against and, unless configured otherwise, trained on.
+REFERENCE_DESC = "lesions"
+#: No tissue reaches this SUV; a larger "SUV" is an image in Bq/ml.
+LARGEST_SUV = 2000.0
+ANAT_CHANNELS = {"T1w": "mr_t1", "T2w": "mr_t2"}
+CROP_CHANNELS = {"fdg": "PET", "ct": "CT", "mr_t1": "MR_T1"}
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One image of a visit: its path, what its voxels mean, and for PET the BIDS tracer label."""
+
+    path: Path
+    quantity: Quantity
+    tracer_label: str | None = None
+
+
+@dataclass(frozen=True)
+class VisitFiles:
+    """The files of one visit: images by channel, reference masks by channel and BIDS `desc-` label."""
+
+    patient_id: str
+    visit_id: str
+    images: Mapping[str, tuple[ImageFile, ...]]
+    masks: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+
+    def case_id(self, channel: str) -> str:
+        """The name of one PET of this visit: patient, session and tracer."""
+        return f"{self.visit_id}_trc-{self.images[channel][0].tracer_label}"
+
+    def image(self, channel: str) -> ImageFile:
+        """The one image of a channel; raises CohortError when several compete."""
+        found = self.images[channel]
+        if len(found) > 1:
+            raise CohortError(
+                f"{self.visit_id}: {len(found)} images for channel {channel!r} "
+                f"({', '.join(f.path.name for f in found)}); keep one, e.g. by moving the others out of the cohort"
+            )
+        return found[0]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A folder of visits in a known layout."""
+
+    root: Path
+    layout: str
+    visits: tuple[VisitFiles, ...]
+
+    @property
+    def patient_ids(self) -> tuple[str, ...]:
+        return tuple(sorted({v.patient_id for v in self.visits}))
+
+    def of_patients(self, patient_ids: Iterable[str]) -> tuple[VisitFiles, ...]:
+        """Every visit of these patients, in order."""
+        wanted = set(patient_ids)
+        return tuple(v for v in self.visits if v.patient_id in wanted)
+
+
+def open_cohort(root: str | Path) -> Cohort:
+    """Lists the visits under a folder; raises CohortError when it is missing, empty or of no known layout."""
+    root = Path(root)
+    if not root.is_dir():
+        raise CohortError(f"{root}: no such folder; expected a BIDS cohort or a folder of the sts_crops layout")
+    if any(root.glob("sub-*")):
+        layout, visits = "bids", _bids_visits(root)
+    else:
+        layout, visits = "sts_crops", _crop_visits(root)
+    if not visits:
+        raise CohortError(
+            f"{root}: holds no visit; expected sub-*/ses-*/pet/*_pet.nii.gz (BIDS) or */PET_image.nii.gz (sts_crops)"
+        )
+    return Cohort(root, layout, tuple(visits))
+
+
+def load_visit(
+    files: VisitFiles,
+    channels: Iterable[str],
+    required: Iterable[str] = (),
+    mask_desc: str | None = None,
+) -> Visit:
+    """Reads the channels named (those that are there) and, if a `desc` is given, their reference masks.
+
+    PET comes out as SUVbw. Raises CohortError when a required channel is missing.
+    """
+    channels = tuple(channels)
+    require_channels(files, required)
+    scans: dict[str, Scan] = {}
+    masks: dict[str, Volume] = {}
+    for channel in channels:
+        if channel not in CHANNEL_QUANTITY:
+            raise CohortError(f"unknown channel {channel!r}; known are {', '.join(CHANNEL_QUANTITY)}")
+        if channel not in files.images:
+            continue
+        image = files.image(channel)
+        volume, acquisition = _read_image(image)
+        tracer = TRACER_OF_LABEL[image.tracer_label] if image.tracer_label else None
+        scans[channel] = Scan(channel, volume, tracer, acquisition)
+        if mask_desc is not None and mask_desc in files.masks.get(channel, {}):
+            masks[channel] = read_volume(files.masks[channel][mask_desc], Quantity.LABEL)
+    return Visit(files.patient_id, files.visit_id, scans, masks)
+
+
+def require_channels(files: VisitFiles, required: Iterable[str]) -> None:
+    """Raises CohortError unless every channel that the model needs is among the files."""
+    missing = [c for c in required if c not in files.images]
+    if missing:
+        raise CohortError(
+            f"{files.visit_id}: channel {', '.join(missing)} is missing, the model requires it "
+            f"(there are {', '.join(files.images) or 'none'}); add the image or use a model without that channel"
+        )
+
+
+def read_suv_image(path: str | Path) -> Volume:
+    """A PET file as SUVbw: taken as it is, or converted from Bq/ml through its BIDS side-car.
+
+    Raises CohortError for a cohort's Bq/ml PET without a side-car, QuantityError for values no SUV can have.
+    """
+    path = Path(path)
+    sidecar = _sidecar_of(path)
+    if sidecar is not None and _units(sidecar) == "bq/ml":
+        return _to_suv(path, read_volume(path, Quantity.BQML), sidecar)[0]
+    raw_of_cohort = path.name.endswith(("_pet.nii.gz", "_pet.nii")) and "desc-suv" not in path.name
+    if sidecar is None and raw_of_cohort and path.parent.name == "pet":
+        raise CohortError(
+            f"{path}: a cohort's PET is in Bq/ml and this one has no side-car {_sidecar_path(path).name}; "
+            "restore it, or give a SUVbw image (netlesion suv)"
+        )
+    volume = read_volume(path, Quantity.SUVBW)
+    if volume.array.max() > LARGEST_SUV:
+        raise QuantityError(
+            f"{path}: values reach {volume.array.max():.0f}, no SUV does; it looks like Bq/ml without a side-car. "
+            "Convert it with netlesion suv"
+        )
+    return volume
+
+
+def _bids_visits(root: Path) -> list[VisitFiles]:
+    visits = []
+    for subject in sorted(p for p in root.glob("sub-*") if p.is_dir()):
+        sessions = sorted(p for p in subject.glob("ses-*") if p.is_dir()) or [subject]
+        for session in sessions:
+            images = _bids_images(session)
+            if images:
+                visit_id = subject.name if session is subject else f"{subject.name}_{session.name}"
+                masks = _bids_masks(root / DERIVATIVES / session.relative_to(root), images)
+                visits.append(VisitFiles(subject.name.removeprefix("sub-"), visit_id, images, masks))
+    return visits
+
+
+def _bids_images(session: Path) -> dict[str, tuple[ImageFile, ...]]:
+    found: dict[str, list[ImageFile]] = {}
+    for path in sorted(session.glob("pet/*_pet.nii.gz")):
+        label = _entity(path.name, "trc")
+        if label not in TRACER_OF_LABEL:
+            raise CohortError(
+                f"{path}: tracer label trc-{label} is not known; known are {', '.join(TRACER_OF_LABEL)}"
+            )
+        found.setdefault(TRACER_OF_LABEL[label].value, []).append(ImageFile(path, Quantity.BQML, label))
+    for path in sorted(session.glob("ct/*_ct.nii.gz")):
+        found.setdefault("ct", []).append(ImageFile(path, Quantity.HU))
+    for suffix, channel in ANAT_CHANNELS.items():
+        for path in sorted(session.glob(f"anat/*_{suffix}.nii.gz")):
+            found.setdefault(channel, []).append(ImageFile(path, Quantity.MR))
+    return _one_frame_of_reference(found)
+
+
+def _one_frame_of_reference(found: dict[str, list[ImageFile]]) -> dict[str, tuple[ImageFile, ...]]:
+    """Leaves out CT and MR that lie in another frame of reference than the session's PET, where both are known."""
+    pets = [f for t in Tracer for f in found.get(t.value, [])]
+    frames = {_frame_of_reference(f.path) for f in pets} - {None}
+    if not pets:
+        return {channel: tuple(files) for channel, files in found.items()}
+    kept = {}
+    for channel, files in found.items():
+        same = [f for f in files if f in pets or not frames or _frame_of_reference(f.path) in frames | {None}]
+        if same:
+            kept[channel] = tuple(same)
+    return kept
+
+
+def _frame_of_reference(path: Path) -> str | None:
+    sidecar = _sidecar_of(path)
+    return None if sidecar is None else sidecar.get("FrameOfReferenceHash")
+
+
+def _bids_masks(folder: Path, images: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, dict[str, Path]]:
+    masks: dict[str, dict[str, Path]] = {}
+    for channel, files in images.items():
+        for image in files:
+            if image.tracer_label is None:
+                continue
+            stem = image.path.name.removesuffix("_pet.nii.gz")
+            for path in sorted(folder.glob(f"pet/{stem}_*desc-*_*.nii.gz")):
+                if path.name.endswith(("_mask.nii.gz", "_dseg.nii.gz")):
+                    masks.setdefault(channel, {})[_entity(path.name, "desc")] = path
+    return masks
+
+
+def _crop_visits(root: Path) -> list[VisitFiles]:
+    visits = []
+    for folder in sorted(p for p in root.iterdir() if p.is_dir()):
+        images = {
+            channel: (ImageFile(path, CHANNEL_QUANTITY[channel], "fdg" if channel == "fdg" else None),)
+            for channel, stem in CROP_CHANNELS.items()
+            if (path := folder / f"{stem}_image.nii.gz").is_file()
+        }
+        mask = folder / "PET_mask.nii.gz"
+        masks = {"fdg": {REFERENCE_DESC: mask}} if mask.is_file() and "fdg" in images else {}
+        if images:
+            visits.append(VisitFiles(folder.name, folder.name, images, masks))
+    return visits
+
+
+def _read_image(image: ImageFile) -> tuple[Volume, Acquisition]:
+    if image.tracer_label is None:
+        return read_volume(image.path, image.quantity), Acquisition()
+    if image.quantity is Quantity.SUVBW:
+        return read_suv_image(image.path), Acquisition()
+    sidecar = _sidecar_of(image.path)
+    if sidecar is None:
+        raise CohortError(f"{image.path}: no side-car {_sidecar_path(image.path).name}, so no SUV; restore it")
+    return _to_suv(image.path, read_volume(image.path, Quantity.BQML), sidecar)
+
+
+def _to_suv(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume, Acquisition]:
+    if _units(sidecar) != "bq/ml":
+        raise CohortError(f"{path}: Units in the side-car are {sidecar.get('Units')!r}, expected Bq/mL")
+    facts = {name: _sidecar_number(path, sidecar, name) for name in SIDECAR_NUMBERS}
+    unit = str(sidecar.get("InjectedRadioactivityUnits", ""))
+    if unit not in ("MBq", "Bq"):
+        raise CohortError(f"{path}: InjectedRadioactivityUnits is {unit!r}, expected MBq or Bq")
+    dose_bq = facts["InjectedRadioactivity"] * (1e6 if unit == "MBq" else 1.0)
+    weight_kg = facts["PatientWeight"]
+    recorded = _session_weight(path)
+    if recorded is not None and abs(recorded - weight_kg) > 0.05:
+        raise CohortError(
+            f"{path}: weight is {weight_kg:g} kg in the side-car and {recorded:g} kg in sessions.tsv; make them agree"
+        )
+    factor = suvbw_factor(
+        weight_kg, dose_bq, facts["RadionuclideHalfLife"], facts["ImageDecayCorrectionTime"] - facts["InjectionStart"]
+    )
+    acquisition = Acquisition(
+        manufacturer=sidecar.get("Manufacturer"),
+        model=sidecar.get("ManufacturersModelName"),
+        weight_kg=weight_kg,
+        dose_bq=dose_bq,
+        half_life_s=facts["RadionuclideHalfLife"],
+        uptake_s=facts["ScanStart"] - facts["InjectionStart"],
+        suv_factor=factor,
+        ref_time_source=sidecar.get("SUVReferenceTimeSource"),
+    )
+    return volume.with_array(volume.array * factor, Quantity.SUVBW), acquisition
+
+
+#: Side-car fields that a SUV needs; RadionuclideHalfLife (s) and PatientWeight (kg) are this project's additions.
+SIDECAR_NUMBERS = (
+    "InjectedRadioactivity",
+    "RadionuclideHalfLife",
+    "PatientWeight",
+    "InjectionStart",
+    "ImageDecayCorrectionTime",
+    "ScanStart",
+)
+
+
+def _sidecar_number(path: Path, sidecar: Mapping, name: str) -> float:
+    value = sidecar.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise CohortError(f"{path}: {name} is {value!r} in its side-car, expected a number; no SUV without it")
+    return float(value)
+
+
+def _session_weight(path: Path) -> float | None:
+    """The weight of this file's session in sessions.tsv, or None where the table or value is absent."""
+    subject, session = _entity(path.name, "sub"), _entity(path.name, "ses")
+    table = path.parent.parent.parent / f"sub-{subject}_sessions.tsv"
+    if session is None or not table.is_file():
+        return None
+    with table.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            if row.get("session_id") == f"ses-{session}":
+                value = row.get("weight", "n/a")
+                return None if value in (None, "", "n/a") else float(value)
+    return None
+
+
+def _sidecar_path(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+
+
+def _sidecar_of(path: Path) -> dict | None:
+    sidecar = _sidecar_path(path)
+    if not sidecar.is_file():
+        return None
+    try:
+        value = json.loads(sidecar.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CohortError(f"{sidecar}: not valid JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise CohortError(f"{sidecar}: expected a JSON object of acquisition facts")
+    return value
+
+
+def _units(sidecar: Mapping) -> str:
+    return str(sidecar.get("Units", "")).lower()
+
+
+def _entity(name: str, key: str) -> str | None:
+    found = re.search(rf"(?:^|_){key}-([A-Za-z0-9]+)", name)
+    return found.group(1) if found else None

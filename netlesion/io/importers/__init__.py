@@ -1,0 +1,1 @@
+"""Doors into a BIDS cohort, one file per source."""

@@ -1,0 +1,1 @@
+"""Networks and their checkpoints: tensors in, tensors out. Knows no SUV, no file format of images, no Lightning."""

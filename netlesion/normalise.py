@@ -1,0 +1,54 @@
+"""From physical values to what the network sees; one rule for each quantity, the same in training and inference.
+
+SUV is compressed by a logarithm, never clipped by percentile (a lesion is an extreme). HU are scaled by a fixed
+window. MR has no scale, so each image is mapped by its own percentiles inside the body (clinical.md 7.6).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netlesion.harmonise import Harmonised
+from netlesion.volume import Quantity, Volume
+
+#: SUV that maps to 1 [P].
+SUV_UNIT = 10.0
+#: HU window mapped to -1..1 [P].
+HU_WINDOW = (-1000.0, 1000.0)
+#: Percentiles of MR mapped to 0..1 [P].
+MR_PERCENTILES = (1.0, 99.0)
+
+
+def network_input(harmonised: Harmonised, required: tuple[str, ...] = ()) -> np.ndarray:
+    """(C + P, I, J, K) float32: the channels, then one plane of 0 or 1 for each optional channel's presence.
+
+    A missing channel holds zeros and its presence plane says so. Required channels have no presence plane.
+    """
+    shape = harmonised.geometry.shape
+    optional = [c for c in harmonised.channels if c not in required]
+    image = np.zeros((len(harmonised.channels) + len(optional), *shape), dtype=np.float32)
+    for c, channel in enumerate(harmonised.channels):
+        if channel in harmonised.volumes:
+            image[c] = normalise(harmonised.volumes[channel])
+    for p, channel in enumerate(optional, start=len(harmonised.channels)):
+        image[p] = float(channel in harmonised.volumes)
+    return image
+
+
+def num_inputs(channels: tuple[str, ...], required: tuple[str, ...]) -> int:
+    """How many planes `network_input` has for these channels."""
+    return len(channels) + sum(c not in required for c in channels)
+
+
+def normalise(volume: Volume) -> np.ndarray:
+    """One volume in network units, float32, the same shape."""
+    if volume.quantity is Quantity.SUVBW:
+        return np.log1p(np.maximum(volume.array, 0.0)) / np.float32(np.log1p(SUV_UNIT))
+    if volume.quantity is Quantity.HU:
+        low, high = HU_WINDOW
+        return (np.clip(volume.array, low, high) - low) * np.float32(2.0 / (high - low)) - np.float32(1.0)
+    if volume.quantity is Quantity.MR:
+        body = volume.array[volume.array > 0]
+        low, high = np.percentile(body, MR_PERCENTILES) if body.size else (0.0, 1.0)
+        return (np.clip(volume.array, 0.0, high) - low) / np.float32(max(high - low, 1e-6))
+    raise ValueError(f"{volume.quantity.name} is no network input")

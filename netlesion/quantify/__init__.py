@@ -1,0 +1,1 @@
+"""Measuring lesions on the native SUV image."""

@@ -1,0 +1,120 @@
+"""The lesion table: one row per lesion, every value with its unit in the column's name, and its dictionary."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from netlesion.atomic import write_json, write_text
+from netlesion.errors import QuantityError
+from netlesion.quantify.peak import sphere_kernel, sphere_means
+from netlesion.volume import Quantity, Volume
+
+
+@dataclass(frozen=True)
+class LesionRow:
+    """What is measured of one lesion; score is its highest probability, None without a probability map."""
+
+    lesion_id: int
+    num_voxels: int
+    volume_ml: float
+    suvmax_g_per_ml: float
+    suvmean_g_per_ml: float
+    suvpeak_g_per_ml: float
+    score: float | None
+    centroid_x_mm: float
+    centroid_y_mm: float
+    centroid_z_mm: float
+
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "lesion_id": {"Description": "Label of the lesion in the label map, from 1", "Units": "1"},
+    "num_voxels": {"Description": "Voxels of the lesion on the native PET grid", "Units": "1"},
+    "volume_ml": {"Description": "Voxels times |det(affine)|: MTV for FDG, SRETV for SSTR tracers", "Units": "ml"},
+    "suvmax_g_per_ml": {"Description": "Highest SUVbw in the lesion, not interpolated", "Units": "g/ml"},
+    "suvmean_g_per_ml": {"Description": "Mean SUVbw in the lesion's mask", "Units": "g/ml"},
+    "suvpeak_g_per_ml": {
+        "Description": "Highest mean SUVbw of a 1 ml sphere centred in the lesion, voxels weighted by the share inside",
+        "Units": "g/ml",
+    },
+    "score": {"Description": "Highest lesion probability in the lesion; n/a without a probability map", "Units": "1"},
+    "centroid_x_mm": {"Description": "Mean position of the lesion's voxels, RAS+ x (to the right)", "Units": "mm"},
+    "centroid_y_mm": {"Description": "Mean position of the lesion's voxels, RAS+ y (anterior)", "Units": "mm"},
+    "centroid_z_mm": {"Description": "Mean position of the lesion's voxels, RAS+ z (superior)", "Units": "mm"},
+    "case": {"Description": "The PET measured: patient, session and tracer"},
+}
+
+
+def measure(suv: Volume, lesions: Volume, probability: Volume | None = None) -> tuple[LesionRow, ...]:
+    """One row for each label of `lesions`, in label order; no lesion gives no row.
+
+    Raises QuantityError unless `suv` is SUVBW, GeometryError unless all share the native PET grid.
+    """
+    if suv.quantity is not Quantity.SUVBW:
+        raise QuantityError(f"lesions are measured in SUVbw, not in {suv.quantity.name}; convert the PET first")
+    suv.geometry.require_same_grid(lesions.geometry, "the PET", "the lesion mask")
+    if probability is not None:
+        suv.geometry.require_same_grid(probability.geometry, "the PET", "the probability map")
+    kernel = sphere_kernel(suv.geometry.spacing_mm)
+    rows = []
+    for label, box in enumerate(ndimage.find_objects(lesions.array.astype(np.int32, copy=False)), start=1):
+        if box is not None:
+            voxels = np.argwhere(lesions.array[box] == label) + [s.start for s in box]
+            rows.append(_row(label, voxels, suv, probability, kernel))
+    return tuple(rows)
+
+
+def _row(label: int, voxels: np.ndarray, suv: Volume, probability: Volume | None, kernel: np.ndarray) -> LesionRow:
+    at = tuple(voxels.T)
+    values = suv.array[at].astype(np.float64)
+    x, y, z = suv.geometry.to_world(voxels.mean(axis=0)[None])[0]
+    return LesionRow(
+        lesion_id=label,
+        num_voxels=len(voxels),
+        volume_ml=len(voxels) * suv.geometry.voxel_volume_ml,
+        suvmax_g_per_ml=float(values.max()),
+        suvmean_g_per_ml=float(values.mean()),
+        suvpeak_g_per_ml=float(sphere_means(suv.array, voxels, kernel).max()),
+        score=None if probability is None else float(probability.array[at].max()),
+        centroid_x_mm=float(x),
+        centroid_y_mm=float(y),
+        centroid_z_mm=float(z),
+    )
+
+
+def write_lesions(path: str | Path, rows_by_case: Mapping[str, Iterable[LesionRow]]) -> None:
+    """lesions.tsv, with the case as last column, and its data dictionary lesions.json (BIDS)."""
+    path = Path(path)
+    names = [f.name for f in fields(LesionRow)]
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerow([*names, "case"])
+    for case, rows in rows_by_case.items():
+        for row in rows:
+            writer.writerow([*(_cell(v) for v in asdict(row).values()), case])
+    write_json(path.with_suffix(".json"), dict(COLUMNS))
+    write_text(path, text.getvalue())
+
+
+def read_lesions(path: str | Path) -> dict[str, tuple[LesionRow, ...]]:
+    """Case -> rows of a table that `write_lesions` wrote (cases without a lesion have no row)."""
+    rows: dict[str, list[LesionRow]] = {}
+    with Path(path).open(encoding="utf-8", newline="") as lines:
+        for line in csv.DictReader(lines, delimiter="\t"):
+            case = line.pop("case")
+            values = {k: None if v == "n/a" else int(v) if k in ("lesion_id", "num_voxels") else float(v)
+                      for k, v in line.items()}
+            rows.setdefault(case, []).append(LesionRow(**values))
+    return {case: tuple(found) for case, found in rows.items()}
+
+
+def _cell(value: float | int | None) -> str:
+    if value is None:
+        return "n/a"
+    return str(value) if isinstance(value, int) else f"{value:.6g}"

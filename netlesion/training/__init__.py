@@ -1,0 +1,1 @@
+"""Learning: losses, one LightningModule, one LightningDataModule. Does not import inference."""

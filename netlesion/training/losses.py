@@ -1,0 +1,61 @@
+"""Dice + cross entropy over classes that a data set may not tell apart.
+
+A label says which classes a voxel may be. The loss sums their probabilities instead of inventing a label:
+cross entropy is -log of that sum, Dice is taken on the probability of lesion (all lesion classes together).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from netlesion.data.transforms import IGNORE, LabelMeaning
+from netlesion.models.classes import LESION, ClassScheme
+
+
+class MarginalDiceCrossEntropy(nn.Module):
+    """logits (B, K, I, J, K), labels (B, T, I, J, K) uint8 -> scalar; IGNORE takes no part.
+
+    The mean over tracers of cross entropy + (1 - soft Dice of lesion over the batch). A tracer whose labels are
+    all IGNORE adds nothing.
+    """
+
+    def __init__(self, scheme: ClassScheme, labels: LabelMeaning, dice_weight: float = 1.0) -> None:
+        super().__init__()
+        self.scheme, self.dice_weight = scheme, dice_weight
+        for tracer in scheme.tracers:
+            values = labels.values[tracer]
+            table = torch.zeros((IGNORE + 1, len(scheme.tracers[tracer])), dtype=torch.bool)
+            lesion = torch.zeros(IGNORE + 1, dtype=torch.bool)
+            for value, meanings in values.items():
+                table[value] = torch.tensor(scheme.admissible(tracer, meanings))
+                lesion[value] = set(meanings) <= LESION
+            self.register_buffer(f"admissible_{tracer}", table, persistent=False)
+            self.register_buffer(f"lesion_{tracer}", lesion, persistent=False)
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        terms = []
+        for t, tracer in enumerate(self.scheme.tracers):
+            label = labels[:, t].long()
+            known = label != IGNORE
+            if known.any():
+                log_p = functional.log_softmax(logits[:, self.scheme.span(tracer)].float(), dim=1)
+                terms.append(self._cross_entropy(tracer, log_p, label, known) + self.dice_weight * self._dice(
+                    tracer, log_p, label, known))
+        return torch.stack(terms).mean() if terms else logits.sum() * 0.0
+
+    def _cross_entropy(self, tracer: str, log_p: Tensor, label: Tensor, known: Tensor) -> Tensor:
+        table = getattr(self, f"admissible_{tracer}")
+        if (table.sum(dim=1) <= 1).all():
+            target = table.int().argmax(dim=1)[label].masked_fill(~known, -100)
+            return functional.nll_loss(log_p, target, ignore_index=-100)
+        allowed = table[label.masked_fill(~known, 0)].movedim(-1, 1)
+        log_sum = torch.logsumexp(log_p.masked_fill(~allowed, float("-inf")), dim=1)
+        return -(log_sum * known).sum() / known.sum()
+
+    def _dice(self, tracer: str, log_p: Tensor, label: Tensor, known: Tensor) -> Tensor:
+        lesion_p = log_p[:, list(self.scheme.lesion_indices(tracer))].exp().sum(dim=1) * known
+        target = getattr(self, f"lesion_{tracer}")[label].float()
+        overlap = 2.0 * (lesion_p * target).sum() + 1e-5
+        return 1.0 - overlap / (lesion_p.sum() + target.sum() + 1e-5)

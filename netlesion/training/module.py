@@ -1,0 +1,92 @@
+"""The one LightningModule: a network, its loss, its optimiser, and validation on whole volumes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from netlesion.data.transforms import LabelMeaning
+from netlesion.models.card import ModelCard
+from netlesion.models.checkpoint import CARD_KEY
+from netlesion.training.losses import MarginalDiceCrossEntropy
+
+
+class LesionModule(pl.LightningModule):
+    """Trains `network` for the classes of `card`.
+
+    predict_volume: (network, image (C, I, J, K)) -> logits (K, I, J, K) of a whole volume, given by the entry
+    point, since training knows nothing of inference. warmup and cosine decay run over all optimiser steps.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        card: ModelCard,
+        labels: LabelMeaning,
+        predict_volume: Callable[[nn.Module, Tensor], Tensor],
+        learning_rate: float,
+        weight_decay: float,
+        warmup_share: float,
+        seed: int,
+        dice_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.card, self.labels, self.predict_volume, self.seed = card, labels, predict_volume, seed
+        self.learning_rate, self.weight_decay, self.warmup_share = learning_rate, weight_decay, warmup_share
+        self.loss = MarginalDiceCrossEntropy(card.scheme, labels, dice_weight)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.network(image)
+
+    def on_train_epoch_start(self) -> None:
+        """Dropout and the like draw from the epoch's own stream, so that a resumed epoch equals the first try."""
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+
+    def training_step(self, batch: dict, batch_index: int) -> Tensor:
+        loss = self.loss(self.network(batch["image"]), batch["label"])
+        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["image"]))
+        return loss
+
+    def validation_step(self, batch: dict, batch_index: int) -> None:
+        for image, label in zip(batch["image"], batch["label"], strict=True):
+            logits = self.predict_volume(self.network, image)
+            for t, tracer in enumerate(self.card.scheme.tracers):
+                score = self._dice(logits[self.card.scheme.span(tracer)], label[t], tracer)
+                self.log(f"val/dice_{tracer}", score, on_epoch=True, batch_size=1, sync_dist=True)
+                self.log("val/dice", score, on_epoch=True, prog_bar=True, batch_size=1, sync_dist=True)
+
+    def _dice(self, logits: Tensor, label: Tensor, tracer: str) -> Tensor:
+        """Dice of lesion >= 0.5 on the working grid; 1 when both are empty, 0 when one is."""
+        lesion_p = logits.softmax(dim=0)[list(self.card.scheme.lesion_indices(tracer))].sum(dim=0)
+        predicted = lesion_p >= 0.5
+        values = torch.tensor(self.labels.lesion_values(tracer), device=label.device)
+        reference = torch.isin(label, values)
+        total = predicted.sum() + reference.sum()
+        return torch.where(total == 0, 1.0, 2.0 * (predicted & reference).sum() / total.clamp(min=1)).float()
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+        )
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        warmup = max(1, round(self.warmup_share * steps))
+
+        def factor(step: int) -> float:
+            if step < warmup:
+                return (step + 1) / warmup
+            return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup)))) + 1e-3
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[CARD_KEY] = self.card.to_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        ModelCard.from_dict(checkpoint[CARD_KEY]).require_channels(self.card.channels)
