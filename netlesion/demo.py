@@ -81,7 +81,7 @@ def run_demo(out: Path, patients: int, seed: int) -> None:
 
 def _make_patient(cohort: Path, seed: int, index: int) -> tuple[str, SessionRow]:
     """Makes one patient and writes it; runs in a worker."""
-    made = make_visit(index, seed=seed, settings=PhantomSettings())
+    made = make_visit(index + 1, seed=seed, settings=PhantomSettings())
     subject = made.visit.patient_id
     ct = image_path(cohort, subject, SESSION, "ct", "ct")
     write_image(ct, made.visit.scans["ct"].volume, {"Modality": "CT"})

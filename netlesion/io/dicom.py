@@ -85,7 +85,7 @@ def index_folder(root: str | Path) -> tuple[Series, ...]:
     groups: dict[str, list[tuple[Path, Dataset]]] = {}
     for path in _files(root):
         header = _read_header(path)
-        if header is not None and "SeriesInstanceUID" in header:
+        if header is not None:
             groups.setdefault(str(header.SeriesInstanceUID), []).append((path, header))
     if not groups:
         raise DicomError(f"{root}: holds no DICOM series; expected files of a PET, CT or MR export")
@@ -205,9 +205,9 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _read_header(path: Path) -> Dataset | None:
-    """The header without pixels; None for what is not DICOM and does not claim to be."""
+    """The header, pixels left in the file; None for what is not DICOM and does not claim to be."""
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True)
+        header = pydicom.dcmread(path, defer_size=4096)
     except InvalidDicomError as error:
         if path.suffix.lower() in (".dcm", ".ima"):
             raise DicomError(f"{path}: not a readable DICOM file (no DICM marker); restore it from its source") from error
@@ -216,9 +216,22 @@ def _read_header(path: Path) -> Dataset | None:
         raise DicomError(f"{path}: broken DICOM header ({_first_line(error)}); restore it from its source") from error
     if "DICOMDIR" in path.name.upper() or header.get("DirectoryRecordSequence") is not None:
         return None
-    if "SOPClassUID" not in header:
-        raise DicomError(f"{path}: DICOM header ends before SOP Class UID, the file is truncated; restore it")
+    for name in ("SOPClassUID", "SeriesInstanceUID"):
+        if name not in header:
+            raise DicomError(f"{path}: the DICOM header holds no {name}, the file is truncated; restore it from its source")
+    if str(header.SOPClassUID) in CLASSIC_IMAGES:
+        _require_whole(path, header)
     return header
+
+
+def _require_whole(path: Path, header: Dataset) -> None:
+    """Raises DicomError when the file ends before its pixel data does; a cut header may still parse, with cut UIDs."""
+    pixels = header.get_item("PixelData") if "PixelData" in header else None
+    if pixels is None:
+        raise DicomError(f"{path}: an image without pixel data, the file is truncated; restore it from its source")
+    end = getattr(pixels, "value_tell", 0) + (pixels.length if getattr(pixels, "length", None) else 0)
+    if getattr(pixels, "length", None) != 0xFFFFFFFF and end > path.stat().st_size:
+        raise DicomError(f"{path}: ends {end - path.stat().st_size} bytes before its pixel data does; restore it")
 
 
 def _read_whole(path: Path) -> Dataset:

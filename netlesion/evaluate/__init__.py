@@ -1,0 +1,1 @@
+"""Comparing predicted lesions with reference lesions: voxels, lesions, cases, cohorts."""
