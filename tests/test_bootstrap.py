@@ -269,7 +269,7 @@ def test_what_follows_the_command_passes_through_in_order(monkeypatch: pytest.Mo
 def test_an_old_python_is_told_so_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr(bootstrap, "MINIMUM_PYTHON", (99, 0))
     assert bootstrap.main(["test"]) == 1
-    assert capsys.readouterr().out.count("\n") == 1
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_programs_are_found_on_both_kinds_of_system() -> None:

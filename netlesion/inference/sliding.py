@@ -16,7 +16,7 @@ from netlesion.inference.plan import Plan
 
 #: Standard deviation of the blending Gaussian, as a share of the window.
 SIGMA = 0.125
-#: Blending weights below this share of the largest are raised to it, so that no voxel divides by almost nothing.
+#: Blending weights below this are raised to it, as MONAI does, so that no voxel divides by almost nothing.
 FLOOR = 1e-3
 
 
@@ -57,12 +57,12 @@ def sliding(
 
 @lru_cache(maxsize=8)
 def gaussian(window: tuple[int, int, int]) -> Tensor:
-    """Blending weights of a window (I, J, K), float32, 1 in the middle, never below FLOOR."""
+    """Blending weights of a window (I, J, K), float32, 1 at its very middle, never below FLOOR."""
     weight = torch.ones((), dtype=torch.float64)
     for n in window:
         axis = torch.arange(n, dtype=torch.float64) - (n - 1) / 2.0
         weight = weight[..., None] * torch.exp(-0.5 * (axis / (SIGMA * n)) ** 2)
-    return (weight / weight.max()).clamp(min=FLOOR).float()
+    return weight.clamp(min=FLOOR).float()
 
 
 def _batches(plan: Plan, batch_size: int) -> Iterator[list[tuple[slice, slice, slice]]]:
