@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -18,7 +19,9 @@ from netlesion.data.split import Split, split_of
 from netlesion.data.transforms import LabelMeaning
 from netlesion.errors import ConfigError, NetlesionError
 from netlesion.io.cohort import Cohort
+from netlesion.io.nifti import read_volume
 from netlesion.models.card import ModelCard
+from netlesion.volume import Quantity
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -89,8 +92,9 @@ def labels_of(config: DictConfig) -> LabelMeaning:
 
 
 def split_from(config: DictConfig, cohort: Cohort) -> Split:
-    """The cohort's split, from its file or drawn once and written there."""
+    """The cohort's split, from its file or drawn once and written there, with lesion-free patients in every part."""
     drawing = config.splitting
+    new = not Path(config.split_file).is_file()
     return split_of(
         config.split_file,
         cohort.patient_ids,
@@ -98,7 +102,20 @@ def split_from(config: DictConfig, cohort: Cohort) -> Split:
         test_share=float(drawing.test_share),
         seed=int(drawing.seed),
         always_test=tuple(drawing.always_test),
+        strata=lesion_strata(cohort, labels_of(config)) if new else None,
     )
+
+
+def lesion_strata(cohort: Cohort, labels: LabelMeaning) -> dict[str, str]:
+    """Patient -> "lesion" or "lesion-free", by the reference masks of all of its visits."""
+    strata = dict.fromkeys(cohort.patient_ids, "lesion-free")
+    for visit in cohort.visits:
+        for tracer, masks in visit.masks.items():
+            if tracer in labels.values and labels.desc in masks:
+                mask = read_volume(masks[labels.desc], Quantity.LABEL).array
+                if np.isin(mask, labels.lesion_values(tracer)).any():
+                    strata[visit.patient_id] = "lesion"
+    return strata
 
 
 def plain(config: Any) -> Any:

@@ -22,7 +22,7 @@ def cached_visits(files: Sequence[VisitFiles], card: ModelCard, labels: LabelMea
                   progress: bool = True) -> CacheDataset:
     """A MONAI CacheDataset of prepared visits; `cache_rate` below 1 keeps that share in memory."""
     return CacheDataset(
-        list(files), transform=prepared(card, labels), cache_rate=cache_rate, num_workers=None, progress=progress,
+        list(files), transform=prepared(card, labels), cache_rate=cache_rate, num_workers=2, progress=progress,
         copy_cache=False,
     )
 

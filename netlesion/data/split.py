@@ -6,7 +6,7 @@ The unit is the patient, so that all scans and both tracers of one person stay t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -50,20 +50,33 @@ def draw_split(
     test_share: float,
     seed: int,
     always_test: Iterable[str] = (),
+    strata: Mapping[str, str] | None = None,
 ) -> Split:
-    """Shuffles the patients with the seed; shares are of all patients, those `always_test` count into the test."""
+    """Shuffles the patients with the seed; shares are of all patients, those `always_test` count into the test.
+
+    strata: patient -> stratum (such as having lesions or not); each part gets its share of every stratum.
+    """
     patients = sorted(set(patient_ids))
     if not 0 <= val_share < 1 or not 0 <= test_share < 1 or val_share + test_share >= 1:
         raise ConfigError(f"val share {val_share} and test share {test_share} must leave patients to train on")
     fixed = [p for p in patients if p in set(always_test)]
     free = [p for p in patients if p not in set(always_test)]
-    free = [free[i] for i in np.random.default_rng(seed).permutation(len(free))]
+    free = _interleaved([free[i] for i in np.random.default_rng(seed).permutation(len(free))], strata or {})
     num_test = max(round(test_share * len(patients)) - len(fixed), 0)
     num_val = round(val_share * len(patients))
     test, val, train = free[:num_test], free[num_test : num_test + num_val], free[num_test + num_val :]
     if not train:
         raise ConfigError(f"{len(patients)} patients leave none to train on; use smaller shares or a larger cohort")
     return Split(tuple(train), tuple(val), tuple(test + fixed))
+
+
+def _interleaved(patients: list[str], strata: Mapping[str, str]) -> list[str]:
+    """The patients reordered so that any run of them holds each stratum in proportion; order within one is kept."""
+    members: dict[str, list[str]] = {}
+    for patient in patients:
+        members.setdefault(strata.get(patient, ""), []).append(patient)
+    place = {p: (rank + 0.5) / len(group) for group in members.values() for rank, p in enumerate(group)}
+    return sorted(patients, key=place.__getitem__)
 
 
 def split_of(path: str | Path, patient_ids: Iterable[str], **drawing) -> Split:

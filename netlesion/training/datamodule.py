@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytorch_lightning as pl
+from monai.data import set_track_meta
 from torch.utils.data import DataLoader
 
 from netlesion.data.dataset import Patches, cached_visits
@@ -46,7 +47,8 @@ class CohortDataModule(pl.LightningDataModule):
             return
         train, val = self.cohort.of_patients(self.split.train), self.cohort.of_patients(self.split.val)
         if not train:
-            raise CohortError(f"{self.cohort.root}: holds none of the split's {len(self.split.train)} training patients")
+            raise CohortError(f"{self.cohort.root}: holds none of the {len(self.split.train)} training patients of its split")
+        set_track_meta(False)
         for visit in (*train, *val):
             require_channels(visit, self.card.required_channels)
         self.train_visits = cached_visits(train, self.card, self.labels, self.cache_rate)

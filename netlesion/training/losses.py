@@ -17,8 +17,8 @@ from netlesion.models.classes import LESION, ClassScheme
 class MarginalDiceCrossEntropy(nn.Module):
     """logits (B, K, I, J, K), labels (B, T, I, J, K) uint8 -> scalar; IGNORE takes no part.
 
-    The mean over tracers of cross entropy + (1 - soft Dice of lesion over the batch). A tracer whose labels are
-    all IGNORE adds nothing.
+    The mean over tracers of cross entropy + (1 - soft Dice of lesion over the batch). Dice takes no part where the
+    batch has no lesion of that tracer: it says nothing there. A tracer whose labels are all IGNORE adds nothing.
     """
 
     def __init__(self, scheme: ClassScheme, labels: LabelMeaning, dice_weight: float = 1.0) -> None:
@@ -41,8 +41,11 @@ class MarginalDiceCrossEntropy(nn.Module):
             known = label != IGNORE
             if known.any():
                 log_p = functional.log_softmax(logits[:, self.scheme.span(tracer)].float(), dim=1)
-                terms.append(self._cross_entropy(tracer, log_p, label, known) + self.dice_weight * self._dice(
-                    tracer, log_p, label, known))
+                term = self._cross_entropy(tracer, log_p, label, known)
+                target = getattr(self, f"lesion_{tracer}")[label]
+                if target.any():
+                    term = term + self.dice_weight * self._dice(tracer, log_p, target.float(), known)
+                terms.append(term)
         return torch.stack(terms).mean() if terms else logits.sum() * 0.0
 
     def _cross_entropy(self, tracer: str, log_p: Tensor, label: Tensor, known: Tensor) -> Tensor:
@@ -54,8 +57,6 @@ class MarginalDiceCrossEntropy(nn.Module):
         log_sum = torch.logsumexp(log_p.masked_fill(~allowed, float("-inf")), dim=1)
         return -(log_sum * known).sum() / known.sum()
 
-    def _dice(self, tracer: str, log_p: Tensor, label: Tensor, known: Tensor) -> Tensor:
+    def _dice(self, tracer: str, log_p: Tensor, target: Tensor, known: Tensor) -> Tensor:
         lesion_p = log_p[:, list(self.scheme.lesion_indices(tracer))].exp().sum(dim=1) * known
-        target = getattr(self, f"lesion_{tracer}")[label].float()
-        overlap = 2.0 * (lesion_p * target).sum() + 1e-5
-        return 1.0 - overlap / (lesion_p.sum() + target.sum() + 1e-5)
+        return 1.0 - 2.0 * (lesion_p * target).sum() / (lesion_p.sum() + target.sum())

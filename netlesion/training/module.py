@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from netlesion.data.transforms import LabelMeaning
+from netlesion.data.transforms import IGNORE, LabelMeaning
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import CARD_KEY
 from netlesion.training.losses import MarginalDiceCrossEntropy
@@ -53,22 +53,37 @@ class LesionModule(pl.LightningModule):
         self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["image"]))
         return loss
 
+    def on_validation_epoch_start(self) -> None:
+        self._dice_of: dict[str, list[float]] = {tracer: [] for tracer in self.card.scheme.tracers}
+        self._false_ml: list[float] = []
+
     def validation_step(self, batch: dict, batch_index: int) -> None:
         for image, label in zip(batch["image"], batch["label"], strict=True):
             logits = self.predict_volume(self.network, image)
             for t, tracer in enumerate(self.card.scheme.tracers):
-                score = self._dice(logits[self.card.scheme.span(tracer)], label[t], tracer)
-                self.log(f"val/dice_{tracer}", score, on_epoch=True, batch_size=1, sync_dist=True)
-                self.log("val/dice", score, on_epoch=True, prog_bar=True, batch_size=1, sync_dist=True)
+                if (label[t] != IGNORE).any():
+                    self._score(tracer, logits[self.card.scheme.span(tracer)], label[t])
 
-    def _dice(self, logits: Tensor, label: Tensor, tracer: str) -> Tensor:
-        """Dice of lesion >= 0.5 on the working grid; 1 when both are empty, 0 when one is."""
+    def _score(self, tracer: str, logits: Tensor, label: Tensor) -> None:
+        """Dice of lesion >= 0.5 on the working grid; without a reference lesion, the false volume instead."""
         lesion_p = logits.softmax(dim=0)[list(self.card.scheme.lesion_indices(tracer))].sum(dim=0)
-        predicted = lesion_p >= 0.5
-        values = torch.tensor(self.labels.lesion_values(tracer), device=label.device)
-        reference = torch.isin(label, values)
-        total = predicted.sum() + reference.sum()
-        return torch.where(total == 0, 1.0, 2.0 * (predicted & reference).sum() / total.clamp(min=1)).float()
+        predicted = (lesion_p >= 0.5) & (label != IGNORE)
+        reference = torch.isin(label, torch.tensor(self.labels.lesion_values(tracer), device=label.device))
+        if reference.any():
+            overlap = 2.0 * (predicted & reference).sum() / (predicted.sum() + reference.sum())
+            self._dice_of[tracer].append(float(overlap))
+        else:
+            self._false_ml.append(float(predicted.sum()) * math.prod(self.card.spacing_mm) / 1000.0)
+
+    def on_validation_epoch_end(self) -> None:
+        """val/dice is the mean over PETs that have a lesion; 0 where the validation part has none at all."""
+        every = [d for dices in self._dice_of.values() for d in dices]
+        self.log("val/dice", _mean(every), prog_bar=True, sync_dist=True)
+        for tracer, dices in self._dice_of.items():
+            if dices:
+                self.log(f"val/dice_{tracer}", _mean(dices), sync_dist=True)
+        if self._false_ml:
+            self.log("val/false_ml_lesion_free", _mean(self._false_ml), sync_dist=True)
 
     def configure_optimizers(self) -> dict[str, Any]:
         optimiser = torch.optim.AdamW(
@@ -90,3 +105,7 @@ class LesionModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         ModelCard.from_dict(checkpoint[CARD_KEY]).require_channels(self.card.channels)
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

@@ -1,0 +1,31 @@
+"""Every experiment composes, for training and for inference, and describes a model that can be built."""
+
+from pathlib import Path
+
+import pytest
+
+from netlesion.config import CONFIGS, card_of, compose, labels_of
+from netlesion.entry import build_network
+from netlesion.errors import ConfigError
+
+EXPERIMENTS = sorted(p.stem for p in Path(CONFIGS, "experiment").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("root", ["train", "infer"])
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_composes_into_a_model(root, experiment):
+    config = compose(root, [f"experiment={experiment}"])
+    card = card_of(config)
+    assert labels_of(config).values.keys() >= card.classes.keys()
+    assert sum(p.numel() for p in build_network(card).parameters()) > 10_000
+
+
+def test_a_window_that_does_not_fit_the_network_is_refused_with_one_that_does():
+    config = compose("train", ["experiment=sts", "window=[30,32,33]"])
+    with pytest.raises(ConfigError, match=r"divisible by 8.*\[32, 32, 40\]"):
+        card_of(config)
+
+
+@pytest.mark.parametrize("name", ["train.py", "infer.py"])
+def test_an_entry_script_is_short(name):
+    assert len((CONFIGS.parent / name).read_text().splitlines()) <= 30

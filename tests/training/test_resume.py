@@ -1,0 +1,89 @@
+"""Killed and continued equals never killed, to the last bit; through train.py, as a user would."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from netlesion.geometry import Geometry
+from netlesion.io.nifti import write_volume
+from netlesion.volume import Quantity, Volume
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def tiny_cohort(tmp_path_factory):
+    """Five patients of the sts_crops layout: a hot ball in noise, MR missing in one."""
+    root = tmp_path_factory.mktemp("tiny")
+    for n in range(5):
+        rng = np.random.default_rng(n)
+        shape = (13 + n, 11, 15)
+        grid = Geometry(np.diag([-4.0, 4.0, 3.0, 1.0]), shape)
+        ball = sum((np.indices(shape)[a] - (6, 5, 7)[a]) ** 2 for a in range(3)) <= 9
+        suv = rng.gamma(2.0, 0.3, size=shape) + 6.0 * ball
+        folder = root / f"STS_{n:03d}"
+        write_volume(folder / "PET_image.nii.gz", Volume(suv, grid, Quantity.SUVBW))
+        write_volume(folder / "PET_mask.nii.gz", Volume(ball, grid, Quantity.LABEL))
+        write_volume(folder / "CT_image.nii.gz", Volume(rng.normal(0, 50, shape), grid, Quantity.HU))
+        if n != 3:
+            write_volume(folder / "MR_T1_image.nii.gz", Volume(rng.gamma(2.0, 100.0, shape), grid, Quantity.MR))
+    return root
+
+
+def command(cohort, runs, *extra):
+    return [
+        sys.executable, str(ROOT / "train.py"), "experiment=sts", f"cohort={cohort}", f"runs_dir={runs}",
+        "window=[8,8,8]", "network.widths=[4,8]", "network.dropout=0.2", "trainer.max_epochs=4", "wandb.enabled=false",
+        "splitting.val_share=0.2", "splitting.test_share=0.2", "splitting.always_test=[]", "ema_decay=0.9", *extra,
+    ]
+
+
+def run(*arguments):
+    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def weights_of(runs):
+    content = torch.load(runs / "sts" / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=True)
+    return content["state_dict"], content["optimizer_states"], content["global_step"]
+
+
+def test_killed_and_continued_equals_never_killed(tiny_cohort, tmp_path):
+    whole = run(tiny_cohort, tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    assert "validation Dice" in whole.stdout
+
+    process = subprocess.Popen(command(tiny_cohort, tmp_path / "cut"), cwd=ROOT, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
+    last = tmp_path / "cut" / "sts" / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 120
+    while not last.is_file() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert last.is_file()
+    rest = run(tiny_cohort, tmp_path / "cut", "ckpt_path=last")
+    assert rest.returncode == 0, rest.stderr
+
+    ours, theirs = weights_of(tmp_path / "cut"), weights_of(tmp_path / "whole")
+    assert ours[2] == theirs[2]
+    for key, value in theirs[0].items():
+        assert torch.equal(ours[0][key], value), key
+    for ours_state, theirs_state in zip(ours[1][0]["state"].values(), theirs[1][0]["state"].values(), strict=True):
+        assert all(torch.equal(ours_state[k], theirs_state[k]) for k in theirs_state)
+    exported = [(tmp_path / part / "sts" / "model.safetensors").read_bytes() for part in ("cut", "whole")]
+    assert exported[0] == exported[1]
+
+
+def test_no_checkpoint_to_continue_from_is_one_line(tiny_cohort, tmp_path):
+    done = run(tiny_cohort, tmp_path, "ckpt_path=last")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("error: ")
+    assert "no checkpoint to continue from" in done.stderr
+    assert "Traceback" not in done.stderr
