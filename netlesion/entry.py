@@ -56,7 +56,7 @@ def train(config: DictConfig) -> int:
     pl.seed_everything(seed, workers=True, verbose=False)
     torch.use_deterministic_algorithms(True, warn_only=True)
     module = LesionModule(
-        build_network(card), card, labels, predict_volume=_whole_volume(card), seed=seed, **plain(config.optimisation)
+        build_network(card), card, labels, predict_volume=_whole_volume(card, config), seed=seed, **plain(config.optimisation)
     )
     data = CohortDataModule(cohort, split, card, labels, seed=seed, **plain(config.data))
     trainer = _trainer(config, run_dir, has_validation=bool(cohort.of_patients(split.val)))
@@ -183,9 +183,13 @@ def _precision() -> str:
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 
 
-def _whole_volume(card: ModelCard):
+def _whole_volume(card: ModelCard, config: DictConfig):
+    """Whole-volume logits by sliding windows, as inference will do it."""
+    overlap, batch_size = float(config.inference.overlap), int(config.inference.batch_size)
+
     def predict(network: nn.Module, image: Tensor) -> Tensor:
-        return sliding(image, plan_windows(tuple(image.shape[1:]), card.window, 0.5), network)
+        plan = plan_windows(tuple(image.shape[1:]), card.window, overlap)
+        return sliding(image, plan, network, batch_size)
 
     return predict
 

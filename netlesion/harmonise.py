@@ -68,42 +68,77 @@ def resample(volume: Volume, grid: Geometry) -> Volume:
     """A volume on another grid: labels by nearest neighbour, everything else antialiased cubic.
 
     Voxels whose centre lies outside the field of view of the source hold OUTSIDE (label 0). Cubic overshoot
-    is clipped to the range of the source.
+    is clipped to the range of the source. Equals scipy's gaussian_filter followed by affine_transform of order 3
+    (mode nearest); where axes only permute, flip and scale, as products of small matrices, which is far faster.
     """
     if volume.geometry.same_grid(grid):
         return volume if volume.geometry is grid else Volume(volume.array, grid, volume.quantity)
     index_map = volume.geometry.index_from(grid)
     label = volume.quantity is Quantity.LABEL
-    source = volume.array if label else _smoothed(volume.array, index_map)
-    matrix = index_map[:3, :3]
-    off_diagonal = np.abs(matrix - np.diag(np.diag(matrix))).max()
-    moved = ndimage.affine_transform(
-        source,
-        np.diag(matrix) if off_diagonal < 1e-9 else matrix,
-        offset=index_map[:3, 3],
-        output_shape=grid.shape,
-        order=0 if label else 3,
-        mode="nearest",
-    )
+    axes = _aligned_axes(index_map[:3, :3], max(grid.shape))
+    if axes is not None:
+        moved, inside = _resample_by_axis(volume.array, index_map, axes, grid.shape, label)
+    else:
+        moved, inside = _resample_by_voxel(volume.array, index_map, grid.shape, label)
     if not label:
         np.clip(moved, volume.array.min(), volume.array.max(), out=moved)
-    moved[_outside(index_map, volume.geometry.shape, grid.shape)] = 0 if label else OUTSIDE[volume.quantity]
+    moved[~inside] = 0 if label else OUTSIDE[volume.quantity]
     return Volume(moved, grid, volume.quantity)
 
 
-def _smoothed(array: np.ndarray, index_map: np.ndarray) -> np.ndarray:
-    """The array low-passed to the coarser grid: FWHM grows from one source voxel to one target voxel."""
-    step = np.linalg.norm(index_map[:3, :3], axis=1)
-    sigma = np.sqrt(np.maximum(step**2 - 1.0, 0.0)) / FWHM
-    return ndimage.gaussian_filter(array, sigma, mode="nearest") if sigma.max() > 0.05 else array
+def _aligned_axes(matrix: np.ndarray, longest: int) -> list[int] | None:
+    """For each target axis the source axis it runs along, or None when the grids are turned against each other."""
+    axes = np.abs(matrix).argmax(axis=0).tolist()
+    rest = matrix.copy()
+    rest[axes, range(3)] = 0.0
+    return axes if len(set(axes)) == 3 and np.abs(rest).max() * longest < 1e-3 else None
 
 
-def _outside(index_map: np.ndarray, source: tuple[int, ...], target: tuple[int, ...]) -> np.ndarray:
-    """Which target voxels have their centre outside the source's field of view (voxel edges, not centres)."""
-    i, j, k = np.ogrid[tuple(slice(n) for n in target)]
-    outside = np.zeros(target, dtype=bool)
+def _resample_by_axis(
+    array: np.ndarray, index_map: np.ndarray, axes: list[int], shape: tuple[int, int, int], label: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    moved, inside = array.transpose(axes), np.ones(shape, dtype=bool)
+    for target, source in enumerate(axes):
+        step, length = index_map[source, target], array.shape[source]
+        positions = step * np.arange(shape[target]) + index_map[source, 3]
+        along = [1, 1, 1]
+        along[target] = -1
+        inside &= ((positions >= -0.5) & (positions <= length - 0.5)).reshape(along)
+        if label:
+            nearest = np.clip(np.floor(positions + 0.5).astype(int), 0, length - 1)
+            moved = moved.take(nearest, axis=target)
+        else:
+            operator = _axis_operator(length, positions, _sigma(abs(step)))
+            moved = np.moveaxis(np.tensordot(operator, moved, axes=(1, target)), 0, target)
+    return np.ascontiguousarray(moved), inside
+
+
+def _axis_operator(length: int, positions: np.ndarray, sigma: float) -> np.ndarray:
+    """(positions, length) float32: smoothing and cubic interpolation along one axis as a matrix."""
+    basis = np.eye(length)
+    if sigma > 0:
+        basis = ndimage.gaussian_filter1d(basis, sigma, axis=0, mode="nearest")
+    columns = [ndimage.map_coordinates(column, [positions], order=3, mode="nearest") for column in basis.T]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _resample_by_voxel(
+    array: np.ndarray, index_map: np.ndarray, shape: tuple[int, int, int], label: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    matrix, offset = index_map[:3, :3], index_map[:3, 3]
+    if not label:
+        sigma = [_sigma(step) for step in np.linalg.norm(matrix, axis=1)]
+        array = ndimage.gaussian_filter(array, sigma, mode="nearest") if max(sigma) > 0 else array
+    moved = ndimage.affine_transform(array, matrix, offset, shape, order=0 if label else 3, mode="nearest")
+    inside = np.ones(shape, dtype=bool)
+    i, j, k = np.ogrid[tuple(slice(n) for n in shape)]
     for axis in range(3):
-        a, b, c, offset = index_map[axis]
-        position = a * i + b * j + c * k + offset
-        outside |= (position < -0.5) | (position > source[axis] - 0.5)
-    return outside
+        position = matrix[axis, 0] * i + matrix[axis, 1] * j + matrix[axis, 2] * k + offset[axis]
+        inside &= (position >= -0.5) & (position <= array.shape[axis] - 0.5)
+    return moved, inside
+
+
+def _sigma(step: float) -> float:
+    """Width of the low-pass in source voxels, for target voxels `step` source voxels apart; 0 when not coarser."""
+    sigma = np.sqrt(max(step**2 - 1.0, 0.0)) / FWHM
+    return float(sigma) if sigma > 0.05 else 0.0

@@ -1,7 +1,7 @@
 """MONAI dict transforms: a visit's files -> tensors, and the random part of training.
 
 Keys: `image` (C, I, J, K) network input, `label` (T, I, J, K) one label map per tracer (IGNORE where it is not
-known), `lesion` (1, I, J, K) where any tracer has a lesion, `visit_id`.
+known), `site` (1, I, J, K) what a patch may be centred on: 0 anything, 1 + t a lesion of tracer t, `visit_id`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from monai.transforms import (
+    ClassesToIndicesd,
     Compose,
     DeleteItemsd,
-    FgBgToIndicesd,
     MapTransform,
     RandAffined,
-    RandCropByPosNegLabeld,
+    RandCropByLabelClassesd,
     RandFlipd,
     RandomizableTransform,
     SpatialPadd,
@@ -65,15 +65,15 @@ class LoadVisit(Transform):
             )
         grid = harmonise(visit, card.channels, card.spacing_mm)
         label = np.full((len(card.classes), *grid.geometry.shape), IGNORE, dtype=np.uint8)
-        lesion = np.zeros((1, *grid.geometry.shape), dtype=bool)
+        site = np.zeros((1, *grid.geometry.shape), dtype=np.uint8)
         for t, tracer in enumerate(card.classes):
             if tracer in grid.masks:
                 label[t] = self._known(files.visit_id, tracer, grid.masks[tracer].array)
-                lesion[0] |= np.isin(label[t], self.labels.lesion_values(tracer))
+                site[0][np.isin(label[t], self.labels.lesion_values(tracer))] = 1 + t
         return {
             "image": torch.from_numpy(network_input(grid, card.required_channels)),
             "label": torch.from_numpy(label),
-            "lesion": torch.from_numpy(lesion.astype(np.uint8)),
+            "site": torch.from_numpy(site),
             "visit_id": files.visit_id,
         }
 
@@ -112,36 +112,36 @@ class RandDropChannelsd(RandomizableTransform, MapTransform):
 
 
 def prepared(card: ModelCard, labels: LabelMeaning) -> Compose:
-    """The part that is the same every time, and therefore cached: files to tensors, lesion indices, padding."""
+    """The part that is the same every time, and therefore cached: files to tensors, padding, places of lesions."""
     return Compose(
         [
             LoadVisit(card, labels),
-            SpatialPadd(keys=("image", "lesion"), spatial_size=card.window, mode="constant"),
+            SpatialPadd(keys=("image", "site"), spatial_size=card.window, mode="constant"),
             SpatialPadd(keys="label", spatial_size=card.window, mode="constant", value=IGNORE),
-            FgBgToIndicesd(keys="lesion"),
+            ClassesToIndicesd(keys="site", num_classes=1 + len(card.classes)),
         ]
     )
 
 
 def augmented(card: ModelCard, lesion_share: float, flip_axes: Sequence[int], affine_prob: float,
               drop_prob: float) -> Compose:
-    """The random part: a patch (on a lesion with probability `lesion_share`), flips, a small affine, dropout.
+    """The random part: a patch (on a lesion with probability `lesion_share`, of every tracer alike), flips, dropout.
 
     Returns a list of one sample, as MONAI's crop transforms do.
     """
     both = ("image", "label")
+    tracers = len(card.classes)
     return Compose(
         [
-            RandCropByPosNegLabeld(
+            RandCropByLabelClassesd(
                 keys=both,
-                label_key="lesion",
+                label_key="site",
                 spatial_size=card.window,
-                pos=lesion_share,
-                neg=1.0 - lesion_share,
+                ratios=[1.0 - lesion_share, *[lesion_share / tracers] * tracers],
+                num_classes=1 + tracers,
                 num_samples=1,
-                fg_indices_key="lesion_fg_indices",
-                bg_indices_key="lesion_bg_indices",
-                allow_missing_keys=False,
+                indices_key="site_cls_indices",
+                warn=False,
             ),
             *(RandFlipd(keys=both, spatial_axis=axis, prob=0.5) for axis in flip_axes),
             RandAffined(
@@ -153,7 +153,7 @@ def augmented(card: ModelCard, lesion_share: float, flip_axes: Sequence[int], af
                 padding_mode="border",
             ),
             RandDropChannelsd(keys="image", card=card, prob=drop_prob),
-            DeleteItemsd(keys=("lesion", "lesion_fg_indices", "lesion_bg_indices")),
+            DeleteItemsd(keys=("site", "site_cls_indices")),
             ToTensord(keys=both, track_meta=False),
         ]
     )
