@@ -47,7 +47,8 @@ def import_dicom_command(
     source: Annotated[Path, typer.Argument(help="Folder with DICOM files in any order and nesting.")],
     cohort: Annotated[Path, typer.Argument(help="BIDS cohort to make or to add to.")],
     key: Annotated[
-        Path | None, typer.Option(help="Table between hospital ids and cohort ids. Default: <COHORT>.key.tsv beside it.")
+        Path | None,
+        typer.Option(help="Table between hospital ids and cohort ids. Default: <COHORT>.key.tsv beside it."),
     ] = None,
 ) -> None:
     """Mixed DICOM -> a BIDS cohort: PET with its facts, CT, MR, and contours as masks."""

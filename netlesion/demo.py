@@ -65,16 +65,24 @@ def run_demo(out: Path, patients: int, seed: int) -> None:
 
     paths = [f"runs_dir={out}", f"cohort={cohort}", f"seed={seed}"]
     _succeed(run_guarded(lambda: train(compose("train", ["experiment=demo", *paths]))))
-    infer_config = compose("infer", ["experiment=demo", *paths, f"input={cohort}", f"output={results}", "split=test",
-                                     "overwrite=true"])
+    infer_config = compose(
+        "infer", ["experiment=demo", *paths, f"input={cohort}", f"output={results}", "split=test", "overwrite=true"]
+    )
     _succeed(run_guarded(lambda: infer(infer_config)))
     visits = open_cohort(cohort).of_patients(read_split(infer_config.split_file).test)
     _threshold_baseline(visits, baseline)
     tables = _compare(cohort, results, baseline, seed)
     for table in tables:
-        print(f"\n{table.title}\n" + "\n".join("  ".join(f"{c:>26}" for c in row) for row in (table.header, *table.rows)))
-    report = write_cohort(visits, results, hash_file(infer_config.checkpoint), tables=tables,
-                          title="netlesion demo: lesions of a digital cohort")
+        print(
+            f"\n{table.title}\n" + "\n".join("  ".join(f"{c:>26}" for c in row) for row in (table.header, *table.rows))
+        )
+    report = write_cohort(
+        visits,
+        results,
+        hash_file(infer_config.checkpoint),
+        tables=tables,
+        title="netlesion demo: lesions of a digital cohort",
+    )
     print("\nResearch software, not a medical device. The cohort is digital; these numbers say nothing about patients.")
     print(report.resolve())
 
@@ -143,7 +151,11 @@ def _compare(cohort: Path, results: Path, baseline: Path, seed: int) -> list:
         rows = []
         for name, found in cases.items():
             summary = summarise([c for c in found if c.case.endswith(part)], seed)
-            values = (summary["mean"]["dice"], summary["pooled_lesion_sensitivity"], summary["false_positives_per_patient"])
+            values = (
+                summary["mean"]["dice"],
+                summary["pooled_lesion_sensitivity"],
+                summary["false_positives_per_patient"],
+            )
             rows.append((name, *(estimate_text(v) for v in values)))
         number = len({c.patient for c in found})
         tables.append(

@@ -56,7 +56,12 @@ def train(config: DictConfig) -> int:
     pl.seed_everything(seed, workers=True, verbose=False)
     torch.use_deterministic_algorithms(True, warn_only=True)
     module = LesionModule(
-        build_network(card), card, labels, predict_volume=_whole_volume(card, config), seed=seed, **plain(config.optimisation)
+        build_network(card),
+        card,
+        labels,
+        predict_volume=_whole_volume(card, config),
+        seed=seed,
+        **plain(config.optimisation),
     )
     data = CohortDataModule(cohort, split, card, labels, seed=seed, **plain(config.data))
     trainer = _trainer(config, run_dir, has_validation=bool(cohort.of_patients(split.val)))
@@ -75,9 +80,15 @@ def train(config: DictConfig) -> int:
     score = _best_score(trainer)
     write_json(
         run_dir / "provenance.json",
-        provenance(config=plain(config), seed=seed, checkpoint_sha256=hash_file(model_path), stopwatch=watch,
-                   exported_from=chosen.name, validation_dice=score, split={p: list(split.part(p)) for p in
-                                                                           ("train", "val", "test")}),
+        provenance(
+            config=plain(config),
+            seed=seed,
+            checkpoint_sha256=hash_file(model_path),
+            stopwatch=watch,
+            exported_from=chosen.name,
+            validation_dice=score,
+            split={p: list(split.part(p)) for p in ("train", "val", "test")},
+        ),
     )
     if score is not None:
         print(f"validation Dice {score:.4f} (best epoch)")
@@ -171,8 +182,15 @@ def _loggers(config: DictConfig, run_dir: Path) -> list:
         mode = config.wandb.mode
         if mode == "auto":
             mode = "online" if os.environ.get("WANDB_API_KEY") else "offline"
-        loggers.append(WandbLogger(project=config.wandb.project, name=config.name, save_dir=run_dir,
-                                   offline=mode == "offline", log_model=False))
+        loggers.append(
+            WandbLogger(
+                project=config.wandb.project,
+                name=config.name,
+                save_dir=run_dir,
+                offline=mode == "offline",
+                log_model=False,
+            )
+        )
     return loggers
 
 
@@ -208,7 +226,9 @@ def _visits_of(config: DictConfig, cohort: Cohort, card: ModelCard) -> tuple[Vis
         )
     visits = cohort.of_patients(patients)
     if not visits:
-        raise CohortError(f"{cohort.root}: holds none of the {len(patients)} {config.split} patients of {config.split_file}")
+        raise CohortError(
+            f"{cohort.root}: holds none of the {len(patients)} {config.split} patients of {config.split_file}"
+        )
     return visits
 
 
@@ -218,7 +238,9 @@ def _device(name: str) -> str:
     if name not in ("cpu", "cuda"):
         raise ConfigError(f"device is {name!r}, expected auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device=cuda, but PyTorch sees no NVIDIA GPU; use device=cpu, or install a CUDA build of torch")
+        raise ConfigError(
+            "device=cuda, but PyTorch sees no NVIDIA GPU; use device=cpu, or install a CUDA build of torch"
+        )
     return name
 
 

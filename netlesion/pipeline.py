@@ -1,7 +1,7 @@
 """One visit in, results out: the story of inference, every step in order.
 
-    visit -> harmonise -> network input -> plan -> sliding windows -> logits on each native PET grid
-          -> softmax -> lesion probability -> lesions -> measurements
+visit -> harmonise -> network input -> plan -> sliding windows -> logits on each native PET grid
+      -> softmax -> lesion probability -> lesions -> measurements
 """
 
 from __future__ import annotations

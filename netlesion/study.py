@@ -81,9 +81,7 @@ class Scan:
         if self.volume.quantity is Quantity.BQML and expected is Quantity.SUVBW:
             return  # a PET not yet turned into SUV is a legitimate scan
         if self.volume.quantity is not expected:
-            raise CohortError(
-                f"channel {self.channel!r} holds {self.volume.quantity.name}, expected {expected.name}"
-            )
+            raise CohortError(f"channel {self.channel!r} holds {self.volume.quantity.name}, expected {expected.name}")
 
 
 @dataclass(frozen=True, eq=False)

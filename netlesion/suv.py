@@ -140,8 +140,8 @@ def _weight(facts: PetFacts) -> float:
     weight = facts.weight_kg
     if weight is None or not 1.0 <= weight <= 400.0:
         raise SuvError(
-            f"Patient's Weight (0010,1030) is {'missing' if weight is None else f'{weight:g} kg'}, expected 1 to 400 kg; "
-            "give the true one with --weight-kg"
+            f"Patient's Weight (0010,1030) is {'missing' if weight is None else f'{weight:g} kg'}, "
+            "expected 1 to 400 kg; give the true one with --weight-kg"
         )
     return weight
 
@@ -208,8 +208,8 @@ def _injection(facts: PetFacts, reference: datetime | None) -> datetime:
         latest = reference or scan
         if latest is not None and facts.injection_datetime > latest:
             raise SuvError(
-                f"Radiopharmaceutical Start DateTime (0018,1078) lies {facts.injection_datetime - latest} after the scan's "
-                "reference time; correct the header's clock"
+                f"Radiopharmaceutical Start DateTime (0018,1078) lies {facts.injection_datetime - latest} after the "
+                "scan's reference time; correct the header's clock"
             )
         return facts.injection_datetime
     if facts.injection_time is None:

@@ -71,7 +71,9 @@ class Volume:
         if not isinstance(other, Volume):
             raise QuantityError(f"cannot {verb} a {type(other).__name__} and a Volume; use with_array for scalars")
         if other.quantity is not self.quantity:
-            raise QuantityError(f"cannot {verb} {other.quantity.name} and {self.quantity.name}: they are different quantities")
+            raise QuantityError(
+                f"cannot {verb} {other.quantity.name} and {self.quantity.name}: they are different quantities"
+            )
         if self.quantity is Quantity.LABEL:
             raise QuantityError(f"cannot {verb} label maps: labels are names, not numbers")
         self.geometry.require_same_grid(other.geometry, "the first volume", "the second")

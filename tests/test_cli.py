@@ -45,7 +45,9 @@ def test_suv_writes_an_image_its_provenance_and_prints_the_facts(tmp_path):
     done = netlesion("suv", tmp_path / "pet", tmp_path / "suv.nii.gz")
     facts = json.loads(done.stdout)
     assert facts["ref_time_source"] == "series"
-    assert facts["suvmax_g_per_ml"] == pytest.approx(STORED.max() * facts["suv_factor_g_per_ml_per_bq_per_ml"], rel=1e-5)
+    assert facts["suvmax_g_per_ml"] == pytest.approx(
+        STORED.max() * facts["suv_factor_g_per_ml_per_bq_per_ml"], rel=1e-5
+    )
     record = json.loads((tmp_path / "suv.json").read_text())
     assert record["Units"] == "g/mL"
     assert len(record["provenance"]["inputs_sha256"]) == 7
@@ -80,8 +82,15 @@ def test_import_of_an_empty_folder(tmp_path):
 def test_measure_prints_a_json_list_with_null_scores(tmp_path):
     pet, mask = pet_and_mask(tmp_path)
     rows = json.loads(netlesion("measure", "--pet", pet, "--mask", mask, "--json").stdout)
-    assert list(rows[0])[:7] == ["lesion_id", "num_voxels", "volume_ml", "suvmax_g_per_ml", "suvmean_g_per_ml",
-                                 "suvpeak_g_per_ml", "score"]
+    assert list(rows[0])[:7] == [
+        "lesion_id",
+        "num_voxels",
+        "volume_ml",
+        "suvmax_g_per_ml",
+        "suvmean_g_per_ml",
+        "suvpeak_g_per_ml",
+        "score",
+    ]
     assert [(r["lesion_id"], r["num_voxels"], r["score"]) for r in rows] == [(1, 2, None), (2, 1, None)]
     assert "lesion_id\tnum_voxels" in netlesion("measure", "--pet", pet, "--mask", mask).stdout
 
@@ -127,7 +136,14 @@ def test_evaluate_writes_a_table_and_counts_what_was_not_predicted(tmp_path):
         (tmp_path / "reference" / f"{case}.nii.gz").write_bytes(mask.read_bytes())
     for case in ("a", "b"):
         (tmp_path / "prediction" / f"{case}.nii.gz").write_bytes(mask.read_bytes())
-    folders = ("--reference", tmp_path / "reference", "--prediction", tmp_path / "prediction", "--out", tmp_path / "out")
+    folders = (
+        "--reference",
+        tmp_path / "reference",
+        "--prediction",
+        tmp_path / "prediction",
+        "--out",
+        tmp_path / "out",
+    )
     done = netlesion("evaluate", *folders)
     assert done.returncode == 0, done.stderr
     assert "1 reference cases without a prediction" in done.stdout

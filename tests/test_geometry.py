@@ -5,8 +5,12 @@ from netlesion.errors import GeometryError
 from netlesion.geometry import Geometry
 
 OBLIQUE = np.array(
-    [[-2.0, 0.0, 0.0, 11.0], [0.0, 3.0 * np.cos(0.3), -5.0 * np.sin(0.3), -7.0],
-     [0.0, 3.0 * np.sin(0.3), 5.0 * np.cos(0.3), 13.0], [0.0, 0.0, 0.0, 1.0]]
+    [
+        [-2.0, 0.0, 0.0, 11.0],
+        [0.0, 3.0 * np.cos(0.3), -5.0 * np.sin(0.3), -7.0],
+        [0.0, 3.0 * np.sin(0.3), 5.0 * np.cos(0.3), 13.0],
+        [0.0, 0.0, 0.0, 1.0],
+    ]
 )
 
 
@@ -54,7 +58,10 @@ def test_resampled_covers_the_same_field_of_view_in_ras_order(flip, order):
     same = grid.resampled((2.0, 3.0, 5.0))
     assert same.shape == (11, 7, 5)
     assert np.allclose(same.affine_ras[:3, :3], np.diag([2.0, 3.0, 5.0]))
-    corners = [grid.to_world(np.array([[0, 0, 0], np.array(shape) - 1])), same.to_world(np.array([[0, 0, 0], [10, 6, 4]]))]
+    corners = [
+        grid.to_world(np.array([[0, 0, 0], np.array(shape) - 1])),
+        same.to_world(np.array([[0, 0, 0], [10, 6, 4]])),
+    ]
     assert np.allclose(np.sort(corners[0], axis=0), np.sort(corners[1], axis=0))
 
 

@@ -48,7 +48,9 @@ def test_outside_the_field_of_view_there_is_air_and_no_label():
 
 def test_labels_stay_labels():
     labels = np.random.default_rng(0).integers(0, 4, size=(7, 5, 11)).astype(np.uint8)
-    moved = resample(volume(labels, (3.0, 3.0, 3.0), Quantity.LABEL), Geometry(np.diag([1.0, 2.0, 3.0, 1.0]), (19, 8, 11)))
+    moved = resample(
+        volume(labels, (3.0, 3.0, 3.0), Quantity.LABEL), Geometry(np.diag([1.0, 2.0, 3.0, 1.0]), (19, 8, 11))
+    )
     assert set(np.unique(moved.array)) <= {0, 1, 2, 3}
     assert moved.array[3, 0, 2] == labels[1, 0, 2]
 

@@ -40,7 +40,9 @@ def test_admin_does_not_decay_the_dose():
 
 
 def test_ten_minutes_of_clock_error_cost_10_8_percent_with_68ga():
-    late = replace(GALLIUM, series_datetime=datetime(2024, 3, 14, 11, 10), acquisition_datetime=datetime(2024, 3, 14, 11, 10))
+    late = replace(
+        GALLIUM, series_datetime=datetime(2024, 3, 14, 11, 10), acquisition_datetime=datetime(2024, 3, 14, 11, 10)
+    )
     assert suvbw_conversion(late).factor / suvbw_conversion(GALLIUM).factor == pytest.approx(1.108, abs=5e-4)
 
 

@@ -80,8 +80,16 @@ def run_batch(
     finished = [f for f in visits if f.visit_id not in failures]
     with total.stage("report"):
         report = write_cohort(finished, output, model.checkpoint_sha256, list(failures.values()))
-    record = provenance(config=config, seed=seed, checkpoint_sha256=model.checkpoint_sha256, stopwatch=total,
-                        settings=asdict(settings), visits_done=done, visits_skipped=skipped, failures=failures)
+    record = provenance(
+        config=config,
+        seed=seed,
+        checkpoint_sha256=model.checkpoint_sha256,
+        stopwatch=total,
+        settings=asdict(settings),
+        visits_done=done,
+        visits_skipped=skipped,
+        failures=failures,
+    )
     write_json(output / PROVENANCE, record)
     return BatchResult(tuple(done), tuple(skipped), failures, report)
 
@@ -149,7 +157,11 @@ def write_cohort(
             absent = tuple(c for c, there in record["channels_present"].items() if not there)
             pages.append(CasePage(case, channel, (folder / f"{case}_mip.png").read_bytes(), tuple(rows[case]), absent))
     write_lesions(output / "lesions.tsv", rows)
-    facts = {"checkpoint": checkpoint_sha256[:12], "channels": ", ".join(channels) or "n/a",
-             "visits": str(len(visits)), "failed": str(len(failures))}
+    facts = {
+        "checkpoint": checkpoint_sha256[:12],
+        "channels": ", ".join(channels) or "n/a",
+        "visits": str(len(visits)),
+        "failed": str(len(failures)),
+    }
     write_report(output / "report.html", title, pages, facts, tables, failures)
     return output / "report.html"

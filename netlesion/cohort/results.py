@@ -1,11 +1,11 @@
 """The results folder: one folder per visit, one table, one report, and a provenance file beside each.
 
-    <output>/<visit>/<case>_desc-lesions_probseg.nii.gz    lesion probability on the native PET grid
-    <output>/<visit>/<case>_desc-lesions_dseg.nii.gz       lesion label map
-    <output>/<visit>/<case>_desc-lesions.tsv (.json)       measurements and their dictionary
-    <output>/<visit>/<case>_mip.png                        coronal and sagittal projections
-    <output>/<visit>/provenance.json                       written last: a visit with it is done
-    <output>/lesions.tsv (.json)  report.html  provenance.json
+<output>/<visit>/<case>_desc-lesions_probseg.nii.gz    lesion probability on the native PET grid
+<output>/<visit>/<case>_desc-lesions_dseg.nii.gz       lesion label map
+<output>/<visit>/<case>_desc-lesions.tsv (.json)       measurements and their dictionary
+<output>/<visit>/<case>_mip.png                        coronal and sagittal projections
+<output>/<visit>/provenance.json                       written last: a visit with it is done
+<output>/lesions.tsv (.json)  report.html  provenance.json
 """
 
 from __future__ import annotations
@@ -52,5 +52,10 @@ def done_record(folder: Path) -> dict[str, Any] | None:
 
 def outputs_of(case: str) -> list[str]:
     """The names of the files that `write_case` leaves."""
-    return [case + PROBABILITY, case + LABEL_MAP, f"{case}_desc-lesions.tsv", f"{case}_desc-lesions.json",
-            f"{case}_mip.png"]
+    return [
+        case + PROBABILITY,
+        case + LABEL_MAP,
+        f"{case}_desc-lesions.tsv",
+        f"{case}_desc-lesions.json",
+        f"{case}_mip.png",
+    ]

@@ -18,11 +18,16 @@ from netlesion.io.cohort import VisitFiles
 from netlesion.models.card import ModelCard
 
 
-def cached_visits(files: Sequence[VisitFiles], card: ModelCard, labels: LabelMeaning, cache_rate: float = 1.0,
-                  progress: bool = True) -> CacheDataset:
+def cached_visits(
+    files: Sequence[VisitFiles], card: ModelCard, labels: LabelMeaning, cache_rate: float = 1.0, progress: bool = True
+) -> CacheDataset:
     """A MONAI CacheDataset of prepared visits; `cache_rate` below 1 keeps that share in memory."""
     return CacheDataset(
-        list(files), transform=prepared(card, labels), cache_rate=cache_rate, num_workers=2, progress=progress,
+        list(files),
+        transform=prepared(card, labels),
+        cache_rate=cache_rate,
+        num_workers=2,
+        progress=progress,
         copy_cache=False,
     )
 

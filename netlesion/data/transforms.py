@@ -123,8 +123,9 @@ def prepared(card: ModelCard, labels: LabelMeaning) -> Compose:
     )
 
 
-def augmented(card: ModelCard, lesion_share: float, flip_axes: Sequence[int], affine_prob: float,
-              drop_prob: float) -> Compose:
+def augmented(
+    card: ModelCard, lesion_share: float, flip_axes: Sequence[int], affine_prob: float, drop_prob: float
+) -> Compose:
     """The random part: a patch (on a lesion with probability `lesion_share`, of every tracer alike), flips, dropout.
 
     Returns a list of one sample, as MONAI's crop transforms do.

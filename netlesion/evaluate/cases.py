@@ -140,16 +140,18 @@ def summarise(results: Sequence[CaseResult], seed: int, *, num_resamples: int = 
     _require_one_cohort(results)
     patients = [r.patient for r in results]
     means = {
-        column: _plain(bootstrap_mean(
-            [getattr(r, column) for r in results], patients, seed=seed, num_resamples=num_resamples
-        ))
+        column: _plain(
+            bootstrap_mean([getattr(r, column) for r in results], patients, seed=seed, num_resamples=num_resamples)
+        )
         for column in COLUMNS
         if column not in ("case", "patient")
     }
     pooled = bootstrap_ratio(
         [r.num_true_positives for r in results],
         [r.num_lesions_reference for r in results],
-        patients, seed=seed, num_resamples=num_resamples,
+        patients,
+        seed=seed,
+        num_resamples=num_resamples,
     )
     false_positives = Counter(dict.fromkeys(patients, 0))
     for r in results:

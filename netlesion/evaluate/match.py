@@ -85,9 +85,7 @@ def match_lesions(
     for row, column in sorted(pairs.iou.keys() | pairs.meets, key=lambda pair: (-pairs.iou.get(pair, 0.0), pair)):
         rows_of.setdefault(column, []).append(row)
     return Matching(
-        reference=tuple(
-            _reference_lesion(row, pairs, geometry.voxel_volume_ml) for row in range(len(pairs.counted))
-        ),
+        reference=tuple(_reference_lesion(row, pairs, geometry.voxel_volume_ml) for row in range(len(pairs.counted))),
         prediction=tuple(
             _predicted_lesion(column, rows_of.get(column, ()), pairs, geometry.voxel_volume_ml, scores)
             for column in range(len(pairs.overlap.prediction_ids))

@@ -114,15 +114,21 @@ def write_dataset(cohort: Path, sessions: dict[str, list[SessionRow]], dataset_t
     from netlesion import __version__
 
     generator = [{"Name": "netlesion", "Version": __version__}]
-    description = {"Name": "netlesion cohort", "BIDSVersion": BIDS_VERSION, "DatasetType": dataset_type,
-                   "GeneratedBy": generator}
+    description = {
+        "Name": "netlesion cohort",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": dataset_type,
+        "GeneratedBy": generator,
+    }
     write_json(cohort / "dataset_description.json", description)
     write_json(
         cohort / DERIVATIVES / "dataset_description.json",
         {"Name": "netlesion masks", "BIDSVersion": BIDS_VERSION, "DatasetType": "derivative", "GeneratedBy": generator},
     )
     write_text(cohort / ".bidsignore", "**/ct/\n")
-    write_text(cohort / "README", "A cohort written by netlesion. PET is in Bq/ml; masks lie in derivatives/netlesion.\n")
+    write_text(
+        cohort / "README", "A cohort written by netlesion. PET is in Bq/ml; masks lie in derivatives/netlesion.\n"
+    )
     write_text(cohort / "participants.tsv", _tsv(["participant_id"], [[f"sub-{s}"] for s in sorted(sessions)]))
     for subject, rows in sorted(sessions.items()):
         table = [

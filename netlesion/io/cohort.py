@@ -178,9 +178,7 @@ def _bids_images(session: Path) -> dict[str, tuple[ImageFile, ...]]:
     for path in sorted(session.glob("pet/*_pet.nii.gz")):
         label = _entity(path.name, "trc")
         if label not in TRACER_OF_LABEL:
-            raise CohortError(
-                f"{path}: tracer label trc-{label} is not known; known are {', '.join(TRACER_OF_LABEL)}"
-            )
+            raise CohortError(f"{path}: tracer label trc-{label} is not known; known are {', '.join(TRACER_OF_LABEL)}")
         found.setdefault(TRACER_OF_LABEL[label].value, []).append(ImageFile(path, Quantity.BQML, label))
     for path in sorted(session.glob("ct/*_ct.nii.gz")):
         found.setdefault("ct", []).append(ImageFile(path, Quantity.HU))

@@ -176,8 +176,11 @@ def nuclide(dose: Dataset) -> str | None:
         value, meaning = str(item.get("CodeValue", "")), str(item.get("CodeMeaning", "")).lower()
         if value in codes:
             return codes[value]
-        for name, needles in (("18F", ("f-18", "18f", "^18^f", "f^18", "fluorine")), ("68Ga", ("ga", "gallium")),
-                              ("64Cu", ("cu", "copper"))):
+        for name, needles in (
+            ("18F", ("f-18", "18f", "^18^f", "f^18", "fluorine")),
+            ("68Ga", ("ga", "gallium")),
+            ("64Cu", ("cu", "copper")),
+        ):
             if any(needle in meaning for needle in needles):
                 return name
     return None
@@ -186,8 +189,15 @@ def nuclide(dose: Dataset) -> str | None:
 def tracer_label(series: Series) -> str | None:
     """The BIDS `trc-` label of a PET series (dotatate, dotatoc, dotanoc, fdg), or None when it cannot be told."""
     codes = {"35321007": "fdg", "C-B1031": "fdg", "724025002": "dotatate", "C2713594": "dotatoc"}
-    words = {"dotatate": "dotatate", "dotatoc": "dotatoc", "edotreotide": "dotatoc", "dotanoc": "dotanoc",
-             "fdg": "fdg", "fluorodeoxyglucose": "fdg", "fludeoxyglucose": "fdg"}
+    words = {
+        "dotatate": "dotatate",
+        "dotatoc": "dotatoc",
+        "edotreotide": "dotatoc",
+        "dotanoc": "dotanoc",
+        "fdg": "fdg",
+        "fluorodeoxyglucose": "fdg",
+        "fludeoxyglucose": "fdg",
+    }
     dose = _dose_item(series)
     coded = [str(item.get("CodeValue", "")) for item in dose.get("RadiopharmaceuticalCodeSequence") or ()]
     for value in coded:
@@ -210,7 +220,9 @@ def _read_header(path: Path) -> Dataset | None:
         header = pydicom.dcmread(path, defer_size=4096)
     except InvalidDicomError as error:
         if path.suffix.lower() in (".dcm", ".ima"):
-            raise DicomError(f"{path}: not a readable DICOM file (no DICM marker); restore it from its source") from error
+            raise DicomError(
+                f"{path}: not a readable DICOM file (no DICM marker); restore it from its source"
+            ) from error
         return None
     except Exception as error:  # pydicom raises many kinds for a broken file; each means the same here
         raise DicomError(f"{path}: broken DICOM header ({_first_line(error)}); restore it from its source") from error
@@ -218,7 +230,9 @@ def _read_header(path: Path) -> Dataset | None:
         return None
     for name in ("SOPClassUID", "SeriesInstanceUID"):
         if name not in header:
-            raise DicomError(f"{path}: the DICOM header holds no {name}, the file is truncated; restore it from its source")
+            raise DicomError(
+                f"{path}: the DICOM header holds no {name}, the file is truncated; restore it from its source"
+            )
     if str(header.SOPClassUID) in CLASSIC_IMAGES:
         _require_whole(path, header)
     return header
@@ -303,8 +317,8 @@ def _slice_step(series, ordered, positions: np.ndarray, normal: np.ndarray) -> n
         )
     for i in np.flatnonzero(np.abs(steps - typical) > POSITION_TOLERANCE * typical):
         raise DicomError(
-            f"{ordered[i + 1][0]}: lies {steps[i]:.3f} mm after {ordered[i][0].name}, the series' step is {typical:.3f} mm; "
-            "slices are missing or uneven, export the series again"
+            f"{ordered[i + 1][0]}: lies {steps[i]:.3f} mm after {ordered[i][0].name}, "
+            f"the series' step is {typical:.3f} mm; slices are missing or uneven, export the series again"
         )
     step = (positions[-1] - positions[0]) / (len(positions) - 1)
     drift = np.abs(positions - positions[0] - np.arange(len(positions))[:, None] * step).max(axis=1)
@@ -321,7 +335,9 @@ def _orientation(path: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     cosines = _vector(path, dataset, "ImageOrientationPatient", 6)
     row, column = cosines[:3], cosines[3:]
     if abs(np.linalg.norm(row) - 1) > 1e-3 or abs(np.linalg.norm(column) - 1) > 1e-3 or abs(row @ column) > 1e-3:
-        raise DicomError(f"{path}: Image Orientation (0020,0037) {cosines.tolist()} is not two unit vectors at 90 degrees")
+        raise DicomError(
+            f"{path}: Image Orientation (0020,0037) {cosines.tolist()} is not two unit vectors at 90 degrees"
+        )
     return row, column
 
 

@@ -39,10 +39,14 @@ class ModelCard:
         if not self.required_channels:
             raise ConfigError("a model requires at least one channel, its PET")
         if len(self.spacing_mm) != 3 or len(self.window) != 3 or min(self.spacing_mm) <= 0 or min(self.window) < 1:
-            raise ConfigError(f"spacing {self.spacing_mm} mm and window {self.window} must be three positive numbers each")
+            raise ConfigError(
+                f"spacing {self.spacing_mm} mm and window {self.window} must be three positive numbers each"
+            )
         for tracer in self.scheme.tracers:
             if tracer not in self.channels:
-                raise ConfigError(f"classes for tracer {tracer!r}, which is not among the channels {list(self.channels)}")
+                raise ConfigError(
+                    f"classes for tracer {tracer!r}, which is not among the channels {list(self.channels)}"
+                )
 
     @property
     def scheme(self) -> ClassScheme:

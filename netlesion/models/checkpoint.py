@@ -28,7 +28,8 @@ def save_checkpoint(path: str | Path, weights: Mapping[str, Tensor], card: Model
     from safetensors.torch import save
 
     path = Path(path)
-    payload = save({k: v.detach().cpu().contiguous() for k, v in weights.items()}, metadata={"format": "pt"})
+    # a network may hold one tensor under two names (DynUNet does); safetensors wants two
+    payload = save({k: v.detach().cpu().contiguous().clone() for k, v in weights.items()}, metadata={"format": "pt"})
     write_json(path.with_suffix(".json"), card.to_dict())
     with atomic_path(path) as part:
         part.write_bytes(payload)

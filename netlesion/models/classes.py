@@ -30,7 +30,9 @@ class ClassScheme:
             if unknown:
                 raise ConfigError(f"classes of {tracer}: {unknown[0]!r} is not one of {', '.join(VOCABULARY)}")
             if len(set(classes)) != len(classes) or "background" not in classes or not LESION & set(classes):
-                raise ConfigError(f"classes of {tracer} are {list(classes)}; expected background and a lesion class, once")
+                raise ConfigError(
+                    f"classes of {tracer} are {list(classes)}; expected background and a lesion class, once"
+                )
 
     @property
     def num_outputs(self) -> int:

@@ -108,8 +108,10 @@ def read_lesions(path: str | Path) -> dict[str, tuple[LesionRow, ...]]:
     with Path(path).open(encoding="utf-8", newline="") as lines:
         for line in csv.DictReader(lines, delimiter="\t"):
             case = line.pop("case")
-            values = {k: None if v == "n/a" else int(v) if k in ("lesion_id", "num_voxels") else float(v)
-                      for k, v in line.items()}
+            values = {
+                k: None if v == "n/a" else int(v) if k in ("lesion_id", "num_voxels") else float(v)
+                for k, v in line.items()
+            }
             rows.setdefault(case, []).append(LesionRow(**values))
     return {case: tuple(found) for case, found in rows.items()}
 

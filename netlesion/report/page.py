@@ -47,15 +47,30 @@ def write_report(
     """Writes the page atomically; the notice on research use is always shown."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     shown = [
-        {"case": c.case, "channel": c.channel, "absent": c.absent, "rows": c.rows,
-         "png": base64.b64encode(c.mip_png).decode("ascii")}
+        {
+            "case": c.case,
+            "channel": c.channel,
+            "absent": c.absent,
+            "rows": c.rows,
+            "png": base64.b64encode(c.mip_png).decode("ascii"),
+        }
         for c in cases
     ]
     text = environment.get_template("report.html.j2").render(
-        title=title, version=__version__, facts=facts, cases=shown, tables=tables, failures=failures,
+        title=title,
+        version=__version__,
+        facts=facts,
+        cases=shown,
+        tables=tables,
+        failures=failures,
         suv_black=SUV_BLACK,
     )
     write_text(path, text)

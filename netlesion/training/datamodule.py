@@ -47,7 +47,9 @@ class CohortDataModule(pl.LightningDataModule):
             return
         train, val = self.cohort.of_patients(self.split.train), self.cohort.of_patients(self.split.val)
         if not train:
-            raise CohortError(f"{self.cohort.root}: holds none of the {len(self.split.train)} training patients of its split")
+            raise CohortError(
+                f"{self.cohort.root}: holds none of the {len(self.split.train)} training patients of its split"
+            )
         set_track_meta(False)
         for visit in (*train, *val):
             require_channels(visit, self.card.required_channels)
@@ -57,8 +59,13 @@ class CohortDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         patches = Patches(self.train_visits, self.random_part, self.patches_per_visit, self.seed, epoch)
-        return DataLoader(patches, batch_size=self.batch_size, shuffle=False, num_workers=self.num_workers,
-                          drop_last=len(patches) >= self.batch_size)
+        return DataLoader(
+            patches,
+            batch_size=self.batch_size,
+            shuffle=False,
+            num_workers=self.num_workers,
+            drop_last=len(patches) >= self.batch_size,
+        )
 
     def val_dataloader(self) -> DataLoader:
         return DataLoader(self.val_visits, batch_size=1, shuffle=False, collate_fn=_one_visit)

@@ -86,9 +86,7 @@ class LesionModule(pl.LightningModule):
             self.log("val/false_ml_lesion_free", _mean(self._false_ml), sync_dist=True)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
-        )
+        optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         warmup = max(1, round(self.warmup_share * steps))
 

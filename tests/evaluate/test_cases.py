@@ -32,26 +32,28 @@ def make(counted):
 
 def test_a_case_counted_by_hand(counted):
     found = evaluate_case("sub-01_ses-1_trc-dotatate", "sub-01", *counted).row()
-    assert found == pytest.approx({
-        "case": "sub-01_ses-1_trc-dotatate",
-        "patient": "sub-01",
-        "dice": 12 / 21,
-        "autopet_dice": 12 / 21,
-        "autopet_fpv_ml": 4 * ML,
-        "autopet_fnv_ml": 5 * ML,
-        "lesion_sensitivity": 1 / 2,
-        "lesion_ppv": 1 / 2,
-        "lesion_f1": 1 / 2,
-        "num_lesions_reference": 2,
-        "num_lesions_prediction": 2,
-        "num_true_positives": 1,
-        "num_false_positives": 1,
-        "num_false_negatives": 1,
-        "num_splits": 0,
-        "num_merges": 0,
-        "volume_reference_ml": 11 * ML,
-        "volume_prediction_ml": 10 * ML,
-    })
+    assert found == pytest.approx(
+        {
+            "case": "sub-01_ses-1_trc-dotatate",
+            "patient": "sub-01",
+            "dice": 12 / 21,
+            "autopet_dice": 12 / 21,
+            "autopet_fpv_ml": 4 * ML,
+            "autopet_fnv_ml": 5 * ML,
+            "lesion_sensitivity": 1 / 2,
+            "lesion_ppv": 1 / 2,
+            "lesion_f1": 1 / 2,
+            "num_lesions_reference": 2,
+            "num_lesions_prediction": 2,
+            "num_true_positives": 1,
+            "num_false_positives": 1,
+            "num_false_negatives": 1,
+            "num_splits": 0,
+            "num_merges": 0,
+            "volume_reference_ml": 11 * ML,
+            "volume_prediction_ml": 10 * ML,
+        }
+    )
 
 
 def test_columns_are_the_fields_in_order_each_with_a_meaning_and_a_unit():
@@ -122,8 +124,14 @@ def test_an_error_names_the_case_and_keeps_its_kind(counted, label):
 
 def test_a_summary_pools_lesions_and_counts_false_positives_for_each_patient(make):
     def row(case, patient, tp, lesions, fp, sensitivity):
-        return make(case, patient, num_true_positives=tp, num_lesions_reference=lesions, num_false_positives=fp,
-                    lesion_sensitivity=sensitivity)
+        return make(
+            case,
+            patient,
+            num_true_positives=tp,
+            num_lesions_reference=lesions,
+            num_false_positives=fp,
+            lesion_sensitivity=sensitivity,
+        )
 
     rows = [
         row("p1-a", "p1", 1, 1, 2, 1.0),
@@ -148,7 +156,10 @@ def test_a_summary_states_its_settings_and_is_plain_json(counted, make):
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["match_settings"] == dataclasses.asdict(settings)
     assert found["interval"] == {
-        "method": "percentile bootstrap over patients", "confidence": 0.95, "num_resamples": 2000, "seed": 11
+        "method": "percentile bootstrap over patients",
+        "confidence": 0.95,
+        "num_resamples": 2000,
+        "seed": 11,
     }
     assert found["mean"]["lesion_ppv"]["value"] is None
 

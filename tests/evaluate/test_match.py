@@ -199,9 +199,7 @@ def test_every_lesion_has_one_outcome_and_counts_add_up(seed, label):
     matching = match_lesions(*specks(seed, label))
     assert matching.num_true_positives == sum(g.outcome is Outcome.TRUE_POSITIVE for g in matching.reference)
     assert matching.num_reference == matching.num_true_positives + matching.num_false_negatives
-    assert matching.num_prediction == (
-        matching.num_true_positives + matching.num_false_positives + matching.num_splits
-    )
+    assert matching.num_prediction == (matching.num_true_positives + matching.num_false_positives + matching.num_splits)
     pairs = [(g.prediction_id, g.lesion_id) for g in matching.reference if g.prediction_id is not None]
     assert sorted(pairs) == sorted(
         (p.lesion_id, p.reference_id) for p in matching.prediction if p.outcome is Outcome.TRUE_POSITIVE

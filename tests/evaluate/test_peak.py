@@ -34,7 +34,10 @@ def test_of_a_plateau_it_is_the_voxel_nearest_the_centroid_and_all_if_they_tie(t
     assert found(peak_voxels(two.array, two.geometry, values)) == {(3, 2, 5, 2), (9, 6, 9, 4)}
     values[2, 5, 2] = values[6, 9, 4] = 0
     assert found(peak_voxels(two.array, two.geometry, values)) == {
-        (3, 2, 5, 1), (3, 2, 5, 3), (9, 6, 8, 4), (9, 6, 10, 4)
+        (3, 2, 5, 1),
+        (3, 2, 5, 3),
+        (9, 6, 8, 4),
+        (9, 6, 10, 4),
     }
 
 

@@ -51,8 +51,13 @@ def test_a_pooled_ratio_agrees_with_scipy():
     hits = rng.binomial(lesions, 0.6)
     found = bootstrap_ratio(hits, lesions, ids(40), seed=0)
     oracle = stats.bootstrap(
-        (hits, lesions), lambda top, bottom, axis: top.sum(axis) / bottom.sum(axis), paired=True, vectorized=True,
-        n_resamples=9999, method="percentile", rng=np.random.default_rng(1),
+        (hits, lesions),
+        lambda top, bottom, axis: top.sum(axis) / bottom.sum(axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=9999,
+        method="percentile",
+        rng=np.random.default_rng(1),
     ).confidence_interval
     assert (found.low, found.high) == pytest.approx((oracle.low, oracle.high), abs=0.08 * (oracle.high - oracle.low))
 

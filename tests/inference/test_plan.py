@@ -47,4 +47,7 @@ def test_impossible_plans_are_refused(shape, window, overlap):
 
 
 def test_explain_says_how_often_a_voxel_is_computed():
-    assert plan_windows((4, 4, 8), (4, 4, 4), 0.5).explain() == "3 windows of 4x4x4 over 4x4x8 voxels, 1.5 times its volume"
+    assert (
+        plan_windows((4, 4, 8), (4, 4, 4), 0.5).explain()
+        == "3 windows of 4x4x4 over 4x4x8 voxels, 1.5 times its volume"
+    )

@@ -33,7 +33,9 @@ def test_agrees_with_scipy(name):
     at = index_map[:3, :3] @ at + index_map[:3, 3:]
     at = np.clip(at, 0, np.array(SOURCE.shape)[:, None] - 1)
     for c in range(2):
-        theirs = ndimage.map_coordinates(logits[c].astype(np.float64), at, order=1, mode="nearest").reshape(target.shape)
+        theirs = ndimage.map_coordinates(logits[c].astype(np.float64), at, order=1, mode="nearest").reshape(
+            target.shape
+        )
         assert np.abs(ours[c] - theirs).max() < 1e-4
 
 

@@ -31,7 +31,13 @@ def twin(image, window, overlap):
 
 @pytest.mark.parametrize(
     ("shape", "window"),
-    [((11, 7, 13), (5, 3, 4)), ((3, 5, 2), (4, 4, 4)), ((1, 1, 9), (4, 4, 4)), ((8, 8, 8), (8, 8, 8)), ((7, 2, 5), (4, 4, 4))],
+    [
+        ((11, 7, 13), (5, 3, 4)),
+        ((3, 5, 2), (4, 4, 4)),
+        ((1, 1, 9), (4, 4, 4)),
+        ((8, 8, 8), (8, 8, 8)),
+        ((7, 2, 5), (4, 4, 4)),
+    ],
 )
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5, 0.75])
 def test_agrees_with_the_float64_twin(shape, window, overlap):

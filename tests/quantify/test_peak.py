@@ -21,7 +21,9 @@ def test_the_fractional_sphere_holds_one_ml(spacing):
     kernel = sphere_kernel(spacing)
     assert kernel.sum() == pytest.approx(1.0)
     assert all(n % 2 == 1 for n in kernel.shape)
-    assert 1.0 / kernel.max() * np.prod(spacing) / 1000 == pytest.approx(4 / 3 * np.pi * PEAK_RADIUS_MM**3 / 1000, rel=0.05)
+    assert 1.0 / kernel.max() * np.prod(spacing) / 1000 == pytest.approx(
+        4 / 3 * np.pi * PEAK_RADIUS_MM**3 / 1000, rel=0.05
+    )
 
 
 @pytest.mark.parametrize(("spacing", "voxels"), [(2.0, 123), (2.87, 33), (4.0, 19)])

@@ -62,6 +62,13 @@ def test_a_table_can_be_read_again_and_has_a_dictionary(tmp_path):
     assert [r.lesion_id for r in again] == [1, 3]
     assert again[0].volume_ml == pytest.approx(rows[0].volume_ml)
     header = (tmp_path / "lesions.tsv").read_text().splitlines()[0].split("\t")
-    assert header[:7] == ["lesion_id", "num_voxels", "volume_ml", "suvmax_g_per_ml", "suvmean_g_per_ml",
-                          "suvpeak_g_per_ml", "score"]
+    assert header[:7] == [
+        "lesion_id",
+        "num_voxels",
+        "volume_ml",
+        "suvmax_g_per_ml",
+        "suvmean_g_per_ml",
+        "suvpeak_g_per_ml",
+        "score",
+    ]
     assert set(header) == set(json.loads((tmp_path / "lesions.json").read_text())) == set(COLUMNS)

@@ -18,7 +18,9 @@ def labels(**values):
 def test_four_known_classes_are_plain_cross_entropy_and_lesion_dice():
     torch.manual_seed(0)
     logits, label = torch.randn(2, 4, 3, 5, 7), torch.randint(0, 4, (2, 1, 3, 5, 7), dtype=torch.uint8)
-    loss = MarginalDiceCrossEntropy(FOUR, labels(l0=("background",), l1=("physiologic",), l2=("primary",), l3=("metastasis",)))
+    loss = MarginalDiceCrossEntropy(
+        FOUR, labels(l0=("background",), l1=("physiologic",), l2=("primary",), l3=("metastasis",))
+    )
     entropy = torch.nn.functional.cross_entropy(logits, label[:, 0].long())
     lesion = logits.softmax(1)[:, 2:].sum(1)
     target = (label[:, 0] >= 2).float()
@@ -43,8 +45,10 @@ def test_which_lesion_class_takes_the_probability_does_not_matter_where_labels_c
     assert loss(primary, label).item() == pytest.approx(loss(metastasis, label).item(), abs=1e-6)
 
 
-@pytest.mark.parametrize("meanings", [{"l0": ("background",), "l1": ("lesion",)},
-                                      {"l0": ("background",), "l1": ("physiologic",), "l2": ("primary",)}])
+@pytest.mark.parametrize(
+    "meanings",
+    [{"l0": ("background",), "l1": ("lesion",)}, {"l0": ("background",), "l1": ("physiologic",), "l2": ("primary",)}],
+)
 def test_ignored_voxels_carry_no_gradient_and_all_ignored_is_zero(meanings):
     loss = MarginalDiceCrossEntropy(FOUR, labels(**meanings))
     logits = torch.randn(1, 4, 2, 3, 5, requires_grad=True)

@@ -39,9 +39,21 @@ def tiny_cohort(tmp_path_factory):
 
 def command(cohort, runs, *extra):
     return [
-        sys.executable, str(ROOT / "train.py"), "experiment=sts", f"cohort={cohort}", f"runs_dir={runs}",
-        "window=[8,8,8]", "network.widths=[4,8]", "network.dropout=0.2", "trainer.max_epochs=4", "wandb.enabled=false",
-        "splitting.val_share=0.2", "splitting.test_share=0.2", "splitting.always_test=[]", "ema_decay=0.9", *extra,
+        sys.executable,
+        str(ROOT / "train.py"),
+        "experiment=sts",
+        f"cohort={cohort}",
+        f"runs_dir={runs}",
+        "window=[8,8,8]",
+        "network.widths=[4,8]",
+        "network.dropout=0.2",
+        "trainer.max_epochs=4",
+        "wandb.enabled=false",
+        "splitting.val_share=0.2",
+        "splitting.test_share=0.2",
+        "splitting.always_test=[]",
+        "ema_decay=0.9",
+        *extra,
     ]
 
 
@@ -59,8 +71,13 @@ def test_killed_and_continued_equals_never_killed(tiny_cohort, tmp_path):
     assert whole.returncode == 0, whole.stderr
     assert "validation Dice" in whole.stdout
 
-    process = subprocess.Popen(command(tiny_cohort, tmp_path / "cut"), cwd=ROOT, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        command(tiny_cohort, tmp_path / "cut"),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     last = tmp_path / "cut" / "sts" / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 120
     while not last.is_file() and process.poll() is None and time.monotonic() < deadline:

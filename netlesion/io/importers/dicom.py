@@ -93,7 +93,9 @@ def import_dicom(
             by_session[session] = replace(by_session[session], visit=key.visit_of(subject, session))
     write_dataset(cohort, _with_known_sessions(cohort, rows))
     key.save()
-    return ImportResult(*(tuple(part) for part in (outcome.written, outcome.skipped, outcome.failures, outcome.warnings)))
+    return ImportResult(
+        *(tuple(part) for part in (outcome.written, outcome.skipped, outcome.failures, outcome.warnings))
+    )
 
 
 def plan_import(index: tuple[Series, ...], key: _Key) -> tuple[PlannedSeries, ...]:
@@ -189,8 +191,10 @@ def _write_series(cohort: Path, planned: PlannedSeries, outcome: _Outcome) -> Se
 
 def _pet_record(series: Series, facts: PetFacts, conversion: SuvConversion) -> PetRecord:
     start = facts.acquisition_datetime or conversion.reference
-    text = {name: str(series.header.get(name, "") or "n/a") for name in
-            ("Manufacturer", "ManufacturerModelName", "ReconstructionMethod", "AttenuationCorrectionMethod")}
+    text = {
+        name: str(series.header.get(name, "") or "n/a")
+        for name in ("Manufacturer", "ManufacturerModelName", "ReconstructionMethod", "AttenuationCorrectionMethod")
+    }
     dose = series.header.RadiopharmaceuticalInformationSequence[0]
     return PetRecord(
         tracer_label=tracer_label(series),
@@ -241,12 +245,21 @@ def _with_known_sessions(cohort: Path, rows: dict[str, dict[str, SessionRow]]) -
         with table.open(encoding="utf-8", newline="") as lines:
             for line in csv.DictReader(lines, delimiter="\t"):
                 session = line["session_id"].removeprefix("ses-")
-                old = SessionRow(session, int(line["visit"].removeprefix("visit-")), *(
-                    None if line[c] == "n/a" else float(line[c]) for c in ("weight", "height")))
+                old = SessionRow(
+                    session,
+                    int(line["visit"].removeprefix("visit-")),
+                    *(None if line[c] == "n/a" else float(line[c]) for c in ("weight", "height")),
+                )
                 known = merged.setdefault(subject, {}).get(session)
-                merged[subject][session] = old if known is None else replace(
-                    known, weight_kg=old.weight_kg if known.weight_kg is None else known.weight_kg,
-                    height_cm=old.height_cm if known.height_cm is None else known.height_cm)
+                merged[subject][session] = (
+                    old
+                    if known is None
+                    else replace(
+                        known,
+                        weight_kg=old.weight_kg if known.weight_kg is None else known.weight_kg,
+                        height_cm=old.height_cm if known.height_cm is None else known.height_cm,
+                    )
+                )
     return {subject: list(by_session.values()) for subject, by_session in merged.items()}
 
 
