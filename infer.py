@@ -1,7 +1,11 @@
 """Infer: python infer.py experiment=sts input=COHORT output=RESULTS [split=test] [checkpoint=PATH]."""
 
+import os
+
 import hydra
 from omegaconf import DictConfig
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that wait must not spin on a shared machine
 
 
 @hydra.main(config_path="configs", config_name="infer", version_base="1.3")

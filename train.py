@@ -1,7 +1,11 @@
 """Train: python train.py experiment=sts [key=value ...] [ckpt_path=last]."""
 
+import os
+
 import hydra
 from omegaconf import DictConfig
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that wait must not spin on a shared machine
 
 
 @hydra.main(config_path="configs", config_name="train", version_base="1.3")

@@ -54,9 +54,7 @@ def import_dicom_command(
     """Mixed DICOM -> a BIDS cohort: PET with its facts, CT, MR, and contours as masks."""
     from netlesion.io.importers.dicom import import_dicom
 
-    result = import_dicom(source, cohort, key, progress=lambda line: print(f"writing {line}", file=sys.stderr))
-    for path in result.written:
-        print(path)
+    result = import_dicom(source, cohort, key, progress=lambda path: print(path, flush=True))
     for line in result.skipped:
         print(f"skipped: {line}", file=sys.stderr)
     for line in result.warnings:

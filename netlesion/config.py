@@ -75,6 +75,8 @@ def card_of(config: DictConfig, trained_on: Sequence[str] = ()) -> ModelCard:
         network=plain(config.network),
         trained_on=tuple(trained_on),
     )
+    if len(card.network["widths"]) < 3:
+        raise ConfigError(f"network.widths is {card.network['widths']}; the U-Net needs at least 3 resolutions")
     factor = 2 ** (len(card.network["widths"]) - 1)
     if any(w % factor for w in card.window):
         fitting = [-(-w // factor) * factor for w in card.window]

@@ -6,6 +6,7 @@ the simplest rival, every voxel of SUV 4 or more.
 
 from __future__ import annotations
 
+import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -54,6 +55,7 @@ def make_cohort(cohort: Path, patients: int, seed: int) -> None:
 def run_demo(out: Path, patients: int, seed: int) -> None:
     """Everything into `out`; prints the comparison, and the report's path as the last line."""
     cohort, results, baseline = out / "cohort", out / "results", out / "threshold"
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in train.py, before torch is imported
     make_cohort(cohort, patients, seed)
 
     from netlesion.cohort.batch import write_cohort

@@ -25,6 +25,7 @@ from netlesion.models.unet import unet
 from netlesion.normalise import num_inputs
 from netlesion.pipeline import InferenceSettings
 from netlesion.provenance import Stopwatch, hash_file, provenance
+from netlesion.study import Tracer
 
 
 def build_network(card: ModelCard) -> nn.Module:
@@ -215,7 +216,7 @@ def _whole_volume(card: ModelCard, config: DictConfig):
 def _visits_of(config: DictConfig, cohort: Cohort, card: ModelCard) -> tuple[VisitFiles, ...]:
     """The visits of the part asked for; a test part that shares a patient with the training is refused."""
     if config.split == "all":
-        return cohort.visits
+        return _with_pet(cohort.visits, cohort)
     split = read_split(config.split_file)
     patients = split.part(config.split)
     leaked = sorted(set(patients) & set(card.trained_on))
@@ -224,12 +225,22 @@ def _visits_of(config: DictConfig, cohort: Cohort, card: ModelCard) -> tuple[Vis
             f"patient {leaked[0]} is in the {config.split} part of {config.split_file}, but the checkpoint was trained "
             f"on {len(leaked)} of its patients; use the split file of that training"
         )
-    visits = cohort.of_patients(patients)
+    visits = _with_pet(cohort.of_patients(patients), cohort)
     if not visits:
         raise CohortError(
             f"{cohort.root}: holds none of the {len(patients)} {config.split} patients of {config.split_file}"
         )
     return visits
+
+
+def _with_pet(visits: tuple[VisitFiles, ...], cohort: Cohort) -> tuple[VisitFiles, ...]:
+    """The visits that hold a PET; a day of MR alone is no case and is said to be left out."""
+    cases = tuple(v for v in visits if any(tracer.value in v.images for tracer in Tracer))
+    for left_out in sorted({v.visit_id for v in visits} - {v.visit_id for v in cases}):
+        print(f"left out: {left_out} has no PET")
+    if visits and not cases:
+        raise CohortError(f"{cohort.root}: none of its {len(visits)} visits has a PET")
+    return cases
 
 
 def _device(name: str) -> str:

@@ -151,7 +151,7 @@ def test_evaluate_writes_a_table_and_counts_what_was_not_predicted(tmp_path):
     assert [row[header.index("dice")] for row in rows] == ["1", "1"]
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["cases_without_prediction"] == ["c"]
-    assert "fewer than 10" in summary["mean"]["dice"]["note"]
+    assert "below 10" in summary["mean"]["dice"]["note"]
     (tmp_path / "prediction" / "z.nii.gz").write_bytes(mask.read_bytes())
     assert_one_line(netlesion("evaluate", *folders), "case z has no reference")
 

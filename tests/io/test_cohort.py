@@ -7,7 +7,15 @@ import pytest
 
 from netlesion.errors import CohortError
 from netlesion.geometry import Geometry
-from netlesion.io.bids_write import PetRecord, SessionRow, derivative_path, image_path, roi_label, write_dataset, write_pet
+from netlesion.io.bids_write import (
+    PetRecord,
+    SessionRow,
+    derivative_path,
+    image_path,
+    roi_label,
+    write_dataset,
+    write_pet,
+)
 from netlesion.io.cohort import load_visit, open_cohort
 from netlesion.io.masks import find_masks
 from netlesion.io.nifti import read_volume, write_volume

@@ -12,7 +12,7 @@ CARD = ModelCard(
     classes={"fdg": ("background", "lesion")},
     spacing_mm=(4.0, 4.0, 4.0),
     window=(8, 8, 8),
-    network={"widths": [4, 8], "residual": False, "norm": "instance", "dropout": 0.0},
+    network={"widths": [4, 8, 8], "residual": False, "norm": "instance", "dropout": 0.0},
     trained_on=("b", "a"),
 )
 

@@ -45,7 +45,7 @@ def command(cohort, runs, *extra):
         f"cohort={cohort}",
         f"runs_dir={runs}",
         "window=[8,8,8]",
-        "network.widths=[4,8]",
+        "network.widths=[4,8,8]",
         "network.dropout=0.2",
         "trainer.max_epochs=4",
         "wandb.enabled=false",

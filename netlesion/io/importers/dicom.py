@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlesion.atomic import write_text
-from netlesion.errors import DicomError, NetlesionError
+from netlesion.errors import DicomError, NetlesionError, OutputError
+from netlesion.geometry import Geometry
 from netlesion.io.bids_write import (
     PetRecord,
     SessionRow,
@@ -63,22 +64,26 @@ def import_dicom(
     source: str | Path,
     cohort: str | Path,
     key_file: str | Path | None = None,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Callable[[Path], None] = lambda path: None,
 ) -> ImportResult:
-    """Reads SRC, adds to COHORT what is not there yet; a series that fails is reported and the rest goes on."""
+    """Reads SRC, adds to COHORT what is not there yet; a series that fails is reported and the rest goes on.
+
+    `progress` is told every file once it is written. A full disk (OutputError) ends the import.
+    """
     cohort = Path(cohort)
     key = _Key(Path(key_file) if key_file is not None else cohort.with_name(cohort.name + ".key.tsv"))
     index = index_folder(source)
     plan = plan_import(index, key)
-    outcome = _Outcome([], [], [], [])
+    outcome = _Outcome(progress)
     rows: dict[str, dict[str, SessionRow]] = {}
     for planned in plan:
         if planned.target is None:
             outcome.skipped.append(f"{planned.series.label}: {planned.reason}")
             continue
-        progress(str(planned.target))
         try:
             row = _write_series(cohort, planned, outcome)
+        except OutputError:
+            raise
         except NetlesionError as error:
             outcome.failures.append(str(error))
             continue
@@ -127,10 +132,15 @@ def plan_import(index: tuple[Series, ...], key: _Key) -> tuple[PlannedSeries, ..
 
 @dataclass
 class _Outcome:
-    written: list[Path]
-    skipped: list[str]
-    failures: list[str]
-    warnings: list[str]
+    progress: Callable[[Path], None]
+    written: list[Path] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, path: Path) -> None:
+        self.written.append(path)
+        self.progress(path)
 
 
 def _name(series: Series) -> tuple[str, str, tuple[str, ...], str]:
@@ -185,7 +195,7 @@ def _write_series(cohort: Path, planned: PlannedSeries, outcome: _Outcome) -> Se
         write_pet(path, volume, record)
     else:
         write_image(path, volume, {"Modality": series.modality, "FrameOfReferenceHash": _frame_hash(series)})
-    outcome.written.append(path)
+    outcome.add(path)
     return row
 
 
@@ -218,6 +228,7 @@ def _pet_record(series: Series, facts: PetFacts, conversion: SuvConversion) -> P
 def _write_contours(cohort: Path, index, plan: tuple[PlannedSeries, ...], outcome: _Outcome) -> None:
     """Every structure of every RTSTRUCT as a mask on the grid of the image it was drawn on."""
     images = {p.series.uid: p for p in plan if p.target is not None}
+    grids: dict[str, Geometry] = {}
     for series in index:
         if series.sop_class != RTSTRUCT:
             continue
@@ -231,8 +242,13 @@ def _write_contours(cohort: Path, index, plan: tuple[PlannedSeries, ...], outcom
                 if target.is_file():
                     outcome.skipped.append(f"{target.relative_to(cohort)}: already in the cohort")
                     continue
-                write_volume(target, structure_mask(structure, read_image(planned.series).geometry))
-                outcome.written.append(target)
+                uid = planned.series.uid
+                if uid not in grids:
+                    grids[uid] = read_image(planned.series).geometry
+                write_volume(target, structure_mask(structure, grids[uid]))
+                outcome.add(target)
+        except OutputError:
+            raise
         except NetlesionError as error:
             outcome.failures.append(f"{series.label}: {error}")
 
