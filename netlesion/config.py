@@ -4,6 +4,7 @@ infer.py, that knows Hydra and OmegaConf.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from netlesion.data.split import Split, split_of
 from netlesion.data.transforms import LabelMeaning
@@ -46,11 +47,13 @@ def run_guarded(work: Callable[[], int]) -> int:
     """The exit status of `work`; errors of ours, of the configuration and of a full disk are printed as one line."""
     try:
         return work()
-    except MissingMandatoryValue as error:
-        return _complain(f"a setting is missing: {_first_line(error)}; give experiment=NAME or key=value")
     except (NetlesionError, OmegaConfBaseException) as error:
+        if "MissingMandatoryValue" in str(error):
+            return _complain("no experiment was chosen; give experiment=NAME (configs/experiment), e.g. experiment=sts")
         return _complain(_first_line(error))
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return _complain("no space left on the disk of the output folder; free space and start again")
         where = f"{error.filename}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}")
     except RuntimeError as error:

@@ -153,6 +153,8 @@ def _trainer(config: DictConfig, run_dir: Path, has_validation: bool):
     import pytorch_lightning as pl
     from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 
+    from netlesion.training.checkpoint_io import AtomicCheckpointIO
+
     kept = {"dirpath": str(run_dir / "checkpoints"), "save_on_train_epoch_end": True, "enable_version_counter": False}
     callbacks = [TQDMProgressBar(refresh_rate=int(config.progress_refresh))]
     if config.ema_decay is not None:
@@ -166,6 +168,7 @@ def _trainer(config: DictConfig, run_dir: Path, has_validation: bool):
     return pl.Trainer(
         default_root_dir=run_dir,
         callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
         logger=_loggers(config, run_dir),
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
@@ -234,8 +237,10 @@ def _visits_of(config: DictConfig, cohort: Cohort, card: ModelCard) -> tuple[Vis
 
 
 def _with_pet(visits: tuple[VisitFiles, ...], cohort: Cohort) -> tuple[VisitFiles, ...]:
-    """The visits that hold a PET; a day of MR alone is no case and is said to be left out."""
+    """The visits that hold a PET; in BIDS a session of MR alone is no case, and is said to be left out."""
     cases = tuple(v for v in visits if any(tracer.value in v.images for tracer in Tracer))
+    if cohort.layout != "bids":
+        return visits
     for left_out in sorted({v.visit_id for v in visits} - {v.visit_id for v in cases}):
         print(f"left out: {left_out} has no PET")
     if visits and not cases:
