@@ -25,6 +25,7 @@ from netlesion.io.bids_write import (
 )
 from netlesion.io.nifti import write_volume
 from netlesion.phantom.cohort import PhantomSettings, PhantomVisit, make_visit
+from netlesion.provenance import Stopwatch, provenance
 from netlesion.study import Scan, Tracer
 from netlesion.volume import Quantity
 
@@ -39,17 +40,18 @@ def make_cohort(cohort: Path, patients: int, seed: int) -> None:
 
     marker = cohort / "phantom.json"
     wanted = {"patients": patients, "seed": seed}
-    if marker.is_file() and _read(marker) == wanted:
+    if marker.is_file() and _read(marker).get("config") == wanted:
         print(f"{cohort} holds this cohort already", file=sys.stderr)
         return
     marker.unlink(missing_ok=True)
     rows: dict[str, list[SessionRow]] = {}
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    watch = Stopwatch()
+    with watch.stage("make"), ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         made = pool.map(partial(_make_patient, cohort, seed), range(patients))
         for subject, row in tqdm(made, total=patients, desc="digital cohort", unit="patient", file=sys.stderr):
             rows[subject] = [row]
     write_dataset(cohort, rows)
-    write_json(marker, wanted)
+    write_json(marker, provenance(config=wanted, seed=seed, stopwatch=watch))
 
 
 def run_demo(out: Path, patients: int, seed: int) -> None:
@@ -176,10 +178,11 @@ def _succeed(status: int) -> None:
         sys.exit(status)
 
 
-def _read(path: Path) -> dict | None:
+def _read(path: Path) -> dict:
     import json
 
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        return None
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -88,6 +88,7 @@ def train(config: DictConfig) -> int:
             stopwatch=watch,
             exported_from=chosen.name,
             validation_dice=score,
+            inputs=_hashes(cohort, (*split.train, *split.val)),
             split={p: list(split.part(p)) for p in ("train", "val", "test")},
         ),
     )
@@ -127,6 +128,15 @@ def infer(config: DictConfig) -> int:
             print(f"error: {line}", file=sys.stderr)
         return 1
     return 0
+
+
+def _hashes(cohort: Cohort, patients: tuple[str, ...]) -> dict[str, str]:
+    """sha256 of every image and mask of these patients, by path below the cohort."""
+    paths: list[Path] = []
+    for visit in cohort.of_patients(patients):
+        paths += [f.path for files in visit.images.values() for f in files]
+        paths += [path for masks in visit.masks.values() for path in masks.values()]
+    return {str(path.relative_to(cohort.root)): hash_file(path) for path in paths}
 
 
 def resume_path(ckpt_path: str | None, run_dir: Path) -> Path | None:

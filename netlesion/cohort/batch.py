@@ -97,6 +97,8 @@ def run_batch(
 def _infer_visit(files, folder: Path, model: Model, settings, config, seed, signature, total: Stopwatch, bar) -> None:
     watch = Stopwatch()
     (folder / PROVENANCE).unlink(missing_ok=True)
+    for leftover in folder.glob(".part-*"):  # of a run that was killed while writing
+        leftover.unlink()
     with watch.stage("read"):
         visit = load_visit(files, model.card.channels, model.card.required_channels)
     results = predict_visit(visit, model.card, model.predict, settings, watch)

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlesion.atomic import write_text
+from netlesion.atomic import write_json, write_text
 from netlesion.errors import DicomError, NetlesionError, OutputError
 from netlesion.geometry import Geometry
 from netlesion.io.bids_write import (
@@ -27,9 +27,11 @@ from netlesion.io.bids_write import (
     write_image,
     write_pet,
 )
+from netlesion.io.cohort import DERIVATIVES
 from netlesion.io.dicom import RTSTRUCT, Series, index_folder, nuclide, pet_facts, read_image, tracer_label
 from netlesion.io.nifti import write_volume
 from netlesion.io.rtstruct import read_structures, structure_mask
+from netlesion.provenance import hash_file, provenance
 from netlesion.suv import PetFacts, SuvConversion, suvbw_conversion
 
 if TYPE_CHECKING:
@@ -97,6 +99,8 @@ def import_dicom(
         for session in by_session:
             by_session[session] = replace(by_session[session], visit=key.visit_of(subject, session))
     write_dataset(cohort, _with_known_sessions(cohort, rows))
+    if outcome.written:
+        _write_provenance(cohort, index, plan, outcome)
     key.save()
     return ImportResult(
         *(tuple(part) for part in (outcome.written, outcome.skipped, outcome.failures, outcome.warnings))
@@ -251,6 +255,29 @@ def _write_contours(cohort: Path, index, plan: tuple[PlannedSeries, ...], outcom
             raise
         except NetlesionError as error:
             outcome.failures.append(f"{series.label}: {error}")
+
+
+def _write_provenance(cohort: Path, index, plan: tuple[PlannedSeries, ...], outcome: _Outcome) -> None:
+    """What this import wrote and from what: one file per import, series by their target, contours by number."""
+    names = {p.series.uid: str(p.target) for p in plan if p.target is not None and cohort / p.target in outcome.written}
+    contours = [s for s in index if s.sop_class == RTSTRUCT]
+    names |= {s.uid: f"contours {n}" for n, s in enumerate(contours, start=1)}
+    inputs = {name: _hash_series(s) for s in index if (name := names.get(s.uid)) is not None}
+    folder = cohort / DERIVATIVES
+    number = 1 + len(list(folder.glob("import-*.json")))
+    record = provenance(
+        config={"visit_window_days": VISIT_WINDOW_DAYS},
+        inputs=inputs,
+        outputs=[str(path.relative_to(cohort)) for path in outcome.written],
+        warnings=outcome.warnings,
+    )
+    write_json(folder / f"import-{number:03d}.json", record)
+
+
+def _hash_series(series: Series) -> str:
+    """One sha256 over the sha256 of every file of a series, in the order of the hashes."""
+    hashes = sorted(hash_file(path) for path in series.files)
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def _with_known_sessions(cohort: Path, rows: dict[str, dict[str, SessionRow]]) -> dict[str, list[SessionRow]]:
