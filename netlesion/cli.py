@@ -139,8 +139,11 @@ def demo(
 
 def main() -> None:
     """Runs the command line; an error a user can put right is one line on stderr and exit status 1."""
+    import warnings
+
     from netlesion.errors import NetlesionError
 
+    warnings.filterwarnings("ignore", module="pydicom")  # an error of ours is one line, not pydicom's and ours
     try:
         app()
     except NetlesionError as error:

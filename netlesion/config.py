@@ -97,9 +97,9 @@ def labels_of(config: DictConfig) -> LabelMeaning:
 
 
 def split_from(config: DictConfig, cohort: Cohort) -> Split:
-    """The cohort's split, from its file or drawn once and written there, with lesion-free patients in every part."""
+    """The cohort's split, from its file or drawn once and written there."""
     drawing = config.splitting
-    new = not Path(config.split_file).is_file()
+    stratify = bool(drawing.stratify) and not Path(config.split_file).is_file()
     return split_of(
         config.split_file,
         cohort.patient_ids,
@@ -107,7 +107,7 @@ def split_from(config: DictConfig, cohort: Cohort) -> Split:
         test_share=float(drawing.test_share),
         seed=int(drawing.seed),
         always_test=tuple(drawing.always_test),
-        strata=lesion_strata(cohort, labels_of(config)) if new else None,
+        strata=lesion_strata(cohort, labels_of(config)) if stratify else None,
     )
 
 

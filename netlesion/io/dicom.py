@@ -7,8 +7,9 @@ What is not understood is refused by name. DICOM's LPS frame ends here: everythi
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,7 @@ def read_image(series: Series) -> Volume:
         )
     if series.sop_class not in CLASSIC_IMAGES:
         raise DicomError(f"{series.label}: {pydicom.uid.UID(series.sop_class).name} is not an image series")
-    slices = [(path, _read_whole(path)) for path in series.files]
+    slices = [(path, read_whole(path)) for path in series.files]
     ordered, geometry = _stack(series, slices)
     array = np.empty(geometry.shape, dtype=np.float32)
     for k, (path, dataset) in enumerate(ordered):
@@ -148,17 +149,17 @@ def pet_facts(series: Series) -> PetFacts:
     dose = _dose_item(series)
     injection = _parse(series, dose, "RadiopharmaceuticalStartDateTime", DT)
     injection_time = _parse(series, dose, "RadiopharmaceuticalStartTime", TM)
-    duration = _number(series, earliest, "ActualFrameDuration")
-    frame_reference = _number(series, earliest, "FrameReferenceTime")
+    duration = number(series, earliest, "ActualFrameDuration")
+    frame_reference = number(series, earliest, "FrameReferenceTime")
     return PetFacts(
         units=_text(header, "Units"),
         decay_correction=_text(header, "DecayCorrection"),
         corrected_image=_multi(header, "CorrectedImage"),
-        weight_kg=_number(series, header, "PatientWeight"),
-        dose_bq=_number(series, dose, "RadionuclideTotalDose"),
-        half_life_s=_number(series, dose, "RadionuclideHalfLife"),
+        weight_kg=number(series, header, "PatientWeight"),
+        dose_bq=number(series, dose, "RadionuclideTotalDose"),
+        half_life_s=number(series, dose, "RadionuclideHalfLife"),
         nuclide=nuclide(dose),
-        injection_datetime=None if injection is None else injection.replace(tzinfo=None),
+        injection_datetime=_local(header, injection),
         injection_time=injection_time,
         series_datetime=_datetime(header, "Series"),
         acquisition_datetime=_datetime(earliest, "Acquisition"),
@@ -248,7 +249,8 @@ def _require_whole(path: Path, header: Dataset) -> None:
         raise DicomError(f"{path}: ends {end - path.stat().st_size} bytes before its pixel data does; restore it")
 
 
-def _read_whole(path: Path) -> Dataset:
+def read_whole(path: Path) -> Dataset:
+    """One DICOM file with everything in it; raises DicomError, naming it, when it is broken."""
     try:
         return pydicom.dcmread(path)
     except Exception as error:  # as above
@@ -304,7 +306,7 @@ def _stack(series: Series, slices: list[tuple[Path, Dataset]]) -> tuple[list[tup
 def _slice_step(series, ordered, positions: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """The vector from one slice to the next; raises DicomError at the first duplicate or gap."""
     if len(ordered) == 1:
-        thickness = _number(series, ordered[0][1], "SliceThickness")
+        thickness = number(series, ordered[0][1], "SliceThickness")
         if not thickness or thickness <= 0:
             raise DicomError(f"{ordered[0][0]}: a single slice without Slice Thickness has no volume")
         return normal * thickness
@@ -393,17 +395,18 @@ def _vector(path: Path, dataset: Dataset, name: str, length: int) -> np.ndarray:
     return vector
 
 
-def _number(series: Series, dataset: Dataset, name: str) -> float | None:
+def number(series: Series, dataset: Dataset, name: str) -> float | None:
+    """A numeric field, None where it is missing or empty; raises DicomError for what is no finite number."""
     value = dataset.get(name)
     if value is None or str(value).strip() == "":
         return None
     try:
-        number = float(value)
+        parsed = float(value)
     except (TypeError, ValueError) as error:
         raise DicomError(f"{series.label}: {name} is {value!r}, expected a number") from error
-    if not np.isfinite(number):
-        raise DicomError(f"{series.label}: {name} is {number}, expected a finite number")
-    return number
+    if not np.isfinite(parsed):
+        raise DicomError(f"{series.label}: {name} is {parsed}, expected a finite number")
+    return parsed
 
 
 def _text(dataset: Dataset, name: str) -> str | None:
@@ -429,6 +432,17 @@ def _parse(series: Series, dataset: Dataset, name: str, kind):
     if kind is TM:
         return time(parsed.hour, parsed.minute, parsed.second, parsed.microsecond)
     return parsed
+
+
+def _local(header: Dataset, moment: datetime | None) -> datetime | None:
+    """A DICOM DateTime on the clock of the scan: moved to the header's time zone where both name one."""
+    if moment is None or moment.tzinfo is None:
+        return moment
+    zone = _text(header, "TimezoneOffsetFromUTC")
+    if zone is not None and re.fullmatch(r"[+-]\d{4}", zone):
+        minutes = int(zone[1:3]) * 60 + int(zone[3:])
+        moment = moment.astimezone(timezone(timedelta(minutes=-minutes if zone[0] == "-" else minutes)))
+    return moment.replace(tzinfo=None)
 
 
 def _datetime(dataset: Dataset, what: str) -> datetime | None:

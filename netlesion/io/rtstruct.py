@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlesion.errors import DicomError
-from netlesion.io.dicom import LPS_TO_RAS, RTSTRUCT, Series
+from netlesion.io.dicom import LPS_TO_RAS, RTSTRUCT, Series, read_whole
 from netlesion.volume import Quantity, Volume
 
 if TYPE_CHECKING:
@@ -34,13 +34,11 @@ class Structure:
 
 def read_structures(series: Series) -> tuple[Structure, ...]:
     """Every ROI with closed planar contours in the RTSTRUCT files of a series."""
-    import pydicom
-
     if series.sop_class != RTSTRUCT:
         raise DicomError(f"{series.label}: not an RTSTRUCT")
     structures = []
     for path in series.files:
-        dataset = pydicom.dcmread(path)
+        dataset = read_whole(path)
         contours = {int(item.ReferencedROINumber): item for item in dataset.get("ROIContourSequence") or ()}
         for roi in dataset.get("StructureSetROISequence") or ():
             item = contours.get(int(roi.ROINumber))
@@ -96,7 +94,14 @@ def _points(path, contour) -> np.ndarray:
     kind = str(contour.get("ContourGeometricType", ""))
     if kind != "CLOSED_PLANAR":
         raise DicomError(f"{path}: contour of type {kind or 'missing'}; only CLOSED_PLANAR is handled so far")
-    lps = np.array([float(v) for v in contour.ContourData]).reshape(-1, 3)
+    try:
+        lps = np.array([float(v) for v in contour.get("ContourData") or ()]).reshape(-1, 3)
+    except (TypeError, ValueError) as error:
+        raise DicomError(
+            f"{path}: contour data are not triples of numbers; restore the file from its source"
+        ) from error
+    if len(lps) < 3 or not np.isfinite(lps).all():
+        raise DicomError(f"{path}: a closed contour of {len(lps)} points, or points that are not finite")
     return lps @ LPS_TO_RAS[:3, :3].T
 
 

@@ -196,3 +196,10 @@ def test_ibsi_digital_reference_objects(shared_data, tmp_path, name):
     inside = suv[read_volume(tmp_path / "suv_dro" / name / "mask" / "DRO_mask.nii.gz", Quantity.LABEL).array > 0]
     tolerance = float(series.header.RescaleSlope) * factor + 1e-5
     assert (inside.min(), np.median(inside), inside.max()) == pytest.approx((0.2, 1.0, 4.0), abs=tolerance)
+
+
+def test_an_injection_datetime_is_moved_to_the_scanners_time_zone(tmp_path):
+    changes = {"TimezoneOffsetFromUTC": "+0200", "dose.RadiopharmaceuticalStartDateTime": "20240314090000+0100"}
+    write_series(tmp_path, STORED, changes=changes)
+    facts = pet_facts(require_one(index_folder(tmp_path), "PT", tmp_path))
+    assert suvbw_conversion(facts).elapsed_s == 3600.0

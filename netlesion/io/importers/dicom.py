@@ -28,7 +28,7 @@ from netlesion.io.bids_write import (
     write_pet,
 )
 from netlesion.io.cohort import DERIVATIVES
-from netlesion.io.dicom import RTSTRUCT, Series, index_folder, nuclide, pet_facts, read_image, tracer_label
+from netlesion.io.dicom import RTSTRUCT, Series, index_folder, nuclide, number, pet_facts, read_image, tracer_label
 from netlesion.io.nifti import write_volume
 from netlesion.io.rtstruct import read_structures, structure_mask
 from netlesion.provenance import hash_file, provenance
@@ -127,8 +127,8 @@ def plan_import(index: tuple[Series, ...], key: _Key) -> tuple[PlannedSeries, ..
             continue
         taken.setdefault((subject, session, folder, suffix, entities), []).append(series)
     for (subject, session, folder, suffix, entities), same in taken.items():
-        for number, series in enumerate(same, start=1):
-            run = [f"run-{number}"] if len(same) > 1 else []
+        for run_number, series in enumerate(same, start=1):
+            run = [f"run-{run_number}"] if len(same) > 1 else []
             target = image_path(Path(), subject, session, folder, suffix, *entities, *run)
             plan.append(PlannedSeries(series, subject, session, target))
     return tuple(plan)
@@ -171,10 +171,10 @@ def _mr_suffix(series: Series) -> str | None:
         return "T2w"
     if re.search(r"(?<![A-Z0-9])T1|VIBE|LAVA|DIXON|MPRAGE", words):
         return "T1w"
-    echo, repetition = series.header.get("EchoTime"), series.header.get("RepetitionTime")
+    echo, repetition = (number(series, series.header, name) for name in ("EchoTime", "RepetitionTime"))
     if echo is None or repetition is None:
         return None
-    return "T2w" if float(echo) >= 60 else "T1w" if float(echo) <= 30 and float(repetition) <= 1200 else None
+    return "T2w" if echo >= 60 else "T1w" if echo <= 30 and repetition <= 1200 else None
 
 
 def _write_series(cohort: Path, planned: PlannedSeries, outcome: _Outcome) -> SessionRow:
@@ -366,10 +366,9 @@ def _day(series: Series) -> str:
 
 def _height_cm(series: Series) -> float | None:
     """Patient's Size in cm; values up to 3 are metres (clinical.md 1.5)."""
-    value = series.header.get("PatientSize")
-    if value is None or str(value).strip() in ("", "0"):
+    height = number(series, series.header, "PatientSize")
+    if not height:
         return None
-    height = float(value)
     return round(height * 100, 1) if height <= 3 else height
 
 
