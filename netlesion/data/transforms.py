@@ -105,6 +105,8 @@ class RandDropChannelsd(RandomizableTransform, MapTransform):
         self.randomize()
         out = dict(data)
         for key in self.keys:
+            if self.dropped:
+                out[key] = out[key].clone()  # a crop may be a view of the cached visit
             for n in self.dropped:
                 out[key][self.optional[n]] = 0.0
                 out[key][self.num_channels + n] = 0.0
