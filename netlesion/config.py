@@ -100,7 +100,7 @@ def split_from(config: DictConfig, cohort: Cohort) -> Split:
     """The cohort's split, from its file or drawn once and written there."""
     drawing = config.splitting
     stratify = bool(drawing.stratify) and not Path(config.split_file).is_file()
-    return split_of(
+    split = split_of(
         config.split_file,
         cohort.patient_ids,
         val_share=float(drawing.val_share),
@@ -109,6 +109,12 @@ def split_from(config: DictConfig, cohort: Cohort) -> Split:
         always_test=tuple(drawing.always_test),
         strata=lesion_strata(cohort, labels_of(config)) if stratify else None,
     )
+    stray = sorted(set(drawing.always_test) & set(split.train + split.val))
+    if stray:
+        raise ConfigError(
+            f"{config.split_file}: patient {stray[0]} must be in test (splitting.always_test); move it there"
+        )
+    return split
 
 
 def lesion_strata(cohort: Cohort, labels: LabelMeaning) -> dict[str, str]:

@@ -51,7 +51,7 @@ def train(config: DictConfig) -> int:
     if resume is None:
         set_aside(run_dir)
     else:
-        load_checkpoint(resume)[0].require_channels(card.channels)
+        load_checkpoint(resume)[0].require_same_model(card)
     write_json(run_dir / "config.json", plain(config))
     seed = int(config.seed)
     pl.seed_everything(seed, workers=True, verbose=False)
@@ -68,10 +68,14 @@ def train(config: DictConfig) -> int:
     trainer = _trainer(config, run_dir, has_validation=bool(cohort.of_patients(split.val)))
     with watch.stage("fit"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
-    if trainer.interrupted:
-        print(f"interrupted; continue with: python train.py {_experiment(config)} ckpt_path=last")
-        return 130
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+        except SystemExit:  # Lightning's answer to Ctrl-C and SIGTERM
+            print(f"interrupted; continue with: python train.py experiment={config.name} ckpt_path=last")
+            return 130
+    if trainer.current_epoch < trainer.max_epochs and not trainer.should_stop:
+        print(f"stopped early; continue with: python train.py experiment={config.name} ckpt_path=last")
+        return 143
     checkpoints = run_dir / "checkpoints"
     best = checkpoints / "best.ckpt"
     chosen = best if best.is_file() else checkpoints / "last.ckpt"
@@ -273,7 +277,3 @@ def _device(name: str) -> str:
 def _best_score(trainer) -> float | None:
     scores = [c.best_model_score for c in trainer.checkpoint_callbacks if getattr(c, "monitor", None)]
     return None if not scores or scores[0] is None else float(scores[0])
-
-
-def _experiment(config: DictConfig) -> str:
-    return f"experiment={config.name}"

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from netlesion.harmonise import harmonise
+from netlesion.geometry import Geometry
+from netlesion.harmonise import harmonise, resample
 from netlesion.inference.plan import plan_windows
 from netlesion.inference.resample import to_grid
 from netlesion.inference.sliding import sliding
@@ -73,13 +75,25 @@ def predict_visit(
             index_map = grid.geometry.index_from(suv.geometry)
             native = to_grid(logits[card.scheme.span(tracer)], index_map, suv.geometry.shape)
             probability = lesion_probability(native, card.scheme.lesion_indices(tracer))
-            probability_volume = Volume(probability.cpu().numpy(), suv.geometry, Quantity.PROBABILITY)
+            seen = _seen(grid.geometry, suv.geometry)
+            probability_volume = Volume(probability.cpu().numpy() * seen, suv.geometry, Quantity.PROBABILITY)
         with stopwatch.stage("lesions"):
             lesions = extract(probability_volume, settings.threshold, settings.connectivity)
         with stopwatch.stage("measure"):
             rows = measure(suv, lesions, probability_volume)
         results[tracer] = TracerResult(tracer, suv, probability_volume, lesions, rows)
     return results
+
+
+def _seen(working: Geometry, native: Geometry) -> np.ndarray:
+    """1 where a native voxel lies on the working grid (to a voxel at its edge), 0 where the network saw nothing.
+
+    The working grid covers the first PET; a second tracer may reach beyond it, and no lesion is invented there.
+    """
+    margin = np.ones([n + 2 for n in working.shape], dtype=np.uint8)
+    affine = working.affine_ras.copy()
+    affine[:3, 3] = working.to_world(np.array([[-1.0, -1.0, -1.0]]))[0]
+    return resample(Volume(margin, Geometry(affine, margin.shape), Quantity.LABEL), native).array
 
 
 def lesion_probability(logits_KIJK: Tensor, lesion_indices: tuple[int, ...]) -> Tensor:

@@ -62,6 +62,7 @@ def run_batch(
             pending.append(files)
         else:
             _require_same(record, signature, files.visit_id, output)
+            _require_same_inputs(record, files, model.card, output)
             skipped.append(files.visit_id)
     done, failures, total = [], {}, Stopwatch()
     with tqdm(total=len(pending), desc="inference", unit="visit", file=sys.stderr) as bar:
@@ -74,8 +75,9 @@ def run_batch(
                 raise
             except NetlesionError as error:
                 failures[files.visit_id] = str(error)
-            except (ValueError, RuntimeError, OSError, MemoryError) as error:
-                failures[files.visit_id] = f"{files.visit_id}: {type(error).__name__}: {str(error).splitlines()[0]}"
+            except Exception as error:  # whatever one visit does, the others go on
+                reason = (str(error).splitlines() or [""])[0]
+                failures[files.visit_id] = f"{files.visit_id}: {type(error).__name__}: {reason}"
             bar.update(1)
     finished = [f for f in visits if f.visit_id not in failures]
     with total.stage("report"):
@@ -108,9 +110,8 @@ def _infer_visit(files, folder: Path, model: Model, settings, config, seed, sign
             case = files.case_id(channel)
             write_case(folder, case, result)
             outputs += outputs_of(case)
-    images = [files.image(c).path for c in model.card.channels if c in files.images]
     with watch.stage("hash"):
-        hashes = {path.name: hash_file(path) for path in images}
+        hashes = _input_hashes(files, model.card)
     for name, seconds in watch.seconds.items():
         total.seconds[name] = total.seconds.get(name, 0.0) + seconds
     finish_visit(
@@ -132,11 +133,32 @@ def _infer_visit(files, folder: Path, model: Model, settings, config, seed, sign
 
 def _require_same(record: Mapping[str, Any], signature: Mapping[str, Any], visit_id: str, output: Path) -> None:
     for name, meaning in (("checkpoint_sha256", "checkpoint"), ("settings", "settings")):
-        if record.get(name) != signature[name]:
+        if _deciding(record.get(name)) != _deciding(signature[name]):
             raise ConfigError(
                 f"{output}: holds results of {visit_id} made with another {meaning}; "
                 "give another output folder, or overwrite=true to make them anew"
             )
+
+
+def _deciding(value: Any) -> Any:
+    """Settings without those that cannot change a result, so that a run may be finished on another device."""
+    if not isinstance(value, Mapping):
+        return value
+    return {k: v for k, v in value.items() if k not in ("batch_size", "device")}
+
+
+def _input_hashes(files: VisitFiles, card: ModelCard) -> dict[str, str]:
+    images = [files.image(c).path for c in card.channels if c in files.images]
+    return {path.name: hash_file(path) for path in images}
+
+
+def _require_same_inputs(record: Mapping[str, Any], files: VisitFiles, card: ModelCard, output: Path) -> None:
+    """Two cohorts may both have a sub-001: a visit is done only if it was done from these very images."""
+    if record.get("inputs_sha256") != _input_hashes(files, card):
+        raise ConfigError(
+            f"{output}: holds results of {files.visit_id} made from other images than "
+            "those of this input; give another output folder, or overwrite=true to make them anew"
+        )
 
 
 def write_cohort(

@@ -145,6 +145,8 @@ def read_suv_image(path: str | Path) -> Volume:
     sidecar = _sidecar_of(path)
     if sidecar is not None and _units(sidecar) == "bq/ml":
         return _to_suv(path, read_volume(path, Quantity.BQML), sidecar)[0]
+    if sidecar is not None and "Units" in sidecar and _units(sidecar) != "g/ml":
+        raise CohortError(f"{path}: Units in its side-car are {sidecar['Units']!r}, expected Bq/mL or g/mL")
     raw_of_cohort = path.name.endswith(("_pet.nii.gz", "_pet.nii")) and "desc-suv" not in path.name
     if sidecar is None and raw_of_cohort and path.parent.name == "pet":
         raise CohortError(
@@ -255,14 +257,21 @@ def _to_suv(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume, Acqui
         raise CohortError(f"{path}: InjectedRadioactivityUnits is {unit!r}, expected MBq or Bq")
     dose_bq = facts["InjectedRadioactivity"] * (1e6 if unit == "MBq" else 1.0)
     weight_kg = facts["PatientWeight"]
+    decay_s = facts["ImageDecayCorrectionTime"] - facts["InjectionStart"]
+    for name, good, expected in (
+        ("PatientWeight", 1.0 <= weight_kg <= 400.0, "1 to 400 kg"),
+        ("InjectedRadioactivity", dose_bq > 0, "above 0"),
+        ("RadionuclideHalfLife", facts["RadionuclideHalfLife"] > 0, "above 0 s"),
+        ("ImageDecayCorrectionTime", 0 <= decay_s < 86400, "within a day after InjectionStart"),
+    ):
+        if not good:
+            raise CohortError(f"{path}: {name} is {facts[name]:g} in its side-car, expected {expected}; correct it")
     recorded = _session_weight(path)
     if recorded is not None and abs(recorded - weight_kg) > 0.05:
         raise CohortError(
             f"{path}: weight is {weight_kg:g} kg in the side-car and {recorded:g} kg in sessions.tsv; make them agree"
         )
-    factor = suvbw_factor(
-        weight_kg, dose_bq, facts["RadionuclideHalfLife"], facts["ImageDecayCorrectionTime"] - facts["InjectionStart"]
-    )
+    factor = suvbw_factor(weight_kg, dose_bq, facts["RadionuclideHalfLife"], decay_s)
     acquisition = Acquisition(
         manufacturer=sidecar.get("Manufacturer"),
         model=sidecar.get("ManufacturersModelName"),

@@ -60,6 +60,16 @@ class ModelCard:
                 f"{', '.join(channels)}; choose the checkpoint of this experiment or the experiment of this checkpoint"
             )
 
+    def require_same_model(self, other: ModelCard) -> None:
+        """Raises CheckpointError, naming the field, unless a training may go on from this card under the other."""
+        self.require_channels(other.channels)
+        for field in fields(self):
+            if getattr(self, field.name) != getattr(other, field.name):
+                raise CheckpointError(
+                    f"the checkpoint was trained with {field.name} {getattr(self, field.name)}, the configuration says "
+                    f"{getattr(other, field.name)}; continue with the same, or start anew without ckpt_path"
+                )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dicts, ready for JSON."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}

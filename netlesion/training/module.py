@@ -46,7 +46,7 @@ class LesionModule(pl.LightningModule):
 
     def on_train_batch_start(self, batch: dict, batch_index: int) -> None:
         """Dropout and the like draw from the batch's own stream, so that a resumed epoch equals the first try."""
-        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_index)
+        torch.manual_seed(((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_index) % 2**63)
 
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
         loss = self.loss(self.network(batch["image"]), batch["label"])

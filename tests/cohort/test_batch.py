@@ -129,3 +129,18 @@ def test_a_full_disk_ends_the_run(cohort, tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="No space left"):
         run(cohort, tmp_path / "out")
     assert not [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
+
+
+def test_another_patient_under_the_same_name_is_not_taken_for_done(cohort, tmp_path):
+    run(cohort, tmp_path / "out")
+    suv = np.full(GRID.shape, 2.0)
+    write_volume(cohort / "P1" / "PET_image.nii.gz", Volume(suv, GRID, Quantity.SUVBW))
+    with pytest.raises(ConfigError, match="P1 made from other images"):
+        run(cohort, tmp_path / "out")
+
+
+def test_an_error_nobody_foresaw_is_that_visits_failure(cohort, tmp_path):
+    def run_out(windows):
+        raise MemoryError
+
+    assert "MemoryError" in run(cohort, tmp_path / "out", replace(MODEL, predict=run_out)).failures["P0"]

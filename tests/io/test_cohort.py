@@ -108,3 +108,13 @@ def test_the_crops_are_listed_with_their_channels(shared_data):
     visit = load_visit(cohort.visits[0], ["fdg"], ["fdg"], "lesions")
     inside = visit.scans["fdg"].volume.array[visit.masks["fdg"].array > 0]
     assert (len(inside), float(inside.max())) == (5095, pytest.approx(7.91067, abs=1e-4))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PatientWeight", 0), ("InjectedRadioactivity", 0), ("InjectionStart", 18000)]
+)
+def test_a_sidecar_with_an_impossible_fact_gives_no_suv(cohort, name, value):
+    path = next(cohort.rglob("*_pet.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+    with pytest.raises(CohortError, match="expected"):
+        load_visit(open_cohort(cohort).visits[0], ["sstr"])

@@ -94,3 +94,11 @@ def test_the_real_export_with_its_contours(tmp_path, shared_data):
     assert values.mean() == pytest.approx(2.555, abs=0.01)
     sidecar = json.loads(files.image("fdg").path.with_name("sub-001_ses-02_trc-fdg_pet.json").read_text())
     assert sidecar["Units"] == "Bq/mL"
+
+
+def test_a_cohort_whose_key_is_lost_takes_no_other_patient(tmp_path, export):
+    import_dicom(export, tmp_path / "cohort")
+    (tmp_path / "cohort.key.tsv").unlink()
+    write_series(tmp_path / "other", STORED, changes={"PatientID": "OTHER"})
+    with pytest.raises(NetlesionError, match="sub-001, which"):
+        import_dicom(tmp_path / "other", tmp_path / "cohort")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlesion.atomic import write_json, write_text
-from netlesion.errors import DicomError, NetlesionError, OutputError
+from netlesion.errors import CohortError, DicomError, NetlesionError, OutputError
 from netlesion.geometry import Geometry
 from netlesion.io.bids_write import (
     PetRecord,
@@ -76,6 +76,9 @@ def import_dicom(
     key = _Key(Path(key_file) if key_file is not None else cohort.with_name(cohort.name + ".key.tsv"))
     index = index_folder(source)
     plan = plan_import(index, key)
+    key.require_knows(cohort)
+    if any(p.target is not None for p in plan):
+        key.save()  # before the first image: a killed import must not leave a subject that nobody can name
     outcome = _Outcome(progress)
     rows: dict[str, dict[str, SessionRow]] = {}
     for planned in plan:
@@ -318,6 +321,17 @@ class _Key:
             with path.open(encoding="utf-8", newline="") as lines:
                 for row in csv.DictReader(lines, delimiter="\t"):
                     self.rows[row["patient_id"], row["study_date"]] = (row["subject"], row["session"])
+        self.old = dict(self.rows)
+
+    def require_knows(self, cohort: Path) -> None:
+        """Raises CohortError when the cohort holds a subject that this key did not name: whose it is cannot be told."""
+        known = {subject for subject, _ in self.old.values()}
+        strangers = sorted({p.name.removeprefix("sub-") for p in cohort.glob("sub-*") if p.is_dir()} - known)
+        if strangers:
+            raise CohortError(
+                f"{cohort}: holds sub-{strangers[0]}, which {self.path} does not name; give the key this cohort was "
+                "made with (--key), or import into another folder"
+            )
 
     def subject(self, patient: str) -> str:
         known = [subject for (p, _), (subject, _) in self.rows.items() if p == patient]
