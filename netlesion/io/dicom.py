@@ -107,6 +107,12 @@ def read_image(series: Series) -> Volume:
         )
     if series.sop_class not in CLASSIC_IMAGES:
         raise DicomError(f"{series.label}: {pydicom.uid.UID(series.sop_class).name} is not an image series")
+    declared = number(series, series.header, "NumberOfSlices") if series.modality == "PT" else None
+    if declared is not None and int(declared) != len(series.files):
+        raise DicomError(
+            f"{series.label}: {len(series.files)} files, but Number of Slices (0054,0081) is {int(declared)}; "
+            "slices are missing, export the series again"
+        )
     slices = [(path, read_whole(path)) for path in series.files]
     ordered, geometry = _stack(series, slices)
     array = np.empty(geometry.shape, dtype=np.float32)
@@ -425,6 +431,8 @@ def _parse(series: Series, dataset: Dataset, name: str, kind):
     value = _text(dataset, name)
     if value is None:
         return None
+    if kind is DT and not re.match(r"\d{12}", value):
+        raise DicomError(f"{series.label}: {name} is {value!r}; expected date and clock time, not a day alone")
     try:
         parsed = kind(value)
     except ValueError as error:

@@ -203,3 +203,12 @@ def test_an_injection_datetime_is_moved_to_the_scanners_time_zone(tmp_path):
     write_series(tmp_path, STORED, changes=changes)
     facts = pet_facts(require_one(index_folder(tmp_path), "PT", tmp_path))
     assert suvbw_conversion(facts).elapsed_s == 3600.0
+
+
+def test_a_missing_last_slice_and_an_injection_without_a_clock_are_refused(tmp_path):
+    write_series(tmp_path / "a", STORED, changes={"NumberOfSlices": 7})[-1].unlink()
+    with pytest.raises(DicomError, match="6 files, but Number of Slices"):
+        read(tmp_path / "a")
+    write_series(tmp_path / "b", STORED, changes={"dose.RadiopharmaceuticalStartDateTime": "20240314"})
+    with pytest.raises(DicomError, match="not a day alone"):
+        pet_facts(require_one(index_folder(tmp_path / "b"), "PT", tmp_path))
