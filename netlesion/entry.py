@@ -73,7 +73,8 @@ def train(config: DictConfig) -> int:
         except SystemExit:  # Lightning's answer to Ctrl-C and SIGTERM
             print(f"interrupted; continue with: python train.py experiment={config.name} ckpt_path=last")
             return 130
-    if trainer.current_epoch < trainer.max_epochs and not trainer.should_stop:
+    all_steps_done = 0 < trainer.max_steps <= trainer.global_step
+    if trainer.current_epoch < trainer.max_epochs and not trainer.should_stop and not all_steps_done:
         print(f"stopped early; continue with: python train.py experiment={config.name} ckpt_path=last")
         return 143
     checkpoints = run_dir / "checkpoints"
