@@ -1,0 +1,89 @@
+"""Coarse parallel-beam projections of every transverse slice at once: line integrals, and their backprojection.
+
+Takes images of 8-10 mm pixels as (X, Y, Z) arrays, returns sinograms (angles * bins, Z), and back. Pixel-driven with
+linear weights, one small sparse matrix for all slices, and single-threaded, so the same bytes everywhere. Also the
+block means that make an image coarse, and the linear interpolation that makes it fine again. Made to know how much
+matter and activity lies along a line, not to reconstruct. Knows nothing about PET or CT.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+#: Angles over 180 degrees. 24 and 48 give noise maps that differ by less than 1 % [P].
+NUM_ANGLES = 24
+#: Pixels are averaged until they are about this large [P].
+COARSE_MM = 9.0
+
+
+@dataclass(frozen=True, eq=False)
+class ParallelBeam:
+    """The geometry of one slice: weights_RP takes (pixels,) to (angles * bins,); line integrals need mm_per_weight."""
+
+    shape: tuple[int, int]
+    num_angles: int
+    weights_RP: sparse.csr_matrix
+    weights_PR: sparse.csr_matrix
+    mm_per_weight: float
+
+    def line_integrals(self, image_XYZ: np.ndarray) -> np.ndarray:
+        """(X, Y, Z) of unit u -> (angles * bins, Z) of unit u mm."""
+        pixels = np.ascontiguousarray(image_XYZ, dtype=np.float32).reshape(-1, image_XYZ.shape[2])
+        return (self.weights_RP @ pixels) * np.float32(self.mm_per_weight)
+
+    def angle_mean(self, sinogram_RZ: np.ndarray) -> np.ndarray:
+        """(angles * bins, Z) -> (X, Y, Z): the mean over angles of the value on the line through each pixel."""
+        mean = (self.weights_PR @ sinogram_RZ.astype(np.float32)) * np.float32(1.0 / self.num_angles)
+        return mean.reshape(*self.shape, -1)
+
+
+def parallel_beam(
+    shape: tuple[int, int], pixel_mm: tuple[float, float], num_angles: int = NUM_ANGLES
+) -> ParallelBeam:
+    """Lines of width max(pixel_mm), `num_angles` over 180 degrees, enough of them to cover the slice's corners."""
+    bin_mm = max(pixel_mm)
+    x, y = np.meshgrid(*((np.arange(n) - (n - 1) / 2) * h for n, h in zip(shape, pixel_mm, strict=True)), indexing="ij")
+    half = int(np.ceil(np.hypot(x[-1, -1], y[-1, -1]) / bin_mm)) + 1
+    theta = np.arange(num_angles)[:, None] * np.pi / num_angles
+    place = (np.cos(theta) * x.ravel() + np.sin(theta) * y.ravel()) / bin_mm + half
+    low = np.floor(place).astype(np.int32)
+    share = (place - low).astype(np.float32)
+    first = np.arange(num_angles, dtype=np.int32)[:, None] * (2 * half + 2)
+    pixel = np.broadcast_to(np.arange(x.size, dtype=np.int32), low.shape)
+    rows = np.concatenate([(first + low).ravel(), (first + low + 1).ravel()])
+    values = np.concatenate([(1 - share).ravel(), share.ravel()])
+    columns = np.concatenate([pixel.ravel(), pixel.ravel()])
+    weights = sparse.csr_matrix((values, (rows, columns)), shape=(num_angles * (2 * half + 2), x.size))
+    return ParallelBeam(shape, num_angles, weights, weights.T.tocsr(), pixel_mm[0] * pixel_mm[1] / bin_mm)
+
+
+def coarse_factors(spacing_mm: tuple[float, ...], coarse_mm: float = COARSE_MM) -> tuple[int, ...]:
+    """How many voxels of each axis make one coarse voxel, at least 1."""
+    return tuple(max(1, round(coarse_mm / h)) for h in spacing_mm)
+
+
+def block_mean(array: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
+    """Means over blocks; a block cut by the border is the mean of what is there. float32."""
+    for axis, factor in sorted(enumerate(factors), key=lambda pair: -pair[0]):
+        length = array.shape[axis]
+        starts = np.arange(0, length, factor)
+        counts = np.diff(np.append(starts, length)).astype(np.float32)
+        array = np.add.reduceat(array, starts, axis=axis, dtype=np.float32)
+        array /= counts.reshape([-1 if a == axis else 1 for a in range(array.ndim)])
+    return array
+
+
+def refine(coarse: np.ndarray, axis: int, factor: int, fine: np.ndarray) -> np.ndarray:
+    """Coarse values at the fine indices `fine` along one axis, linear between block centres, constant beyond."""
+    place = np.clip((fine - (factor - 1) / 2) / factor, 0, coarse.shape[axis] - 1)
+    low = np.minimum(place.astype(np.int64), max(coarse.shape[axis] - 2, 0))
+    high = np.minimum(low + 1, coarse.shape[axis] - 1)
+    share = (place - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(coarse.ndim)])
+    below, above = coarse.take(low, axis=axis), coarse.take(high, axis=axis)
+    above -= below
+    above *= share
+    above += below
+    return above

@@ -1,0 +1,163 @@
+"""The PET scanners of the digital cohort: what each one resolves, counts and writes.
+
+Takes nothing, returns frozen ScannerModels. Grids, axial fields of view and contrast recoveries are those of
+clinical.md 7.5; sensitivities and coincidence times from the NEMA NU 2 papers named at each entry. `psf_mm` is the
+reconstructed, effective resolution without positron range, chosen so that the NEMA spheres recover what clinical.md
+7.5 says (`bench/phantom_recovery.py`); where it says nothing, [P]. Knows nothing about images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from netlesion.errors import ConfigError
+from netlesion.phantom.noise import Reconstruction
+
+#: Positron range as FWHM in mm that adds in quadrature, (soft tissue, lung) (clinical.md 7.5). 64Cu is close to 18F.
+POSITRON_RANGE_MM: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {"18F": (0.6, 0.6), "64Cu": (0.6, 0.6), "68Ga": (2.8, 6.0)}
+)
+#: Positrons per decay.
+BRANCHING: Mapping[str, float] = MappingProxyType({"18F": 0.967, "64Cu": 0.175, "68Ga": 0.891})
+#: Coincidence time resolution -> its length along a line, mm per ps (half the speed of light).
+MM_PER_PS = 0.15
+#: Diameter for which the gain by time of flight is counted, mm [P], and how much of it reaches an image: variance
+#: falls by diameter / (1.6 * length) (Conti, Eur J Nucl Med Mol Imaging 2011;38:1147).
+TOF_DIAMETER_MM = 300.0
+#: The first and last slice of a scan still count this share [P].
+LEAST_SENSITIVITY = 0.1
+#: The noise of a reconstruction of noise_gain 1 for one count: fixes liver COV at 12 % for 185 MBq of 68Ga-DOTATATE,
+#: 60 min, 2.75 min per bed and 75 kg on the Discovery MI (clinical.md 7.5: 10-15 %).
+GAIN_OF_ONE_COUNT = 28.0
+
+
+@dataclass(frozen=True)
+class ScannerModel:
+    """One scanner with one reconstruction.
+
+    matrix, spacing_mm: the grid it writes, transverse and then axial (the number of slices is the scan's).
+    bed_overlap: share of the axial field of view that neighbouring beds share; None for continuous bed motion.
+    psf_mm: FWHM in plane and axially on axis. off_axis_mm: FWHM that adds in quadrature at 10 cm. filter_mm: FWHM of
+    the post filter. sensitivity: NEMA, counts per second and kBq. tof_ps: coincidence time resolution, None without.
+    convergence_mm and noise_gain: see `netlesion.phantom.noise`; noise_gain is relative.
+    """
+
+    manufacturer: str
+    model_name: str
+    modality: Literal["PET/CT", "PET/MR"]
+    matrix: tuple[int, int]
+    spacing_mm: tuple[float, float, float]
+    axial_fov_mm: float
+    bed_overlap: float | None
+    psf_mm: tuple[float, float]
+    off_axis_mm: float
+    filter_mm: tuple[float, float]
+    sensitivity: float
+    tof_ps: float | None
+    convergence_mm: float
+    noise_gain: float
+    scatter_fraction: float = 0.35
+    randoms_per_true: float = 0.5
+
+    @property
+    def effective_sensitivity(self) -> float:
+        """Sensitivity times what time of flight is worth."""
+        if self.tof_ps is None:
+            return self.sensitivity
+        return self.sensitivity * max(1.0, TOF_DIAMETER_MM / (1.6 * self.tof_ps * MM_PER_PS))
+
+    def reconstruction(self, counts_per_suv_mm: float) -> Reconstruction:
+        """What `netlesion.phantom.noise` needs to know, for this many decays per SUV and mm (relative)."""
+        return Reconstruction(
+            counts=counts_per_suv_mm * self.effective_sensitivity,
+            gain=self.noise_gain * GAIN_OF_ONE_COUNT,
+            convergence_mm=self.convergence_mm,
+            filter_mm=self.filter_mm,
+            scatter_fraction=self.scatter_fraction,
+            randoms_per_true=self.randoms_per_true,
+        )
+
+
+#: key -> scanner. Off-axis growth: mean of radial and tangential from 1 to 10 cm (clinical.md 7.5). Overlaps, filters,
+#: convergence (2 x 14 updates: 158 mm, 3 x 21: 251 mm, by bench/phantom_noise.py) and gains are [P].
+SCANNERS: Mapping[str, ScannerModel] = MappingProxyType(
+    {
+        # Hsu et al., J Nucl Med 2017;58:1511: 13.7 cps/kBq, 375 ps
+        "discovery_mi": ScannerModel(
+            "GE MEDICAL SYSTEMS", "Discovery MI", "PET/CT", (256, 256), (2.73, 2.73, 2.79), 200.0, 0.24,
+            psf_mm=(5.2, 5.6), off_axis_mm=2.8, filter_mm=(5.0, 5.0), sensitivity=13.7, tof_ps=375.0,
+            convergence_mm=200.0, noise_gain=1.0,
+        ),
+        # Grant et al., Med Phys 2016;43:2334: 23 cps/kBq, below 400 ps; noise_gain by clinical.md 7.5, 22 % at 4 min
+        "signa_petmr": ScannerModel(
+            "GE MEDICAL SYSTEMS", "SIGNA PET/MR", "PET/MR", (256, 256), (2.34, 2.34, 2.78), 250.0, 0.27,
+            psf_mm=(7.1, 7.8), off_axis_mm=2.9, filter_mm=(5.0, 5.0), sensitivity=23.0, tof_ps=390.0,
+            convergence_mm=200.0, noise_gain=1.0,
+        ),
+        # Rausch et al., EJNMMI Phys 2015;2:26: 9.6 cps/kBq; 540 ps
+        "biograph_mct_flow": ScannerModel(
+            "SIEMENS", "Biograph mCT Flow", "PET/CT", (400, 400), (2.036, 2.036, 3.0), 221.0, None,
+            psf_mm=(8.2, 8.6), off_axis_mm=2.4, filter_mm=(5.0, 5.0), sensitivity=9.6, tof_ps=540.0,
+            convergence_mm=200.0, noise_gain=1.0,
+        ),
+        # Delso et al., J Nucl Med 2011;52:1914: 15.0 cps/kBq, no time of flight
+        "biograph_mmr": ScannerModel(
+            "SIEMENS", "Biograph mMR", "PET/MR", (172, 172), (4.17, 4.17, 2.03), 258.0, 0.30,
+            psf_mm=(8.0, 8.6), off_axis_mm=2.6, filter_mm=(4.0, 4.0), sensitivity=15.0, tof_ps=None,
+            convergence_mm=250.0, noise_gain=1.0,
+        ),
+        # Rausch et al., J Nucl Med 2019;60:561: 5.2 cps/kBq, 310 ps; grid [M:med]
+        "vereos": ScannerModel(
+            "Philips Medical Systems", "Vereos PET/CT", "PET/CT", (288, 288), (2.0, 2.0, 2.0), 164.0, 0.39,
+            psf_mm=(4.8, 5.0), off_axis_mm=2.1, filter_mm=(4.5, 4.5), sensitivity=5.2, tof_ps=310.0,
+            convergence_mm=200.0, noise_gain=1.0,
+        ),
+        # van Sluis et al., J Nucl Med 2019;60:1031: 16.4 cps/kBq, 210 ps; psf [P]
+        "biograph_vision": ScannerModel(
+            "SIEMENS", "Biograph Vision 600", "PET/CT", (440, 440), (1.65, 1.65, 3.0), 261.0, None,
+            psf_mm=(5.0, 5.2), off_axis_mm=2.4, filter_mm=(4.5, 4.5), sensitivity=16.4, tof_ps=210.0,
+            convergence_mm=200.0, noise_gain=1.0,
+        ),
+        # Jakoby et al., IEEE TNS 2009;56:633, for the three-ring version [M:low]; psf [P]
+        "biograph_truepoint": ScannerModel(
+            "SIEMENS", "Biograph 64 TruePoint", "PET/CT", (168, 168), (4.07, 4.07, 5.0), 162.0, 0.25,
+            psf_mm=(7.0, 7.2), off_axis_mm=2.4, filter_mm=(5.0, 5.0), sensitivity=4.5, tof_ps=None,
+            convergence_mm=160.0, noise_gain=1.0,
+        ),
+    }
+)  # fmt: skip
+
+
+def positron_range_mm(nuclide: str) -> tuple[float, float]:
+    """FWHM that the positron's range adds in quadrature, in soft tissue and in lung. ConfigError for others."""
+    if nuclide not in POSITRON_RANGE_MM:
+        raise ConfigError(f"no positron range is known for {nuclide!r}; expected one of {', '.join(POSITRON_RANGE_MM)}")
+    return POSITRON_RANGE_MM[nuclide]
+
+
+def effective_fwhm_mm(scanner: ScannerModel, nuclide: str) -> tuple[float, float]:
+    """What a point in soft tissue on the scanner's axis measures, in plane and axially."""
+    soft_mm, _ = positron_range_mm(nuclide)
+    in_plane, axial = (float((psf**2 + soft_mm**2) ** 0.5) for psf in scanner.psf_mm)
+    return in_plane, axial
+
+
+def relative_sensitivity(scanner: ScannerModel, z_mm: np.ndarray) -> np.ndarray:
+    """Sensitivity of each slice relative to the middle of one bed, for beds that just cover z_mm; at least 0.1.
+
+    One bed's profile is a triangle, as of all oblique lines; beds are centred on the scan. Continuous bed motion
+    sees every slice alike.
+    """
+    if scanner.bed_overlap is None or z_mm.size < 2:
+        return np.ones(z_mm.shape, dtype=np.float64)
+    length = abs(z_mm[-1] - z_mm[0]) * z_mm.size / (z_mm.size - 1)
+    step = scanner.axial_fov_mm * (1.0 - scanner.bed_overlap)
+    num_beds = max(1, int(np.ceil((length - scanner.axial_fov_mm) / step)) + 1)
+    centres = z_mm.mean() + (np.arange(num_beds) - (num_beds - 1) / 2) * step
+    away = np.abs(z_mm[:, None] - centres) / (scanner.axial_fov_mm / 2)
+    return np.maximum(np.maximum(1.0 - away, 0.0).sum(axis=1), LEAST_SENSITIVITY)
