@@ -121,8 +121,7 @@ def model(case: Case, osem: Osem, convergence_mm: float, gain: float, trues: flo
         randoms_per_true=osem.randoms_per_true,
     )
     maps = noise_maps(clean, mu, SPACING_MM, reconstruction=reconstruction, sensitivity_Z=np.ones(1))
-    fine = maps.slab(np.arange(PIXELS), clean.shape)
-    sd = (fine.early * clean / (1.0 + fine.slope * clean))[..., 0]
+    sd = (clean * np.sqrt(maps.fine(clean.shape, slice(0, 1)).squared_cov(clean)))[..., 0]
     images = np.empty((number, PIXELS, PIXELS), dtype=np.float32)
     for n in range(number):
         noisy = clean.copy()

@@ -34,9 +34,20 @@ class ParallelBeam:
         pixels = np.ascontiguousarray(image_XYZ, dtype=np.float32).reshape(-1, image_XYZ.shape[2])
         return (self.weights_RP @ pixels) * np.float32(self.mm_per_weight)
 
-    def angle_mean(self, sinogram_RZ: np.ndarray) -> np.ndarray:
-        """(angles * bins, Z) -> (X, Y, Z): the mean over angles of the value on the line through each pixel."""
-        mean = (self.weights_PR @ sinogram_RZ.astype(np.float32)) * np.float32(1.0 / self.num_angles)
+    @property
+    def angles(self) -> np.ndarray:
+        """Direction (rad) along which each projection resolves, from x towards y; its rays run across."""
+        return np.arange(self.num_angles) * np.pi / self.num_angles
+
+    def angle_mean(self, sinogram_RZ: np.ndarray, share_A: np.ndarray | None = None) -> np.ndarray:
+        """(angles * bins, Z) -> (X, Y, Z): the mean over angles of the value on the line through each pixel.
+
+        share_A: a weight for each angle, 1 where left out.
+        """
+        if share_A is not None:
+            shares = np.repeat(share_A.astype(np.float32), sinogram_RZ.shape[0] // self.num_angles)
+            sinogram_RZ = sinogram_RZ * shares[:, None]
+        mean = (self.weights_PR @ sinogram_RZ) * np.float32(1.0 / self.num_angles)
         return mean.reshape(*self.shape, -1)
 
 

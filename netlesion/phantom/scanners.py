@@ -33,7 +33,7 @@ TOF_DIAMETER_MM = 300.0
 LEAST_SENSITIVITY = 0.1
 #: The noise of a reconstruction of noise_gain 1 for one count: fixes liver COV at 12 % for 185 MBq of 68Ga-DOTATATE,
 #: 60 min, 2.75 min per bed and 75 kg on the Discovery MI (clinical.md 7.5: 10-15 %).
-GAIN_OF_ONE_COUNT = 28.0
+GAIN_OF_ONE_COUNT = 28.5
 
 
 @dataclass(frozen=True)
@@ -90,44 +90,44 @@ SCANNERS: Mapping[str, ScannerModel] = MappingProxyType(
         # Hsu et al., J Nucl Med 2017;58:1511: 13.7 cps/kBq, 375 ps
         "discovery_mi": ScannerModel(
             "GE MEDICAL SYSTEMS", "Discovery MI", "PET/CT", (256, 256), (2.73, 2.73, 2.79), 200.0, 0.24,
-            psf_mm=(5.2, 5.6), off_axis_mm=2.8, filter_mm=(5.0, 5.0), sensitivity=13.7, tof_ps=375.0,
+            psf_mm=(4.5, 4.9), off_axis_mm=2.8, filter_mm=(5.0, 5.0), sensitivity=13.7, tof_ps=375.0,
             convergence_mm=200.0, noise_gain=1.0,
         ),
         # Grant et al., Med Phys 2016;43:2334: 23 cps/kBq, below 400 ps; noise_gain by clinical.md 7.5, 22 % at 4 min
         "signa_petmr": ScannerModel(
             "GE MEDICAL SYSTEMS", "SIGNA PET/MR", "PET/MR", (256, 256), (2.34, 2.34, 2.78), 250.0, 0.27,
-            psf_mm=(7.1, 7.8), off_axis_mm=2.9, filter_mm=(5.0, 5.0), sensitivity=23.0, tof_ps=390.0,
-            convergence_mm=200.0, noise_gain=1.0,
+            psf_mm=(7.0, 7.6), off_axis_mm=2.9, filter_mm=(5.0, 5.0), sensitivity=23.0, tof_ps=390.0,
+            convergence_mm=200.0, noise_gain=2.75,
         ),
         # Rausch et al., EJNMMI Phys 2015;2:26: 9.6 cps/kBq; 540 ps
         "biograph_mct_flow": ScannerModel(
             "SIEMENS", "Biograph mCT Flow", "PET/CT", (400, 400), (2.036, 2.036, 3.0), 221.0, None,
-            psf_mm=(8.2, 8.6), off_axis_mm=2.4, filter_mm=(5.0, 5.0), sensitivity=9.6, tof_ps=540.0,
+            psf_mm=(8.25, 8.7), off_axis_mm=2.4, filter_mm=(5.0, 5.0), sensitivity=9.6, tof_ps=540.0,
             convergence_mm=200.0, noise_gain=1.0,
         ),
         # Delso et al., J Nucl Med 2011;52:1914: 15.0 cps/kBq, no time of flight
         "biograph_mmr": ScannerModel(
             "SIEMENS", "Biograph mMR", "PET/MR", (172, 172), (4.17, 4.17, 2.03), 258.0, 0.30,
-            psf_mm=(8.0, 8.6), off_axis_mm=2.6, filter_mm=(4.0, 4.0), sensitivity=15.0, tof_ps=None,
-            convergence_mm=250.0, noise_gain=1.0,
+            psf_mm=(7.75, 8.4), off_axis_mm=2.6, filter_mm=(4.0, 4.0), sensitivity=15.0, tof_ps=None,
+            convergence_mm=250.0, noise_gain=0.7,
         ),
         # Rausch et al., J Nucl Med 2019;60:561: 5.2 cps/kBq, 310 ps; grid [M:med]
         "vereos": ScannerModel(
             "Philips Medical Systems", "Vereos PET/CT", "PET/CT", (288, 288), (2.0, 2.0, 2.0), 164.0, 0.39,
-            psf_mm=(4.8, 5.0), off_axis_mm=2.1, filter_mm=(4.5, 4.5), sensitivity=5.2, tof_ps=310.0,
-            convergence_mm=200.0, noise_gain=1.0,
+            psf_mm=(3.75, 4.0), off_axis_mm=2.1, filter_mm=(4.5, 4.5), sensitivity=5.2, tof_ps=310.0,
+            convergence_mm=200.0, noise_gain=0.9,
         ),
         # van Sluis et al., J Nucl Med 2019;60:1031: 16.4 cps/kBq, 210 ps; psf [P]
         "biograph_vision": ScannerModel(
             "SIEMENS", "Biograph Vision 600", "PET/CT", (440, 440), (1.65, 1.65, 3.0), 261.0, None,
-            psf_mm=(5.0, 5.2), off_axis_mm=2.4, filter_mm=(4.5, 4.5), sensitivity=16.4, tof_ps=210.0,
-            convergence_mm=200.0, noise_gain=1.0,
+            psf_mm=(4.0, 4.2), off_axis_mm=2.4, filter_mm=(4.5, 4.5), sensitivity=16.4, tof_ps=210.0,
+            convergence_mm=200.0, noise_gain=1.3,
         ),
         # Jakoby et al., IEEE TNS 2009;56:633, for the three-ring version [M:low]; psf [P]
         "biograph_truepoint": ScannerModel(
             "SIEMENS", "Biograph 64 TruePoint", "PET/CT", (168, 168), (4.07, 4.07, 5.0), 162.0, 0.25,
-            psf_mm=(7.0, 7.2), off_axis_mm=2.4, filter_mm=(5.0, 5.0), sensitivity=4.5, tof_ps=None,
-            convergence_mm=160.0, noise_gain=1.0,
+            psf_mm=(6.5, 6.8), off_axis_mm=2.4, filter_mm=(5.0, 5.0), sensitivity=4.5, tof_ps=None,
+            convergence_mm=160.0, noise_gain=0.5,
         ),
     }
 )  # fmt: skip
