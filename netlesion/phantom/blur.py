@@ -24,9 +24,7 @@ def blur_gaussian(image_XYZ: np.ndarray, spacing_mm: tuple[float, ...], fwhm_mm:
     for axis, (spacing, fwhm) in enumerate(zip(spacing_mm, fwhm_mm, strict=True)):
         sigma = fwhm / FWHM_PER_SIGMA / spacing
         if image_XYZ.shape[axis] > 1 and sigma > 0.05:
-            ndimage.gaussian_filter1d(
-                image_XYZ, sigma, axis=axis, output=image_XYZ, mode="nearest", truncate=TRUNCATE
-            )
+            ndimage.gaussian_filter1d(image_XYZ, sigma, axis=axis, output=image_XYZ, mode="nearest", truncate=TRUNCATE)
 
 
 def off_axis_variance(x_mm: np.ndarray, y_mm: np.ndarray, growth_mm: float) -> np.ndarray:

@@ -119,7 +119,11 @@ def _add_noise(
     factors = coarse_factors(spacing_mm, COARSE_MM)
     lengths = Lengths(kernel_fwhm_mm, STREAK_LENGTH * kernel_fwhm_mm, kernel_fwhm_mm)
     for texture in texture_chunks(hu_XYZ.shape, spacing_mm, lengths, seed):
-        places = (np.arange(hu_XYZ.shape[0]), np.arange(hu_XYZ.shape[1]), np.arange(texture.slices.start, texture.slices.stop))
+        places = (
+            np.arange(hu_XYZ.shape[0]),
+            np.arange(hu_XYZ.shape[1]),
+            np.arange(texture.slices.start, texture.slices.stop),
+        )
         local_sd, local_y = sd, more_y
         for axis in (2, 0, 1):
             local_sd = refine(local_sd, axis, factors[axis], places[axis])
@@ -141,9 +145,7 @@ def _body_box(hu_XYZ: np.ndarray, axes: ScanAxes) -> tuple[slice, slice, slice] 
     return slices[0], slices[1], slices[2]
 
 
-def _add_metal(
-    hu_XYZ: np.ndarray, axes: ScanAxes, geometry: Geometry, metal: Metal, rng: np.random.Generator
-) -> None:
+def _add_metal(hu_XYZ: np.ndarray, axes: ScanAxes, geometry: Geometry, metal: Metal, rng: np.random.Generator) -> None:
     """A bright ball and, in its slices, streaks that keep their direction and are both dark and bright."""
     at = geometry.to_index(np.array([metal.centre_mm]))[0][list(axes.order)]
     x, y, z = ((np.arange(n) - c) * h for n, c, h in zip(hu_XYZ.shape, at, axes.spacing_mm, strict=True))

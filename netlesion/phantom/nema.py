@@ -35,7 +35,9 @@ class NemaPhantom:
     centres_mm: tuple[tuple[float, float, float], ...]
 
 
-def nema_phantom(spacing_mm: tuple[float, float, float], contrast: float = 4.0, length_mm: float = LENGTH_MM) -> NemaPhantom:
+def nema_phantom(
+    spacing_mm: tuple[float, float, float], contrast: float = 4.0, length_mm: float = LENGTH_MM
+) -> NemaPhantom:
     """The phantom on a grid of this spacing with an odd number of slices, 20 mm of air on every side."""
     extent = 2 * (np.array([*TRUNK_HALF_MM, length_mm / 2]) + 20.0)
     shape = np.ceil(extent / spacing_mm).astype(int) // 2 * 2 + 1

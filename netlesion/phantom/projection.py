@@ -51,23 +51,25 @@ class ParallelBeam:
         return mean.reshape(*self.shape, -1)
 
 
-def parallel_beam(
-    shape: tuple[int, int], pixel_mm: tuple[float, float], num_angles: int = NUM_ANGLES
-) -> ParallelBeam:
+def parallel_beam(shape: tuple[int, int], pixel_mm: tuple[float, float], num_angles: int = NUM_ANGLES) -> ParallelBeam:
     """Lines of width max(pixel_mm), `num_angles` over 180 degrees, enough of them to cover the slice's corners."""
     bin_mm = max(pixel_mm)
     x, y = np.meshgrid(*((np.arange(n) - (n - 1) / 2) * h for n, h in zip(shape, pixel_mm, strict=True)), indexing="ij")
-    half = int(np.ceil(np.hypot(x[-1, -1], y[-1, -1]) / bin_mm)) + 1
+    half = int(np.ceil((np.hypot(x[-1, -1], y[-1, -1]) + bin_mm / 2) / bin_mm)) + 1
     theta = np.arange(num_angles)[:, None] * np.pi / num_angles
-    place = (np.cos(theta) * x.ravel() + np.sin(theta) * y.ravel()) / bin_mm + half
-    low = np.floor(place).astype(np.int32)
-    share = (place - low).astype(np.float32)
     first = np.arange(num_angles, dtype=np.int32)[:, None] * (2 * half + 2)
-    pixel = np.broadcast_to(np.arange(x.size, dtype=np.int32), low.shape)
-    rows = np.concatenate([(first + low).ravel(), (first + low + 1).ravel()])
-    values = np.concatenate([(1 - share).ravel(), share.ravel()])
-    columns = np.concatenate([pixel.ravel(), pixel.ravel()])
-    weights = sparse.csr_matrix((values, (rows, columns)), shape=(num_angles * (2 * half + 2), x.size))
+    pixel = np.broadcast_to(np.arange(x.size, dtype=np.int32), (num_angles, x.size)).ravel()
+    rows, columns, values = [], [], []
+    for dx, dy in ((-0.25, -0.25), (-0.25, 0.25), (0.25, -0.25), (0.25, 0.25)):  # quarters: else pixels beat with bins
+        quarter_x, quarter_y = x.ravel() + dx * pixel_mm[0], y.ravel() + dy * pixel_mm[1]
+        place = (np.cos(theta) * quarter_x + np.sin(theta) * quarter_y) / bin_mm + half
+        low = np.floor(place).astype(np.int32)
+        share = (place - low).astype(np.float32).ravel() / 4
+        rows += [(first + low).ravel(), (first + low + 1).ravel()]
+        values += [np.float32(0.25) - share, share]
+        columns += [pixel, pixel]
+    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    weights = sparse.csr_matrix(entries, shape=(num_angles * (2 * half + 2), x.size))
     return ParallelBeam(shape, num_angles, weights, weights.T.tocsr(), pixel_mm[0] * pixel_mm[1] / bin_mm)
 
 
