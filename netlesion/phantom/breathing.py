@@ -68,13 +68,15 @@ def breathe(image_XYZ: np.ndarray, z_mm: np.ndarray, breathing: Breathing) -> No
     if moving.size == 0 or z_mm.size < 2:
         return
     spacing, cranial = abs(z_mm[1] - z_mm[0]), 1 if z_mm[1] > z_mm[0] else -1
-    kernels = {k: displacement_kernel(amplitudes[k], spacing, cranial) for k in moving}
     first, last = moving[0], moving[-1]
-    slab = np.ascontiguousarray(image_XYZ[:, :, first : last + 1])
-    image_XYZ[:, :, first : last + 1] = 0.0
-    for k in range(first, last + 1):
-        reach = len(kernels[k]) // 2
-        for offset, share in zip(range(-reach, reach + 1), kernels[k], strict=True):
+    slab_ZXY = np.moveaxis(image_XYZ[:, :, first : last + 1], 2, 0).copy()
+    kernels = [displacement_kernel(amplitudes[k], spacing, cranial) for k in range(first, last + 1)]
+    reach = max(kernel.size for kernel in kernels) // 2
+    low, high = max(0, first - reach), min(z_mm.size, last + 1 + reach)
+    moved_ZXY = np.zeros((high - low, *slab_ZXY.shape[1:]), dtype=np.float32)
+    for k, kernel in enumerate(kernels, start=first):
+        for offset, share in enumerate(kernel, start=-(kernel.size // 2)):
             if share > 0.0:
-                to = min(max(k + offset, 0), z_mm.size - 1)
-                image_XYZ[:, :, to] += slab[:, :, k - first] * np.float32(share)
+                moved_ZXY[min(max(k + offset, low), high - 1) - low] += slab_ZXY[k - first] * np.float32(share)
+    image_XYZ[:, :, first : last + 1] = 0.0
+    image_XYZ[:, :, low:high] += np.moveaxis(moved_ZXY, 0, 2)

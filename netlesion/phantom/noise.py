@@ -39,6 +39,8 @@ FINE_LENGTH, COARSE_LENGTH, EQUAL_LENGTHS_AT = 0.90, 2.05, 0.26
 SCATTER_FWHM_MM = 140.0
 #: Below this y is not believed: lines that miss the body (SUV mm).
 LEAST_PROMPTS = 0.5
+#: The coefficient of variation goes no further; a few voxels alone in the air would be all noise [P].
+LARGEST_COV = 2.0
 #: Air near the body reads about this much SUV, times the share of lines through the body; gone above AIR_ENDS_SUV [P].
 AIR_SUV, AIR_ENDS_SUV = 0.006, 0.06
 
@@ -147,7 +149,7 @@ def add_noise(
 
 def _noisy(suv: np.ndarray, maps: NoiseMaps, texture: TextureChunk) -> np.ndarray:
     """Log-normal noise of mean 1 times the image, and the air's faint reading where there is hardly any activity."""
-    variance = np.log1p(maps.squared_cov(suv))
+    variance = np.log1p(np.minimum(maps.squared_cov(suv), np.float32(LARGEST_COV**2)))
     field = texture.blend(*(_coarse_share(slope, suv) for slope in (maps.slope_x, maps.slope_y)))
     field *= np.sqrt(variance)
     variance *= 0.5

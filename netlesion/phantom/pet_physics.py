@@ -138,6 +138,8 @@ def _expected(
     breathing: Breathing | None,
 ) -> np.ndarray:
     """The body's box after breathing and blur, XYZ."""
+    if lung_share_IJK is not None and lung_share_IJK.shape != suv_IJK.shape:
+        raise QuantityError(f"lung has shape {lung_share_IJK.shape}, activity {suv_IJK.shape}; they must agree")
     body = np.array(box.cut(suv_IJK), dtype=np.float32, order="C")
     lung = None if lung_share_IJK is None else box.cut(lung_share_IJK)
     axes = box.axes

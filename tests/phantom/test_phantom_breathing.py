@@ -70,3 +70,10 @@ def test_no_amplitude_one_slice_or_a_far_dome_change_nothing():
 def test_nonsense_is_refused(amplitude, reach):
     with pytest.raises(ConfigError, match="breathing"):
         Breathing(0.0, amplitude, reach)
+
+
+def test_a_volume_that_moves_as_a_whole_keeps_its_activity():
+    image = np.full((2, 3, 5), 4.0, dtype=np.float32)
+    breathe(image, 4.0 * np.arange(5), Breathing(8.0, 12.0))
+    assert image.sum() == pytest.approx(120.0)
+    assert image.min() > 0.0
