@@ -2,9 +2,9 @@
 
     python -m bench.phantom_dose
 
-A trunk of 36 x 23 cm on 4 x 4 x 5 mm. DOTATATE: 185 MBq, 60 min, 75 kg, 2.75 min per bed, liver 5 SUV. FDG: 4 MBq/kg, 60
-min, blood 1.6 SUV, 4 and 1 min per bed. COV over voxels of a region 10 mm or more inside, no mottle. The last line is
-JSON.
+A trunk of 36 x 23 cm with lungs on 4 x 4 x 5 mm. DOTATATE: 185 MBq, 60 min, 75 kg, 2.75 min per bed, liver 5 SUV. FDG:
+4 MBq/kg, 60 min, blood 1.6 SUV, 4 and 1 min per bed. COV over voxels of a region 10 mm or more inside, no mottle. The
+last line is JSON.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ def main() -> None:
     x, y, z = x[:, None, None], y[None, :, None], z[None, None]
     body = ((x / 180) ** 2 + (y / 115) ** 2 + 0 * z < 1).astype(np.float32)
     from_liver, from_heart = np.sqrt((x - 70) ** 2 + y**2 + (z + 60) ** 2), np.sqrt(x**2 + y**2 + (z - 90) ** 2)
-    dotatate = np.where(from_liver < 75, np.float32(5.0), body * np.float32(0.7))
-    fdg = np.where(from_liver < 75, np.float32(2.2), np.where(from_heart < 40, np.float32(1.6), body * np.float32(0.7)))
-    grid, mu = Geometry(affine, SHAPE), body * np.float32(0.096)
+    lung = ((np.abs(x) - 85) / 60) ** 2 + ((y - 10) / 75) ** 2 + ((z - 110) / 100) ** 2 < 1
+    lung &= (from_heart > 40) & (from_liver > 75)
+    muscle = np.where(lung, np.float32(0.45), body * np.float32(0.7))
+    dotatate = np.where(from_liver < 75, np.float32(5.0), muscle)
+    fdg = np.where(from_liver < 75, np.float32(2.2), np.where(from_heart < 40, np.float32(1.6), muscle))
+    grid, mu = Geometry(affine, SHAPE), np.where(lung, np.float32(0.028), body * np.float32(0.096))
     rows = {}
     for name, scanner in SCANNERS.items():
         row = []

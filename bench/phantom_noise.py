@@ -66,6 +66,12 @@ def inserts() -> Case:
     return Case(Slice2D("cylinder 30 cm, inserts", activity, body * np.float32(WATER_PER_MM)), places)
 
 
+def flat_trunk() -> Case:
+    body = ellipse((0, 0), (180, 90))
+    places = {"centre": place(0, 0), "side": place(120, 0)}
+    return Case(Slice2D("ellipse 36 x 18 cm", body, body * np.float32(WATER_PER_MM)), places)
+
+
 def torso(mu_scale: float = 1.0) -> Case:
     body = ellipse((0, 0), (180, 115))
     activity, mu = body * np.float32(0.9), body * np.float32(WATER_PER_MM)
@@ -76,7 +82,7 @@ def torso(mu_scale: float = 1.0) -> Case:
     activity = activity * (1 - liver) + 5.0 * liver
     mu = (mu * (1 - liver) + np.float32(WATER_PER_MM) * liver) * np.float32(mu_scale)
     places = {"mediastinum": place(0, 0), "lung": place(-85, 20), "liver": place(95, -40)}
-    name = "torso with arms-up lungs and liver" if mu_scale else "the same, no attenuation"
+    name = "torso with lungs and liver" if mu_scale else "the same, no attenuation"
     return Case(Slice2D(name, activity.astype(np.float32), mu.astype(np.float32)), places)
 
 
