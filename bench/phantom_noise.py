@@ -88,7 +88,8 @@ def torso(mu_scale: float = 1.0) -> Case:
 
 CASES = (
     cylinder(300), cylinder(200), cylinder(400), cylinder(300, rate=0.25), cylinder(300, rate=4.0),
-    cylinder(200, mu=0.0), cylinder(300, mu=0.0), cylinder(400, mu=0.0), inserts(), torso(), torso(mu_scale=0.0),
+    cylinder(200, mu=0.0), cylinder(300, mu=0.0), cylinder(400, mu=0.0), inserts(), flat_trunk(), torso(),
+    torso(mu_scale=0.0),
 )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """The PET scanners of the digital cohort: what each one resolves, counts and writes.
 
 Takes nothing, returns frozen ScannerModels. Grids, axial fields of view and contrast recoveries are those of
-clinical.md 7.5; sensitivities and coincidence times from the NEMA NU 2 papers named at each entry. `psf_mm` is the
-reconstructed, effective resolution without positron range, chosen so that the NEMA spheres recover what clinical.md
-7.5 says (`bench/phantom_recovery.py`); where it says nothing, [P]. Knows nothing about images.
+clinical.md 7.5; coincidence times and scatter fractions of the first five scanners are from the same table of NEMA NU 2
+values (J Nucl Med, highwire table 82131). `psf_mm` is the reconstructed, effective resolution without positron range,
+chosen so that the NEMA spheres recover what clinical.md 7.5 says (`bench/phantom_recovery.py`); where it says nothing,
+[P]. Values marked [M] are from memory, as in clinical.md. Knows nothing about images.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class ScannerModel:
     bed_overlap: share of the axial field of view that neighbouring beds share; None for continuous bed motion.
     psf_mm: FWHM in plane and axially on axis. off_axis_mm: FWHM that adds in quadrature at 10 cm. filter_mm: FWHM of
     the post filter. sensitivity: NEMA, counts per second and kBq. tof_ps: coincidence time resolution, None without.
-    convergence_mm and noise_gain: see `netlesion.phantom.noise`; noise_gain is relative.
+    convergence_mm and noise_gain: see `netlesion.phantom.noise`; noise_gain is relative to the Discovery MI.
+    scatter_fraction: scatter over scatter and trues. randoms_per_true [P].
     """
 
     manufacturer: str
@@ -87,43 +89,44 @@ class ScannerModel:
 #: convergence (2 x 14 updates: 158 mm, 3 x 21: 251 mm, by bench/phantom_noise.py) and gains are [P].
 SCANNERS: Mapping[str, ScannerModel] = MappingProxyType(
     {
-        # Hsu et al., J Nucl Med 2017;58:1511: 13.7 cps/kBq, 375 ps
+        # 13.7 cps/kBq, 375 ps, 40.6 % scatter: that table (four rings)
         "discovery_mi": ScannerModel(
             "GE MEDICAL SYSTEMS", "Discovery MI", "PET/CT", (256, 256), (2.73, 2.73, 2.79), 200.0, 0.24,
             psf_mm=(4.5, 4.9), off_axis_mm=2.8, filter_mm=(5.0, 5.0), sensitivity=13.7, tof_ps=375.0,
-            convergence_mm=200.0, noise_gain=1.0,
+            convergence_mm=200.0, noise_gain=1.0, scatter_fraction=0.406,
         ),
-        # Grant et al., Med Phys 2016;43:2334: 23 cps/kBq, below 400 ps; noise_gain by clinical.md 7.5, 22 % at 4 min
+        # 390 ps, 42.5 %: that table; 23 cps/kBq [M:med] (Grant et al., Med Phys 2016;43:2334)
         "signa_petmr": ScannerModel(
             "GE MEDICAL SYSTEMS", "SIGNA PET/MR", "PET/MR", (256, 256), (2.34, 2.34, 2.78), 250.0, 0.27,
             psf_mm=(7.0, 7.6), off_axis_mm=2.9, filter_mm=(5.0, 5.0), sensitivity=23.0, tof_ps=390.0,
-            convergence_mm=200.0, noise_gain=2.75,
+            convergence_mm=200.0, noise_gain=1.1, scatter_fraction=0.425,
         ),
-        # Rausch et al., EJNMMI Phys 2015;2:26: 9.6 cps/kBq; 540 ps
+        # 555 ps, 33.5 %: that table; 10.0 cps/kBq: Karlberg et al., EJNMMI Phys 2016;3:5 (mCT)
         "biograph_mct_flow": ScannerModel(
             "SIEMENS", "Biograph mCT Flow", "PET/CT", (400, 400), (2.036, 2.036, 3.0), 221.0, None,
-            psf_mm=(8.25, 8.7), off_axis_mm=2.4, filter_mm=(5.0, 5.0), sensitivity=9.6, tof_ps=540.0,
-            convergence_mm=200.0, noise_gain=1.0,
+            psf_mm=(8.25, 8.7), off_axis_mm=2.4, filter_mm=(5.0, 5.0), sensitivity=10.0, tof_ps=555.0,
+            convergence_mm=200.0, noise_gain=1.0, scatter_fraction=0.335,
         ),
-        # Delso et al., J Nucl Med 2011;52:1914: 15.0 cps/kBq, no time of flight
+        # 37.9 %: that table, whose 2.9 ns are no time of flight; 13.3 cps/kBq: Karlberg et al. as above; noise_gain by
+        # 22 % at 4 min per bed in FDG blood pool (clinical.md 7.5; Lindemann et al., PLoS One 2018;13:e0206573, Essen)
         "biograph_mmr": ScannerModel(
             "SIEMENS", "Biograph mMR", "PET/MR", (172, 172), (4.17, 4.17, 2.03), 258.0, 0.30,
-            psf_mm=(7.75, 8.4), off_axis_mm=2.6, filter_mm=(4.0, 4.0), sensitivity=15.0, tof_ps=None,
-            convergence_mm=250.0, noise_gain=0.7,
+            psf_mm=(7.75, 8.4), off_axis_mm=2.6, filter_mm=(4.0, 4.0), sensitivity=13.3, tof_ps=None,
+            convergence_mm=250.0, noise_gain=1.05, scatter_fraction=0.379,
         ),
-        # Rausch et al., J Nucl Med 2019;60:561: 5.2 cps/kBq, 310 ps; grid [M:med]
+        # 322 ps, 30 %: that table; 5.2 cps/kBq and grid [M:med] (Rausch et al., J Nucl Med 2019;60:561)
         "vereos": ScannerModel(
             "Philips Medical Systems", "Vereos PET/CT", "PET/CT", (288, 288), (2.0, 2.0, 2.0), 164.0, 0.39,
-            psf_mm=(3.75, 4.0), off_axis_mm=2.1, filter_mm=(4.5, 4.5), sensitivity=5.2, tof_ps=310.0,
-            convergence_mm=200.0, noise_gain=0.9,
+            psf_mm=(3.75, 4.0), off_axis_mm=2.1, filter_mm=(4.5, 4.5), sensitivity=5.2, tof_ps=322.0,
+            convergence_mm=200.0, noise_gain=0.9, scatter_fraction=0.3,
         ),
-        # van Sluis et al., J Nucl Med 2019;60:1031: 16.4 cps/kBq, 210 ps; psf [P]
+        # 16.4 cps/kBq, 210 ps [M:med] (van Sluis et al., J Nucl Med 2019;60:1031); psf [P]
         "biograph_vision": ScannerModel(
             "SIEMENS", "Biograph Vision 600", "PET/CT", (440, 440), (1.65, 1.65, 3.0), 261.0, None,
             psf_mm=(4.0, 4.2), off_axis_mm=2.4, filter_mm=(4.5, 4.5), sensitivity=16.4, tof_ps=210.0,
             convergence_mm=200.0, noise_gain=1.3,
         ),
-        # Jakoby et al., IEEE TNS 2009;56:633, for the three-ring version [M:low]; psf [P]
+        # sensitivity and field of view of the three-ring version [M:low]; psf [P]
         "biograph_truepoint": ScannerModel(
             "SIEMENS", "Biograph 64 TruePoint", "PET/CT", (168, 168), (4.07, 4.07, 5.0), 162.0, 0.25,
             psf_mm=(6.5, 6.8), off_axis_mm=2.4, filter_mm=(5.0, 5.0), sensitivity=4.5, tof_ps=None,
