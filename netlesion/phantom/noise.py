@@ -33,7 +33,7 @@ from netlesion.phantom.projection import block_mean, coarse_factors, parallel_be
 
 #: FWHM of the noise kernel where the image has converged and where it has not, in units of the post filter's, and the
 #: u at which both have an equal share: fitted to the autocorrelation of OSEM with 2 x 14 and 3 x 21 updates, which
-#: they then give within 7 % (rms) for widths of 6 to 14 mm.
+#: they then give within 11 % (rms) for widths of 5 to 14 mm (bench/phantom_noise.py).
 FINE_LENGTH, COARSE_LENGTH, EQUAL_LENGTHS_AT = 0.90, 2.05, 0.26
 #: Scatter spreads along a projection by this FWHM.
 SCATTER_FWHM_MM = 140.0

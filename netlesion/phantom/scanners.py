@@ -108,11 +108,11 @@ SCANNERS: Mapping[str, ScannerModel] = MappingProxyType(
             convergence_mm=200.0, noise_gain=1.0, scatter_fraction=0.335,
         ),
         # 37.9 %: that table, whose 2.9 ns are no time of flight; 13.3 cps/kBq: Karlberg et al. as above. With the gain
-        # of the Discovery MI its FDG blood pool has 21 % of noise at 4 min per bed and 42 % at 1 min; seen were 22.2 and
-        # 42.1 % (clinical.md 7.5, PMC6207312, Essen)
+        # of the Discovery MI its FDG blood pool has 21 % of noise at 4 min per bed and 42 % at 1 min; 22.2 and 42.1 %
+        # were seen (clinical.md 7.5, PMC6207312, Essen)
         "biograph_mmr": ScannerModel(
             "SIEMENS", "Biograph mMR", "PET/MR", (172, 172), (4.17, 4.17, 2.03), 258.0, 0.30,
-            psf_mm=(7.75, 8.4), off_axis_mm=2.6, filter_mm=(4.0, 4.0), sensitivity=13.3, tof_ps=None,
+            psf_mm=(7.75, 8.4), off_axis_mm=2.6, filter_mm=(5.0, 5.0), sensitivity=13.3, tof_ps=None,
             convergence_mm=250.0, noise_gain=1.0, scatter_fraction=0.379,
         ),
         # 322 ps, 30 %: that table; 5.2 cps/kBq and grid [M:med] (Rausch et al., J Nucl Med 2019;60:561)
