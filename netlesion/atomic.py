@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,6 +51,40 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         if part is not None:
             with suppress(OSError):
                 part.unlink()
+
+
+@contextmanager
+def atomic_folder(folder: str | Path) -> Iterator[Path]:
+    """Yields a hidden neighbouring folder; on success it becomes `folder`, on failure it is removed.
+
+    Raises OutputError when `folder` exists already, or with one line when the system refuses.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise OutputError(f"{folder}: exists already; choose another folder or remove it first")
+    part: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=".part-", suffix="-" + folder.name, dir=folder.parent))
+        yield part
+        os.chmod(part, 0o777 & ~_umask())
+        os.replace(part, folder)
+        part = None
+    except OSError as error:
+        if (
+            error.filename is not None
+            and part is not None
+            and part not in (Path(str(error.filename)), *Path(str(error.filename)).parents)
+        ):
+            raise
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"{folder}: could not be written ({reason}); nothing half-written was left, "
+            "free space or choose another output folder and start again"
+        ) from error
+    finally:
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
