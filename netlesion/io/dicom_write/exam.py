@@ -73,25 +73,12 @@ class SyntheticExam:
         header.ReferringPhysicianName, header.AccessionNumber = "", ""
         header.StudyDescription = "Synthetic PET study"
         header.SeriesInstanceUID, header.SeriesNumber = self.uid("series", name), number
-        header.SeriesDescription, header.BodyPartExamined = name, "WHOLEBODY"
+        header.SeriesDescription = name
         header.SeriesDate, header.SeriesTime = da(when), tm(when)
         header.FrameOfReferenceUID, header.PositionReferenceIndicator = self.uid("frame"), ""
         header.Manufacturer, header.ManufacturerModelName = "netlesion", "digital phantom"
         header.DeviceSerialNumber, header.SoftwareVersions = "0", __version__
         return header
-
-
-@dataclass(frozen=True)
-class LesionIdentity:
-    """What a value of an instance LABEL volume stands for; kind is primary, metastasis or None, region free text."""
-
-    lesion_id: int
-    kind: str | None = None
-    region: str | None = None
-
-    @property
-    def tracking_id(self) -> str:
-        return f"L{self.lesion_id:03d}"
 
 
 def code_item(value: str, scheme: str, meaning: str) -> Dataset:

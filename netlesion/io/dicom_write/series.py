@@ -72,7 +72,7 @@ def write_slices(
     """
     folder = Path(folder)
     set_plane(header, geometry)
-    header.ImageComments = COMMENT
+    header.ImageComments, header.BodyPartExamined = COMMENT, "WHOLEBODY"
     header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
     header.Rows, header.Columns = geometry.shape[1], geometry.shape[0]
     header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = 16, 16, 15, 1
