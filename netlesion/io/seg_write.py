@@ -93,7 +93,7 @@ def _set_pixels(
     dataset.PixelRepresentation, dataset.LossyImageCompression = 0, "00"
     if binary:
         ids = [lesion.lesion_id for lesion in found.lesions]
-        planes = [found.array[:, :, k].T == ids[segment - 1] for segment, k in frames]
+        planes = [(found.array[:, :, k] == ids[segment - 1]).T for segment, k in frames]
         pixels, bits = np.packbits(np.stack(planes).ravel(), bitorder="little").tobytes(), 1
     else:
         bits = 8 if len(found.lesions) < 256 else 16
