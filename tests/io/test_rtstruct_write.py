@@ -25,15 +25,17 @@ LESIONS = (LesionIdentity(1, "primary", "pancreas"), LesionIdentity(2, "metastas
 
 def image_and_labels(tmp_path, name="oblique-left", ids=(0, 1, 2, 300)):
     """A CT, and labels full of holes, islands and voxels at the border."""
-    geometry = Geometry(grids()[name].affine_ras, (13, 11, 7))
+    geometry = Geometry(grids()[name].affine_ras, (11, 9, 3))
     rng = np.random.default_rng(3)
     array = rng.choice(ids, geometry.shape) * (rng.random(geometry.shape) < 0.7)
     written = write_ct_series(Volume(np.zeros(geometry.shape), geometry, Quantity.HU), EXAM, tmp_path / "ct")
     return written, Volume(array, geometry, Quantity.LABEL)
 
 
-@pytest.mark.parametrize("holes", Holes)
-@pytest.mark.parametrize("name", ["LAS", "LPS", "SLP", "oblique", "oblique-left"])
+@pytest.mark.parametrize(
+    ("name", "holes"),
+    [("LAS", Holes.XOR), ("SLP", Holes.KEYHOLE), ("oblique", Holes.KEYHOLE), ("oblique-left", Holes.XOR)],
+)
 def test_masks_come_back_voxel_by_voxel(tmp_path, name, holes):
     written, labels = image_and_labels(tmp_path, name)
     write_rtstruct(labels, written, LESIONS, EXAM, tmp_path / "rt" / "rt.dcm", holes=holes)
@@ -62,9 +64,9 @@ def test_each_contour_names_the_slice_that_it_lies_on(tmp_path):
 
 def test_a_slice_full_of_points_is_written_whole(tmp_path):
     """More than 64 KiB in one contour: a comb whose outline has thousands of corners."""
-    geometry = Geometry(np.eye(4), (1201, 5, 1))
+    geometry = Geometry(np.eye(4), (1201, 3, 1))
     array = np.zeros(geometry.shape, dtype=np.uint8)
-    array[:, 0], array[::2, 1:4] = 1, 1
+    array[:, 0], array[::2, 1:] = 1, 1
     labels = Volume(array, geometry, Quantity.LABEL)
     written = write_ct_series(Volume(np.zeros(geometry.shape), geometry, Quantity.HU), EXAM, tmp_path / "ct")
     write_rtstruct(labels, written, LESIONS, EXAM, tmp_path / "rt" / "rt.dcm")

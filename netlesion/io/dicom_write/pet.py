@@ -22,7 +22,7 @@ from pydicom.dataset import Dataset
 from netlesion.errors import DicomError, QuantityError, SuvError
 from netlesion.io.dicom_write.exam import code_item, da, dt, tm
 from netlesion.io.dicom_write.series import MOST_STORED, WrittenSeries, ds, right_handed, write_slices
-from netlesion.suv import mean_count_rate_offset_s, suvbw_factor
+from netlesion.suv import suvbw_factor
 from netlesion.volume import Quantity, Volume
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def write_pet_series(
         block = header.private_block(0x7053, "Philips PET Private Group", create=True)
         block.add_new(0x00, "DS", ds(per_bqml * PHILIPS_BQML_PER_COUNT))
         block.add_new(0x09, "DS", ds(PHILIPS_BQML_PER_COUNT))
-    offset_s = mean_count_rate_offset_s(scan.half_life_s, scan.frame_duration_s)
+    offset_s = _mean_activity_s(scan.half_life_s, scan.frame_duration_s)
     decay_reference = scan.injection if flavour is PetFlavour.BQML_ADMIN else scan.start
 
     def per_slice(dataset: Dataset, k: int) -> None:
@@ -224,6 +224,12 @@ def _injected(scan: PetScan) -> Dataset:
     item.RadiopharmaceuticalCodeSequence = [code_item(*agent.agent)]
     item.AdministrationRouteCodeSequence = [code_item("47625008", "SCT", "Intravenous route")]
     return item
+
+
+def _mean_activity_s(half_life_s: float, frame_s: float) -> float:
+    """Seconds into a frame at which the activity equals the frame's mean (clinical.md 1.3)."""
+    decay = math.log(2.0) / half_life_s
+    return math.log(decay * frame_s / -math.expm1(-decay * frame_s)) / decay
 
 
 def _quantised(values: np.ndarray) -> tuple[np.ndarray, list[str]]:

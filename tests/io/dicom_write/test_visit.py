@@ -19,7 +19,7 @@ from netlesion.phantom.cohort import PhantomSettings, make_visit
 from netlesion.study import Scan
 from netlesion.volume import Quantity
 
-COARSE = PhantomSettings(pet_spacing_mm=(9.0, 8.0, 16.0), ct_spacing_mm=(11.0, 12.0, 25.0))
+COARSE = PhantomSettings(pet_spacing_mm=(9.0, 8.0, 24.0), ct_spacing_mm=(11.0, 12.0, 50.0))
 START = datetime(2021, 6, 30, 9, 5)
 FLAVOURS = {"sstr": PetFlavour.GE, "fdg": PetFlavour.BQML_ADMIN}
 
@@ -76,8 +76,9 @@ def test_the_same_arguments_give_the_same_bytes(made, written, tmp_path):
 
 
 def test_an_unnamed_lesion_leaves_nothing_behind(made, written, tmp_path):
+    fdg = replace(made.visit, scans={"fdg": made.visit.scans["fdg"]}, masks={})
     with pytest.raises(DicomError, match="no lesion names"):
-        write_visit(made.visit, tmp_path / "x", seed=7, start=START, instances=made.instances)
+        write_visit(fdg, tmp_path / "x", seed=7, start=START, instances={"fdg": made.instances["fdg"]})
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OutputError, match="exists already"):
         write_visit(made.visit, written, seed=7, start=START)
