@@ -19,7 +19,7 @@ from netlesion.io.dicom_write.exam import SyntheticExam
 from netlesion.io.dicom_write.mr import MrContrast, write_mr_series
 from netlesion.io.dicom_write.pet import PetFlavour, PetScan, write_pet_series
 from netlesion.io.rtstruct_write import write_rtstruct
-from netlesion.io.seg_write import write_segmentation
+from netlesion.io.seg_write import SegmentationKind, write_segmentation
 from netlesion.volume import Quantity
 
 if TYPE_CHECKING:
@@ -46,14 +46,16 @@ def write_visit(
     instances: Mapping[str, Volume] = MappingProxyType({}),
     lesions: Sequence[LesionIdentity] = (),
     flavours: Mapping[str, PetFlavour] = MappingProxyType({}),
+    segmentation: SegmentationKind | None = None,
     sex: str = "O",
     compress: bool = False,
 ) -> tuple[Path, ...]:
     """Writes every scan of a visit below `folder`, which must not exist and appears whole; returns its sub-folders.
 
     start: local time of the study and of the first PET. instances: tracer channel -> LABEL volume on its PET's grid,
-    written as RTSTRUCT and, where there is a lesion, as SEG; `lesions` names its values. flavours: tracer channel ->
-    header flavour, BQML_START where none is given. The same arguments give the same bytes.
+    written as RTSTRUCT; `lesions` names its values. segmentation: where there is a lesion, also as SEG of this kind
+    (an import then finds every lesion twice). flavours: tracer channel -> header flavour, BQML_START where none is
+    given. The same arguments give the same bytes.
     """
     pets = [visit.scans[channel] for channel in visit.tracer_channels]
     exam = SyntheticExam(visit.patient_id, start, seed, *_body(visit.visit_id, pets), sex)
@@ -67,7 +69,12 @@ def write_visit(
         for number, (channel, labels) in enumerate(instances.items(), start=1):
             if channel not in written:
                 raise DicomError(f"{visit.visit_id}: lesion instances for channel {channel!r}, which has no scan")
-            _write_truth(labels, written[channel], lesions, exam, part, LABEL_OF_CHANNEL[channel], number)
+            image, label = written[channel], LABEL_OF_CHANNEL[channel]
+            path = part / f"RTSTRUCT_{label}" / "rtstruct.dcm"
+            write_rtstruct(labels, image, lesions, exam, path, name=f"RTSTRUCT {label}", number=100 + number)
+            if segmentation is not None and labels.array.any():
+                path, more = part / f"SEG_{label}" / "seg.dcm", {"kind": segmentation, "name": f"SEG {label}"}
+                write_segmentation(labels, image, lesions, exam, path, number=200 + number, **more)
         names = sorted(path.name for path in part.iterdir())
     return tuple(folder / name for name in names)
 
@@ -86,23 +93,6 @@ def _write_scan(
         raise DicomError(f"channel {scan.channel!r} has no DICOM series; known are {', '.join(CONTRAST_OF_CHANNEL)}")
     contrast = CONTRAST_OF_CHANNEL[scan.channel]
     return write_mr_series(scan.volume, exam, part / f"MR_{contrast.name}", contrast=contrast, when=when, **more)
-
-
-def _write_truth(
-    labels: Volume,
-    image: WrittenSeries,
-    lesions: Sequence[LesionIdentity],
-    exam: SyntheticExam,
-    part: Path,
-    label: str,
-    number: int,
-) -> None:
-    folder = part / f"RTSTRUCT_{label}"
-    name = f"RTSTRUCT {label}"
-    write_rtstruct(labels, image, lesions, exam, folder / "rtstruct.dcm", name=name, number=100 + number)
-    if labels.array.any():
-        path = part / f"SEG_{label}" / "seg.dcm"
-        write_segmentation(labels, image, lesions, exam, path, name=f"SEG {label}", number=200 + number)
 
 
 def _body(visit_id: str, pets: Sequence[Scan]) -> tuple[float | None, float | None]:

@@ -15,6 +15,7 @@ from netlesion.io.dicom_write.pet import PetFlavour
 from netlesion.io.dicom_write.series import right_handed
 from netlesion.io.dicom_write.visit import write_visit
 from netlesion.io.importers.dicom import import_dicom
+from netlesion.io.seg_write import SegmentationKind
 from netlesion.phantom.cohort import PhantomSettings, make_visit
 from netlesion.study import Scan
 from netlesion.volume import Quantity
@@ -34,11 +35,23 @@ def made():
     return replace(made, visit=replace(made.visit, scans=scans))
 
 
+def write_all(made, folder):
+    write_visit(
+        made.visit,
+        folder,
+        seed=7,
+        start=START,
+        instances=made.instances,
+        lesions=[LesionIdentity(one.lesion_id, one.kind, one.region) for one in made.lesions],
+        flavours=FLAVOURS,
+        segmentation=SegmentationKind.BINARY,
+    )
+
+
 @pytest.fixture(scope="module")
 def written(made, tmp_path_factory):
     folder = tmp_path_factory.mktemp("visit") / "dicom"
-    lesions = [LesionIdentity(one.lesion_id, one.kind, one.region) for one in made.lesions]
-    write_visit(made.visit, folder, seed=7, start=START, instances=made.instances, lesions=lesions, flavours=FLAVOURS)
+    write_all(made, folder)
     return folder
 
 
@@ -67,9 +80,8 @@ def test_the_whole_road_back(made, written, tmp_path):
 
 
 def test_the_same_arguments_give_the_same_bytes(made, written, tmp_path):
-    lesions = [LesionIdentity(one.lesion_id, one.kind, one.region) for one in made.lesions]
     again = tmp_path / "again"
-    write_visit(made.visit, again, seed=7, start=START, instances=made.instances, lesions=lesions, flavours=FLAVOURS)
+    write_all(made, again)
     files = sorted(p.relative_to(written) for p in written.rglob("*.dcm"))
     assert files == sorted(p.relative_to(again) for p in again.rglob("*.dcm"))
     assert all((written / f).read_bytes() == (again / f).read_bytes() for f in files)
