@@ -118,8 +118,9 @@ def test_without_its_private_time_a_ge_series_reads_wrong_and_a_siemens_one_righ
 
 @pytest.mark.parametrize("flavour", PetFlavour)
 def test_beds_go_from_the_feet_and_decay_factors_follow_the_clock(tmp_path, exam, flavour):
-    upside_down = Volume(image().array, Geometry(GRID.affine_ras * [[1], [1], [-1], [1]], GRID.shape), Quantity.SUVBW)
-    written = write_pet_series(upside_down, SCAN, exam, tmp_path / "pet", flavour=flavour)
+    down = Geometry(GRID.affine_ras @ np.diag([1, -1, -1, 1]), GRID.shape)  # right-handed, slices towards the feet
+    volume = Volume(image().array, GRID if flavour is PetFlavour.BQML_START else down, Quantity.SUVBW)
+    written = write_pet_series(volume, SCAN, exam, tmp_path / "pet", flavour=flavour)
     headers = sorted((pydicom.dcmread(p) for p in written.files), key=lambda h: h.ImagePositionPatient[2])
     acquired = np.array([seconds(h.AcquisitionDate, h.AcquisitionTime) for h in headers])
     beds = np.arange(11) * 50 // 200
