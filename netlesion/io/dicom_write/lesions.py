@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MORPHOLOGICALLY_ABNORMAL = ("49755003", "SCT", "Morphologically Abnormal Structure")
 TYPE_OF_KIND = {
-    "primary": ("372087000", "SCT", "Primary malignant neoplasm"),
+    "primary": ("372087000", "SCT", "Neoplasm, Primary"),
     "metastasis": ("14799000", "SCT", "Neoplasm, Secondary"),
     None: ("52988006", "SCT", "Lesion"),
 }

@@ -193,7 +193,7 @@ def _header(
     header.CorrectedImage = ["DECY", "ATTN", "SCAT", "DTIM", "RAN", "NORM"]
     header.SeriesType = ["WHOLE BODY" if beds.max() > 0 else "STATIC", "IMAGE"]
     header.CountsSource, header.CollimatorType = "EMISSION", "NONE"
-    header.RandomsCorrectionMethod, header.ReconstructionMethod = "NONE", "none: digital phantom"
+    header.ReconstructionMethod = "none: digital phantom"
     header.AttenuationCorrectionMethod = header.ScatterCorrectionMethod = "none: digital phantom"
     header.NumberOfSlices = len(beds)
     header.ActualFrameDuration = round(scan.frame_duration_s * 1000.0)
@@ -201,7 +201,7 @@ def _header(
     orientation = code_item("102538003", "SCT", "recumbent")
     orientation.PatientOrientationModifierCodeSequence = [code_item("40199007", "SCT", "supine")]
     header.PatientOrientationCodeSequence = [orientation]
-    header.PatientGantryRelationshipCodeSequence = [code_item("102540001", "SCT", "headfirst")]
+    header.PatientGantryRelationshipCodeSequence = [code_item("102540008", "SCT", "headfirst")]
     header.RadiopharmaceuticalInformationSequence = [_injected(scan)]
     if flavour is PetFlavour.GE:
         block = header.private_block(0x0009, "GEMS_PETD_01", create=True)
