@@ -8,8 +8,9 @@ from typing import Any
 
 from netlesion.atomic import write_json
 from netlesion.errors import ConfigError, NetlesionError
-from netlesion.io.dicom import index_folder, pet_facts, read_image, require_one, tracer_label
+from netlesion.io.dicom import index_folder, read_image, require_one
 from netlesion.io.nifti import write_volume
+from netlesion.io.pet_facts import pet_facts, tracer_label
 from netlesion.provenance import Stopwatch, hash_file, provenance
 from netlesion.suv import suvbw_conversion
 from netlesion.volume import Quantity

@@ -28,8 +28,9 @@ from netlesion.io.bids_write import (
     write_pet,
 )
 from netlesion.io.cohort import DERIVATIVES
-from netlesion.io.dicom import RTSTRUCT, Series, index_folder, nuclide, number, pet_facts, read_image, tracer_label
+from netlesion.io.dicom import RTSTRUCT, Series, index_folder, number, read_image
 from netlesion.io.nifti import write_volume
+from netlesion.io.pet_facts import nuclide, pet_facts, tracer_label
 from netlesion.io.rtstruct import read_structures, structure_mask
 from netlesion.provenance import hash_file, provenance
 from netlesion.suv import PetFacts, SuvConversion, suvbw_conversion
