@@ -142,5 +142,5 @@ def test_the_real_series_lies_where_simpleitk_puts_it(shared_data, folder):
 
 def test_a_missing_last_slice_is_refused(tmp_path):
     write_series(tmp_path, STORED, changes={"NumberOfSlices": 7})[-1].unlink()
-    with pytest.raises(DicomError, match="6 files, but Number of Slices"):
+    with pytest.raises(DicomError, match="6 slices, but Number of Slices"):
         read(tmp_path)
