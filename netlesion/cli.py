@@ -50,17 +50,46 @@ def import_dicom_command(
         Path | None,
         typer.Option(help="Table between hospital ids and cohort ids. Default: <COHORT>.key.tsv beside it."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan as a table and one line of JSON; write nothing.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that read headers. Default: all cores.")] = None,
+    visit_window_days: Annotated[
+        int, typer.Option(min=0, help="Sessions within so many days of a visit's first day belong to it.")
+    ] = 31,
 ) -> None:
-    """Mixed DICOM -> a BIDS cohort: PET with its facts, CT, MR, and contours as masks."""
-    from netlesion.io.importers.dicom import import_dicom
+    """Mixed DICOM -> a BIDS cohort: PET with its facts, CT, MR, and contours as masks.
 
-    result = import_dicom(source, cohort, key, progress=lambda path: print(path, flush=True))
+    A rerun adds only what is new. Exit status 0: all that was planned came through. 1: something was refused (one
+    line each on stderr), the rest is written.
+    """
+    from netlesion.io.importers.dicom import import_dicom, prepare_import
+    from netlesion.io.importers.plan_table import plan_json, plan_lines
+
+    if dry_run:
+        plan = prepare_import(source, cohort, key, workers=workers, visit_window_days=visit_window_days)
+        for line in [*plan_lines(plan), plan_json(plan)]:
+            print(line)
+        raise typer.Exit(1 if plan.refusals else 0)
+    result = import_dicom(
+        source,
+        cohort,
+        key,
+        progress=lambda path: print(path, flush=True),
+        workers=workers,
+        visit_window_days=visit_window_days,
+    )
     for line in result.skipped:
         print(f"skipped: {line}", file=sys.stderr)
     for line in result.warnings:
         print(f"warning: {line}", file=sys.stderr)
     for line in result.failures:
         print(f"error: {line}", file=sys.stderr)
+    counts = (
+        f"{len(result.written)} files written, {len(result.present)} were there, "
+        f"{len(result.skipped)} skipped, {len(result.failures)} refused"
+    )
+    print(counts, file=sys.stderr)
     if result.failures:
         raise typer.Exit(1)
 

@@ -51,14 +51,14 @@ _FIELDS = (
     "SequenceName EchoTime DiffusionBValue StudyInstanceUID SeriesInstanceUID AcquisitionNumber InstanceNumber "
     "ImagePositionPatient ImageOrientationPatient TemporalPositionIdentifier SamplesPerPixel NumberOfFrames Rows "
     "Columns PixelSpacing BitsAllocated"
-).split()
+)
 #: b-values in the private fields of Siemens, GE and Philips: block creator, its element, the value's element.
 _PRIVATE_B_VALUES = (
     ("SIEMENS MR HEADER", Tag(0x0019, 0x0010), Tag(0x0019, 0x100C)),
     ("GEMS_PARM_01", Tag(0x0043, 0x0010), Tag(0x0043, 0x1039)),
     ("Philips Imaging DD 001", Tag(0x2001, 0x0010), Tag(0x2001, 0x1003)),
 )
-_TAGS = [Tag(tag_for_keyword(name)) for name in (*_FIELDS, *FRAME_GROUPS)]
+_TAGS = [Tag(tag_for_keyword(name)) for name in (*_FIELDS.split(), *FRAME_GROUPS)]
 _TAGS += [tag for _, *pair in _PRIVATE_B_VALUES for tag in pair]
 _NO_PLANE = Plane(None, None, None, None)
 

@@ -25,7 +25,7 @@ from netlesion.io.dicom_file import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pydicom.dataset import Dataset
@@ -65,16 +65,18 @@ def undecodable(syntax: str | None) -> str | None:
         return f"transfer syntax {name} is not readable: {remedy}"
 
 
-def frames_of(path: Path, dataset: Dataset) -> Iterator[np.ndarray]:
-    """The stored values of every frame, (rows, columns), in stored order.
+def frames_of(path: Path, dataset: Dataset, wanted: Sequence[int] | None = None) -> Iterator[np.ndarray]:
+    """The stored values, (rows, columns), of every frame in stored order, or of the frames numbered `wanted` (from 0).
 
     Raises DicomError, naming the file, for colour, sizes beyond reason, and whatever the decoder refuses.
     """
     _require_reasonable(path, dataset)
+    if wanted is not None and not wanted:
+        return
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield from iter_pixels(dataset, raw=True)
+        frames = iter_pixels(dataset, raw=True, indices=wanted)
+        while (frame := _next_quietly(frames)) is not None:
+            yield frame
     except DicomError:
         raise
     except Exception as error:  # pydicom and its decoders raise many kinds; each means the same here
@@ -87,6 +89,12 @@ def frames_of(path: Path, dataset: Dataset) -> Iterator[np.ndarray]:
         raise DicomError(
             f"{path}: {reason or f'pixel data cannot be decoded ({type(error).__name__}); restore the file'}"
         ) from error
+
+
+def _next_quietly(frames: Iterator[np.ndarray]) -> np.ndarray | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return next(frames, None)
 
 
 def rescaled(path: Path, frame: np.ndarray, header: Dataset, required: bool) -> np.ndarray:

@@ -67,7 +67,7 @@ def classic_header(path: Path, header: Dataset) -> Dataset:
 
 def _without_groups(header: Dataset) -> Dataset:
     flat = Dataset()
-    for element in header.keys():
+    for element in list(header.keys()):  # not the elements themselves: most are never looked at
         flat[element] = header.get_item(element)
     for name in (*FRAME_GROUPS, "NumberOfFrames"):
         if name in flat:
@@ -138,7 +138,7 @@ def _pet_as_classic(path: Path, frame: Dataset) -> None:
 
 
 def _set_units(frame: Dataset) -> None:
-    """BQML where the rescale type says so, or the real world value map, whose slope then takes the stored values there."""
+    """BQML where the rescale type says so, or the real world value map, whose slope then replaces the rescale slope."""
     if str(frame.get("RescaleType", "")).upper().replace("/", "") == "BQML":
         frame.Units = "BQML"
         return
