@@ -52,12 +52,13 @@ def measure(folder: Path, workers: int) -> None:
     from netlesion.io.importers.dicom_plan import plan_import
     from netlesion.io.importers.key import Key
 
-    before = _peak_mb()
+    before, cpu_before = _peak_mb(), time.process_time()
     started = time.perf_counter()
     index = scan(folder, workers)
     indexed = time.perf_counter()
     plan = plan_import(index, facts_of(index), Key(Path("none"), b"secret"))
     planned = time.perf_counter()
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     result = {
         "bench": "import",
         "machine": f"{platform.machine()} {os.cpu_count()} cores, Python {platform.python_version()}",
@@ -66,6 +67,7 @@ def measure(folder: Path, workers: int) -> None:
         "workers": workers,
         "index_s": round(indexed - started, 2),
         "plan_s": round(planned - indexed, 2),
+        "cpu_s": round(sum(u.ru_utime + u.ru_stime for u in used) - cpu_before, 2),
         "files_per_s": round(index.num_files / (indexed - started)),
         "peak_mb_before": before,
         "peak_mb": _peak_mb(),
@@ -137,7 +139,7 @@ def _template(modality: str, patient: str, study: str, series: str, frame: str) 
     buffer = DicomBytesIO()
     dcmwrite(buffer, dataset, enforce_file_format=True)
     content = buffer.getvalue()
-    return content, (content.index(b"0000.000"), content.index(b".900000") + 1)
+    return content, (content.index(b"0000.000"), content.rindex(b".900000") + 1)
 
 
 def _peak_mb() -> float:

@@ -14,10 +14,12 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pydicom
 from pydicom.errors import InvalidDicomError
+from pydicom.tag import BaseTag, Tag
 
 from netlesion.errors import DicomError
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pydicom.dataset import FileDataset
-    from pydicom.tag import BaseTag
 
 #: Classic image storage classes, one frame per file -> modality.
 CLASSIC_IMAGES = {
@@ -55,6 +56,8 @@ LARGEST_HEADER_ELEMENT = 64 * 2**20
 #: A deflated file may grow to this size (bytes); more is taken for a decompression bomb.
 LARGEST_INFLATED = 256 * 2**20
 UNDEFINED = 0xFFFFFFFF
+#: Fields of two binary bytes (US) that are read as stored.
+BINARY_INTEGERS = ("Rows", "Columns", "BitsAllocated", "SamplesPerPixel")
 NAMES_OF_DICOM = (".dcm", ".ima", ".dicom")
 
 
@@ -163,10 +166,10 @@ def uid_of(dataset, name: str) -> str | None:
     return value if value is not None and re.fullmatch(r"[0-9.]{1,64}", value) else None
 
 
-def text_of(dataset, name: str) -> str | None:
+def text_of(dataset, name: str | BaseTag) -> str | None:
     """A short field as stored text, several values joined by a backslash; None where it is missing or empty."""
     try:
-        item = dataset.get_item(name)
+        item = dataset.get_item(_tag(name) if isinstance(name, str) else name)
         value = None if item is None else item.value
     except Exception:  # a field that cannot even be reached says nothing
         return None
@@ -191,10 +194,20 @@ def floats_of(dataset, name: str, count: int) -> tuple[float, ...] | None:
 def integer_of(dataset, name: str) -> int | None:
     """A whole number (US or IS), or None for anything else."""
     try:
-        value = dataset.get(name)
+        item = dataset.get_item(_tag(name))
+        value = None if item is None else item.value
+        if isinstance(value, bytes) and name in BINARY_INTEGERS:
+            return int.from_bytes(value, "little" if item.is_little_endian else "big") if len(value) == 2 else None
+        if isinstance(value, bytes):
+            value = value.decode("ascii").strip(" \0")
         return None if value is None or value == "" else int(value)
-    except Exception:  # pydicom raises many kinds for a broken value; each means that there is none
+    except Exception:  # a broken value raises many kinds; each means that there is none
         return None
+
+
+@lru_cache(maxsize=256)
+def _tag(name: str) -> BaseTag:
+    return Tag(name)
 
 
 def _open(path: Path, largest_read: int | None) -> BoundedFile:

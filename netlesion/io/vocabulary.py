@@ -42,11 +42,11 @@ MODEL_WORDS = frozenset(_MODEL.split())
 #: Words of reconstruction and correction methods.
 _METHOD = """
     osem fbp mlem ramla 3d 2d 3d-rp 3drp rp dif awosem op tof psf truex ultrahd uhd hd vpfx vpfxs vpfx-s qcfx
-    qcfx-s qcfxs q.clear qclear blob os blob-os-tf tf list list-mode listmode mode hyper hyperdpr hyper-dpr
-    deep learning iterative iterations iteration subsets subset i s sharpir fore bsrem map measured calculated none segmented ct ctac mr mrac
-    dixon ute atlas transmission source model-based model based convolution subtraction single scatter simulation
-    relative absolute mu cm-1 cm smoothing gaussian gauss all-pass allpass hanning hann butterworth ramp xyz xyzgauss
-    filter bowtie attenuation correction corrected
+    qcfx-s qcfxs q.clear qclear blob os blob-os-tf tf list list-mode listmode mode hyper hyperdpr hyper-dpr deep
+    learning iterative iterations iteration subsets subset i s sharpir fore bsrem map measured calculated none
+    segmented ct ctac mr mrac dixon ute atlas transmission source model-based model based convolution subtraction
+    single scatter simulation relative absolute mu cm-1 cm smoothing gaussian gauss all-pass allpass hanning hann
+    butterworth ramp xyz xyzgauss filter bowtie attenuation correction corrected
 """
 METHOD_WORDS = frozenset(_METHOD.split())
 #: Words of contour names: targets, lesions, and anatomy as segmenters name it (clinical.md 5.4).
