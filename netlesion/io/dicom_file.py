@@ -7,6 +7,7 @@ header, which might be a name. Knows nothing about series, geometry or values.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
@@ -15,7 +16,7 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pydicom
 from pydicom.errors import InvalidDicomError
@@ -56,6 +57,8 @@ LARGEST_HEADER_ELEMENT = 64 * 2**20
 #: A deflated file may grow to this size (bytes); more is taken for a decompression bomb.
 LARGEST_INFLATED = 256 * 2**20
 UNDEFINED = 0xFFFFFFFF
+#: Bytes of a file that are read at once for an index.
+HEAD = 32 * 2**10
 #: Fields of two binary bytes (US) that are read as stored.
 BINARY_INTEGERS = ("Rows", "Columns", "BitsAllocated", "SamplesPerPixel")
 NAMES_OF_DICOM = (".dcm", ".ima", ".dicom")
@@ -130,6 +133,10 @@ def read_checked_header(path: Path, tags: Sequence[BaseTag] | None = None) -> tu
     """
     with _open(path, LARGEST_HEADER_ELEMENT) as file:
         force = _require_dicom(path, file)
+        if tags is not None and not force:
+            quick = _from_head(path, file, tags)
+            if quick is not None:
+                return quick
         header = _parse(path, file, force=force, stop_before_pixels=True, specific_tags=tags)
         sop_class = uid_of(header, "SOPClassUID")
         if sop_class is None or uid_of(header, "SeriesInstanceUID") is None and sop_class != DICOMDIR:
@@ -138,7 +145,7 @@ def read_checked_header(path: Path, tags: Sequence[BaseTag] | None = None) -> tu
                 "restore it from its source"
             )
         if sop_class in IMAGES or sop_class in SEGMENTATIONS:
-            return header, _pixel_extent(path, file, header)
+            return header, _pixel_extent(path, file, header, file.size)
         if file.overran:
             raise DicomError(f"{path}: ends before its header does, the file is truncated; restore it from its source")
         return header, None
@@ -254,7 +261,24 @@ def _require_small_when_inflated(path: Path, file: BoundedFile, head: bytes) -> 
     file.seek(0)
 
 
-def _parse(path: Path, file: BoundedFile, **options) -> FileDataset:
+def _from_head(path: Path, file: BoundedFile, tags: Sequence[BaseTag]) -> tuple[FileDataset, PixelExtent] | None:
+    """The header of an image whose pixel data begin within the first HEAD bytes; None for every other file.
+
+    It spares the many small reads of `BoundedFile`: a third of the time of an index.
+    """
+    head = io.BytesIO(file.read(HEAD))
+    file.seek(0)
+    try:
+        header = _parse(path, head, stop_before_pixels=True, specific_tags=tags)
+    except DicomError:
+        return None
+    known = uid_of(header, "SOPClassUID") in IMAGES and uid_of(header, "SeriesInstanceUID") is not None
+    if not known or transfer_syntax(header) == DEFLATED or head.getbuffer().nbytes - head.tell() < 12:
+        return None
+    return header, _pixel_extent(path, head, header, file.size)
+
+
+def _parse(path: Path, file: BinaryIO | BoundedFile, **options) -> FileDataset:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what matters is refused below, in one line of ours
@@ -267,8 +291,8 @@ def _parse(path: Path, file: BoundedFile, **options) -> FileDataset:
         raise DicomError(f"{path}: broken DICOM header ({type(error).__name__}); restore it from its source") from error
 
 
-def _pixel_extent(path: Path, file: BoundedFile, header: FileDataset) -> PixelExtent | None:
-    """Reads the tag at which the header stopped; None for a deflated file, whose pixels have no place in it."""
+def _pixel_extent(path: Path, file: BinaryIO | BoundedFile, header: FileDataset, size: int) -> PixelExtent | None:
+    """Reads the tag at which the header stopped in a file of `size` bytes; None for a deflated file."""
     if transfer_syntax(header) == DEFLATED:
         return None
     implicit, little = header.original_encoding
@@ -283,10 +307,10 @@ def _pixel_extent(path: Path, file: BoundedFile, header: FileDataset) -> PixelEx
     if length == UNDEFINED:
         if not transfer_syntax_is_compressed(header):
             raise DicomError(f"{path}: uncompressed pixel data of undefined length; restore the file from its source")
-        return PixelExtent(offset, file.size - offset, True)
-    if offset + length > file.size:
+        return PixelExtent(offset, size - offset, True)
+    if offset + length > size:
         raise DicomError(
-            f"{path}: ends {offset + length - file.size} bytes before its pixel data does; restore it from its source"
+            f"{path}: ends {offset + length - size} bytes before its pixel data does; restore it from its source"
         )
     needed = needed_bytes(path, header)
     if length < needed:
