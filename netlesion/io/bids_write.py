@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netlesion.atomic import write_json, write_text
+from netlesion.errors import CohortError
 from netlesion.io import vocabulary
 from netlesion.io.cohort import DERIVATIVES
 from netlesion.io.nifti import write_volume
-from netlesion.volume import Volume
+from netlesion.volume import Quantity, Volume
 
 BIDS_VERSION = "1.11.2"
 README = """A cohort written by netlesion. PET is in Bq/ml; masks lie in derivatives/netlesion.
@@ -28,7 +29,10 @@ PET of a head can be rendered as a face. Treat these images as personal data and
 
 @dataclass(frozen=True)
 class PetRecord:
-    """What a PET side-car holds beyond the image. Times are seconds after the injection, which is time zero."""
+    """What a PET side-car holds beyond the image. Times are seconds after the injection, which is time zero.
+
+    suv_path: the units and corrections of the DICOM the Bq/ml were made of (`SuvConversion.path`).
+    """
 
     tracer_label: str
     nuclide: str
@@ -48,6 +52,8 @@ class PetRecord:
     subsets: int | None = None
     filter_gaussian_mm: float | None = None
     frame_of_reference_hash: str | None = None
+    suv_path: str = "BQML"
+    suv_warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,10 @@ def write_pet(path: Path, volume: Volume, record: PetRecord, facts: dict | None 
     """A PET in Bq/ml and its side-car, `facts` added; the side-car first, so that an image never stands without it.
 
     A reconstruction whose parameters or filter are not known says "none", which BIDS takes for not given.
+    Raises CohortError for an image of another quantity: a SUV labelled Bq/ml would be converted twice.
     """
+    if volume.quantity is not Quantity.BQML:
+        raise CohortError(f"{path}: a cohort's PET is kept in Bq/ml, this image is {volume.quantity.name}")
     sidecar = {
         "Modality": "PT",
         "Manufacturer": vocabulary.manufacturer(record.manufacturer),
@@ -105,6 +114,8 @@ def write_pet(path: Path, volume: Volume, record: PetRecord, facts: dict | None 
         "ImageDecayCorrected": True,
         "ImageDecayCorrectionTime": record.reference_s,
         "SUVReferenceTimeSource": record.ref_time_source,
+        "SUVPath": record.suv_path,
+        "SUVWarnings": list(record.suv_warnings),
         "ReconMethodName": vocabulary.method(record.reconstruction),
         **_reconstruction_parameters(record),
         "AttenuationCorrection": vocabulary.method(record.attenuation_correction),

@@ -72,7 +72,9 @@ def stack_of(series: Series) -> Stack:
 
 
 def read_image(series: Series) -> Volume:
-    """The series' slices as one Volume: BQML for PET in Bq/ml, HU for CT, MR for MR.
+    """The series' slices as one Volume: HU for CT, MR for MR, BQML for PET in Bq/ml.
+
+    PET in other units comes as PET_VOXEL; `io.pet_image` makes Bq/ml or SUVbw of either.
 
     Raises DicomError, naming the file, for slices that are duplicated, missing, turned, of another size
     or truncated, and for pixel data that cannot be decoded.
@@ -85,6 +87,8 @@ def read_image(series: Series) -> Volume:
             "slices are missing, export the series again"
         )
     quantity = QUANTITY_OF_MODALITY[IMAGES[series.sop_class]]
+    if quantity is Quantity.BQML and series.header.get("Units") != "BQML":
+        quantity = Quantity.PET_VOXEL
     array = np.empty(stack.geometry.shape, dtype=np.float32)
     place = {(one.file, one.frame): k for k, one in enumerate(stack.slices)}
     for name in dict.fromkeys(one.file for one in stack.slices):
@@ -94,10 +98,6 @@ def read_image(series: Series) -> Volume:
                 array[:, :, k] = plane.T
     for name, _ in place:
         raise DicomError(f"{series.root / name}: holds fewer frames than its header says; restore it from its source")
-    if quantity is Quantity.BQML:
-        units = str(series.header.get("Units", "missing"))
-        if units != "BQML":
-            raise DicomError(f"{series.label}: Units (0054,1001) is {units}; only BQML is handled so far")
     try:
         return Volume(array, stack.geometry, quantity)
     except (GeometryError, QuantityError) as error:

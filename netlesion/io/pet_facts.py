@@ -6,70 +6,102 @@ Values as stored, nothing assumed and nothing computed: what follows from them i
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta, timezone
-from typing import TYPE_CHECKING
+from datetime import date, datetime, time, timedelta
 
-from pydicom.valuerep import DA, DT, TM
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+from pydicom.valuerep import DA, TM
 
 from netlesion.errors import DicomError
 from netlesion.io.dicom import Series, number, read_header
-from netlesion.suv import PetFacts
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+from netlesion.io.pet_private import (
+    GE_SCAN_DATETIME,
+    PHILIPS_BQML_FACTOR,
+    PHILIPS_SUV_FACTOR,
+    PRIVATE,
+    SIEMENS_DECAY_DATETIME,
+    parse_datetime,
+    private_datetime,
+    private_number,
+    private_text,
+)
+from netlesion.suv import Frame, PetFacts
 
 #: Header fields on which every slice of one PET series must agree (clinical.md 1.5).
-ONE_PER_SERIES = ("Units", "DecayCorrection", "PatientWeight", "SeriesDate", "SeriesTime")
-ONE_PER_DOSE = ("RadionuclideTotalDose", "RadionuclideHalfLife", "RadiopharmaceuticalStartTime")
+ONE_PER_SERIES = (
+    *("Units", "SUVType", "DecayCorrection", "CorrectedImage", "SeriesDate", "SeriesTime"),
+    *("PatientWeight", "PatientSize", "PatientSex"),
+)
+ONE_PER_DOSE = (
+    *("RadionuclideTotalDose", "RadionuclideHalfLife"),
+    *("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime"),
+)
+CLASSIC_PET = "1.2.840.10008.5.1.4.1.1.128"
 
 
 def pet_facts(series: Series) -> PetFacts:
     """The facts of activity and time of a classic PET series (values as stored, nothing assumed).
 
-    Raises DicomError when slices disagree on what belongs to the series, or a value cannot be parsed.
+    Raises DicomError for another kind of object, when slices disagree on what belongs to the series, or when a
+    value cannot be parsed.
     """
+    if series.sop_class != CLASSIC_PET:
+        kind = UID(series.sop_class).name
+        raise DicomError(
+            f"{series.label}: SOP Class (0008,0016) is {kind}, expected classic Positron Emission Tomography Image "
+            "Storage; multi-frame PET is not handled yet, export it as single-frame images"
+        )
     headers = [(path, read_header(path)) for path in series.files]
     _require_agreement(series, headers)
-    earliest = min((h for _, h in headers), key=lambda h: _datetime(h, "Acquisition") or datetime.max)
-    header = series.header
-    dose = _dose_item(series)
-    injection = _parse(series, dose, "RadiopharmaceuticalStartDateTime", DT)
-    injection_time = _parse(series, dose, "RadiopharmaceuticalStartTime", TM)
-    duration = number(series, earliest, "ActualFrameDuration")
-    frame_reference = number(series, earliest, "FrameReferenceTime")
+    header, dose, notes = series.header, _dose_item(series), []
     return PetFacts(
         units=_text(header, "Units"),
+        suv_type=_text(header, "SUVType"),
         decay_correction=_text(header, "DecayCorrection"),
         corrected_image=_multi(header, "CorrectedImage"),
         weight_kg=number(series, header, "PatientWeight"),
+        patient_size=number(series, header, "PatientSize"),
+        sex=_text(header, "PatientSex"),
         dose_bq=number(series, dose, "RadionuclideTotalDose"),
         half_life_s=number(series, dose, "RadionuclideHalfLife"),
         nuclide=nuclide(dose),
-        injection_datetime=_local(header, injection),
-        injection_time=injection_time,
-        series_datetime=_datetime(header, "Series"),
-        acquisition_datetime=_datetime(earliest, "Acquisition"),
-        frame_duration_s=None if duration is None else duration / 1000.0,
-        frame_reference_time_s=None if frame_reference is None else frame_reference / 1000.0,
-        ge_scan_datetime=_private_datetime(header, 0x0009, "GEMS_PETD_01", 0x0D),
-        siemens_decay_datetime=_private_datetime(header, 0x0071, "SIEMENS MED PT", 0x22),
+        injection_datetime=_datetime(series, dose, "RadiopharmaceuticalStartDateTime"),
+        injection_time=_time(series, dose, "RadiopharmaceuticalStartTime"),
+        series_datetime=_date_and_time(series, header, "Series"),
+        frames=tuple(_frame(series, h) for h in _along_the_stack([h for _, h in headers])),
+        utc_offset=_utc_offset(series),
+        manufacturer=_text(header, "Manufacturer"),
+        ge_scan_datetime=private_datetime(header, GE_SCAN_DATETIME, notes),
+        siemens_decay_datetime=private_datetime(header, SIEMENS_DECAY_DATETIME, notes),
+        philips_suv_factor=private_number(header, PHILIPS_SUV_FACTOR, notes),
+        philips_bqml_factor=private_number(header, PHILIPS_BQML_FACTOR, notes),
+        notes=tuple(notes),
     )
+
+
+#: Radionuclide codes of DICOM CID 4020, in SRT and in SNOMED CT.
+NUCLIDE_OF_CODE = {
+    **{"C-111A1": "18F", "77004003": "18F"},
+    **{"C-131A3": "68Ga", "35337001": "68Ga"},
+    **{"C-127A2": "64Cu", "3932008": "64Cu"},
+}
+#: Symbols and names of the elements whose nuclides are known here.
+NUCLIDE_OF_WORDS = {"18f": "18F", "18fluorine": "18F", "68ga": "68Ga", "68gallium": "68Ga"} | {
+    "64cu": "64Cu",
+    "64copper": "64Cu",
+}
 
 
 def nuclide(dose: Dataset) -> str | None:
     """18F, 68Ga or 64Cu from the radionuclide code of a radiopharmaceutical item, else None."""
-    codes = {"C-111A1": "18F", "77004003": "18F", "C-131A3": "68Ga", "35337001": "68Ga", "3932008": "64Cu"}
     for item in dose.get("RadionuclideCodeSequence") or ():
         value, meaning = str(item.get("CodeValue", "")), str(item.get("CodeMeaning", "")).lower()
-        if value in codes:
-            return codes[value]
-        for name, needles in (
-            ("18F", ("f-18", "18f", "^18^f", "f^18", "fluorine")),
-            ("68Ga", ("ga", "gallium")),
-            ("64Cu", ("cu", "copper")),
-        ):
-            if any(needle in meaning for needle in needles):
-                return name
+        if value in NUCLIDE_OF_CODE:
+            return NUCLIDE_OF_CODE[value]
+        mass, element = re.findall(r"[0-9]+", meaning), re.findall(r"[a-z]+", meaning)
+        if len(mass) == 1 and element:
+            return NUCLIDE_OF_WORDS.get(mass[0] + element[0])
     return None
 
 
@@ -96,26 +128,61 @@ def tracer_label(series: Series) -> str | None:
 
 
 def _require_agreement(series: Series, headers) -> None:
-    dose = _dose_item(series)
+    expected = _of_the_series(series.header)
     for path, header in headers:
-        pairs = [(name, series.header.get(name), header.get(name)) for name in ONE_PER_SERIES]
-        items = header.get("RadiopharmaceuticalInformationSequence") or [{}]
-        pairs += [(name, dose.get(name), items[0].get(name)) for name in ONE_PER_DOSE]
-        for name, expected, found in pairs:
-            if expected != found:
+        for name, found in _of_the_series(header).items():
+            if found != expected[name]:
                 raise DicomError(
-                    f"{path}: {name} is {found}, but {expected} in {series.files[0].name}; "
+                    f"{path}: {name} is {found}, but {expected[name]} in {series.files[0].name}; "
                     "slices that disagree are not one series"
                 )
 
 
+def _of_the_series(header: Dataset) -> dict[str, object]:
+    """What every slice must repeat, by name."""
+    items = header.get("RadiopharmaceuticalInformationSequence") or [{}]
+    return {
+        **{name: header.get(name) for name in ONE_PER_SERIES},
+        **{name: items[0].get(name) for name in ONE_PER_DOSE},
+        **{private.name: private_text(header, private, []) for private in PRIVATE},
+    }
+
+
 def _dose_item(series: Series) -> Dataset:
+    """The one radiopharmaceutical; an empty one where there is none, which only an image in SUV can do without."""
     items = series.header.get("RadiopharmaceuticalInformationSequence") or ()
-    if len(items) != 1:
+    if len(items) > 1:
         raise DicomError(
-            f"{series.label}: {len(items)} items in Radiopharmaceutical Information (0054,0016), expected 1"
+            f"{series.label}: {len(items)} items in Radiopharmaceutical Information (0054,0016), expected 1; "
+            "which of them this image shows cannot be known"
         )
-    return items[0]
+    return items[0] if items else Dataset()
+
+
+def _along_the_stack(headers: list[Dataset]) -> list[Dataset]:
+    """Headers in the order of the image's last axis: along the slice normal, as `io.dicom.read_image` stacks them."""
+    try:
+        cosines = np.array([float(v) for v in headers[0].ImageOrientationPatient])
+        normal = np.cross(cosines[:3], cosines[3:])
+        depths = [float(np.dot([float(v) for v in h.ImagePositionPatient], normal)) for h in headers]
+    except (AttributeError, TypeError, ValueError):
+        return headers  # reading the image says which slice lacks its place
+    return [headers[i] for i in np.argsort(depths, kind="stable")]
+
+
+def _frame(series: Series, header: Dataset) -> Frame:
+    duration = number(series, header, "ActualFrameDuration")
+    reference = number(series, header, "FrameReferenceTime")
+    moment = _date_and_time(series, header, "Acquisition")
+    if moment is None:
+        stated = _datetime(series, header, "AcquisitionDateTime")
+        moment = None if stated is None else stated.replace(tzinfo=None)
+    return Frame(
+        acquisition_datetime=moment,
+        duration_s=None if duration is None else duration / 1000.0,
+        reference_time_s=None if reference is None else reference / 1000.0,
+        decay_factor=number(series, header, "DecayFactor"),
+    )
 
 
 def _text(dataset: Dataset, name: str) -> str | None:
@@ -130,52 +197,45 @@ def _multi(dataset: Dataset, name: str) -> tuple[str, ...]:
     return (str(value),) if isinstance(value, str) else tuple(str(v) for v in value)
 
 
-def _parse(series: Series, dataset: Dataset, name: str, kind):
-    value = _text(dataset, name)
-    if value is None:
-        return None
-    if kind is DT and not re.match(r"\d{12}", value):
-        raise DicomError(f"{series.label}: {name} is {value!r}; expected date and clock time, not a day alone")
-    try:
-        parsed = kind(value)
-    except ValueError as error:
-        raise DicomError(f"{series.label}: {name} is {value!r}, not a DICOM {kind.__name__}") from error
-    if kind is TM:
-        return time(parsed.hour, parsed.minute, parsed.second, parsed.microsecond)
-    return parsed
-
-
-def _local(header: Dataset, moment: datetime | None) -> datetime | None:
-    """A DICOM DateTime on the clock of the scan: moved to the header's time zone where both name one."""
-    if moment is None or moment.tzinfo is None:
-        return moment
-    zone = _text(header, "TimezoneOffsetFromUTC")
-    if zone is not None and re.fullmatch(r"[+-]\d{4}", zone):
-        minutes = int(zone[1:3]) * 60 + int(zone[3:])
-        moment = moment.astimezone(timezone(timedelta(minutes=-minutes if zone[0] == "-" else minutes)))
-    return moment.replace(tzinfo=None)
-
-
-def _datetime(dataset: Dataset, what: str) -> datetime | None:
-    """`<what>Date` and `<what>Time` together, without time zone; None unless both are there and parse."""
-    day, clock = _text(dataset, f"{what}Date"), _text(dataset, f"{what}Time")
+def _date_and_time(series: Series, dataset: Dataset, what: str) -> datetime | None:
+    """`<what>Date` and `<what>Time` together, on the scanner's clock; None unless both are there."""
+    day, clock = _text(dataset, f"{what}Date"), _time(series, dataset, f"{what}Time")
     if day is None or clock is None:
         return None
     try:
-        d, t = DA(day), TM(clock)
-    except ValueError:
-        return None
-    return datetime.combine(date(d.year, d.month, d.day), time(t.hour, t.minute, t.second, t.microsecond))
+        d = DA(day)
+    except ValueError as error:
+        raise DicomError(f"{series.label}: {what}Date is {day!r}, not a DICOM date") from error
+    return datetime.combine(date(d.year, d.month, d.day), clock)
 
 
-def _private_datetime(dataset: Dataset, group: int, creator: str, element: int) -> datetime | None:
-    """A vendor's date and time, found by its private creator; None when it was stripped."""
-    try:
-        value = dataset.private_block(group, creator)[element].value
-    except KeyError:
+def _time(series: Series, dataset: Dataset, name: str) -> time | None:
+    value = _text(dataset, name)
+    if value is None:
         return None
-    text = value.decode("ascii", "ignore") if isinstance(value, bytes) else str(value)
     try:
-        return DT(text.strip().rstrip("\0")).replace(tzinfo=None)
-    except (ValueError, AttributeError):
+        t = TM(value)
+    except ValueError as error:
+        raise DicomError(f"{series.label}: {name} is {value!r}, not a DICOM time") from error
+    return time(t.hour, t.minute, t.second, t.microsecond)
+
+
+def _datetime(series: Series, dataset: Dataset, name: str) -> datetime | None:
+    """A DateTime with the UTC offset it names, if any."""
+    value = _text(dataset, name)
+    if value is None:
         return None
+    parsed = parse_datetime(value)
+    if parsed is None:
+        raise DicomError(f"{series.label}: {name} is {value!r}; expected date and clock time, not a day alone")
+    return parsed
+
+
+def _utc_offset(series: Series) -> timedelta | None:
+    value = _text(series.header, "TimezoneOffsetFromUTC")
+    if value is None:
+        return None
+    if not re.fullmatch(r"[+-](0\d|1[0-4])[0-5]\d", value):
+        raise DicomError(f"{series.label}: Timezone Offset From UTC (0008,0201) is {value!r}, expected such as +0100")
+    minutes = int(value[1:3]) * 60 + int(value[3:])
+    return timedelta(minutes=-minutes if value[0] == "-" else minutes)

@@ -35,10 +35,9 @@ from netlesion.io.importers.dicom_plan import (
 )
 from netlesion.io.importers.key import Key, locked
 from netlesion.io.nifti import read_volume, write_volume
-from netlesion.io.pet_facts import nuclide, pet_facts
+from netlesion.io.pet_image import read_bqml, require_activity, series_facts
 from netlesion.io.rtstruct import read_structure, structure_mask
 from netlesion.provenance import hash_file, provenance
-from netlesion.suv import suvbw_conversion
 from netlesion.volume import Quantity
 
 if TYPE_CHECKING:
@@ -211,15 +210,12 @@ class _Writer:
         facts = _image_facts(planned, self.plan.key)
         warnings = [f"{planned.target}: {line}" for line in planned.warnings]
         if series.modality == "PT":
-            stated = pet_facts(series)
-            try:
-                conversion = suvbw_conversion(stated)
-            except NetlesionError as error:
-                raise type(error)(f"{_where(planned)}: {error}") from error
+            stated, conversion = series_facts(series)
+            require_activity(series, conversion)
             warnings += [f"{planned.target}: {line}" for line in conversion.warnings]
             record = _pet_record(planned, stated, conversion, self.plan.key)
-            row = replace(row, weight_kg=conversion.weight_kg)
-            volume = read_image(series)
+            row = replace(row, weight_kg=record.weight_kg)
+            volume = read_bqml(series, conversion)
             self._save_key()
             write_pet(path, volume, record, facts)
         else:
@@ -311,7 +307,8 @@ def _image_facts(planned: PlannedSeries, key: Key) -> dict:
 
 def _pet_record(planned: PlannedSeries, facts: PetFacts, conversion: SuvConversion, key: Key) -> PetRecord:
     header = planned.facts.series.header
-    start = facts.acquisition_datetime or conversion.reference
+    activity = conversion.activity
+    start = facts.acquisition_datetime or activity.reference
     text = {
         name: text_of(header, name) or "n/a"
         for name in ("Manufacturer", "ManufacturerModelName", "ReconstructionMethod", "AttenuationCorrectionMethod")
@@ -320,14 +317,16 @@ def _pet_record(planned: PlannedSeries, facts: PetFacts, conversion: SuvConversi
     gauss = re.search(r"gauss\w*\s*(\d{1,2}(?:\.\d+)?)", (text_of(header, "ConvolutionKernel") or "").lower())
     return PetRecord(
         tracer_label=planned.facts.tracer.label,
-        nuclide=nuclide(header.RadiopharmaceuticalInformationSequence[0]) or "n/a",
-        half_life_s=conversion.half_life_s,
-        dose_bq=conversion.dose_bq,
-        weight_kg=conversion.weight_kg,
-        scan_start_s=(start - conversion.injection).total_seconds(),
-        reference_s=conversion.elapsed_s,
-        time_zero=conversion.injection.strftime("%H:%M:%S"),
-        ref_time_source=conversion.ref_time_source,
+        nuclide=facts.nuclide or "n/a",
+        half_life_s=activity.half_life_s,
+        dose_bq=activity.dose_bq,
+        weight_kg=activity.weight_kg,
+        scan_start_s=(start - activity.injection).total_seconds(),
+        reference_s=activity.elapsed_s,
+        time_zero=activity.injection.strftime("%H:%M:%S"),
+        ref_time_source=activity.ref_time_source,
+        suv_path=conversion.path,
+        suv_warnings=conversion.warnings,
         frame_duration_s=facts.frame_duration_s,
         manufacturer=text["Manufacturer"],
         model=text["ManufacturerModelName"],
