@@ -37,7 +37,8 @@ ONE_PER_DOSE = (
     *("RadionuclideTotalDose", "RadionuclideHalfLife"),
     *("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime"),
 )
-CLASSIC_PET = "1.2.840.10008.5.1.4.1.1.128"
+#: Where a multi-frame header keeps what a classic one says at its top.
+MULTIFRAME = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 
 
 def pet_facts(series: Series) -> PetFacts:
@@ -46,11 +47,10 @@ def pet_facts(series: Series) -> PetFacts:
     Raises DicomError for another kind of object, when slices disagree on what belongs to the series, or when a
     value cannot be parsed.
     """
-    if series.sop_class != CLASSIC_PET:
-        kind = UID(series.sop_class).name
+    if any(name in series.header for name in MULTIFRAME):
         raise DicomError(
-            f"{series.label}: SOP Class (0008,0016) is {kind}, expected classic Positron Emission Tomography Image "
-            "Storage; multi-frame PET is not handled yet, export it as single-frame images"
+            f"{series.label}: SOP Class (0008,0016) is {UID(series.sop_class).name}, whose facts lie in functional "
+            "groups; multi-frame PET is not handled yet, export it as classic single-frame images"
         )
     headers = [(path, read_header(path)) for path in series.files]
     _require_agreement(series, headers)

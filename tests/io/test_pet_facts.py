@@ -86,6 +86,8 @@ def test_enhanced_pet_is_refused_by_name(tmp_path):
     for path in write_series(tmp_path, STORED):
         dataset = pydicom.dcmread(path)
         dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.128.1"
+        dataset.SharedFunctionalGroupsSequence, dataset.NumberOfFrames = [Dataset()], 1
+        dataset.PerFrameFunctionalGroupsSequence = [Dataset()]
         dataset.save_as(path)
     with pytest.raises(DicomError, match="Legacy Converted Enhanced PET Image Storage.*single-frame"):
         pet_facts(index_folder(tmp_path)[0])
