@@ -82,17 +82,6 @@ def test_slices_that_disagree_are_not_one_series(tmp_path, changes):
         pet_facts(require_one(index_folder(tmp_path), "PT", tmp_path))
 
 
-def test_enhanced_pet_is_refused_by_name(tmp_path):
-    for path in write_series(tmp_path, STORED):
-        dataset = pydicom.dcmread(path)
-        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.128.1"
-        dataset.SharedFunctionalGroupsSequence, dataset.NumberOfFrames = [Dataset()], 1
-        dataset.PerFrameFunctionalGroupsSequence = [Dataset()]
-        dataset.save_as(path)
-    with pytest.raises(DicomError, match="Legacy Converted Enhanced PET Image Storage.*single-frame"):
-        pet_facts(index_folder(tmp_path)[0])
-
-
 def test_two_radiopharmaceuticals_in_one_image_are_refused(tmp_path):
     for path in write_series(tmp_path, STORED):
         dataset = pydicom.dcmread(path)
