@@ -1,7 +1,7 @@
 """Lean mass, ideal mass and surface against the published values of clinical.md 1.1."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlesion.errors import SuvError
@@ -39,6 +39,7 @@ def test_surface_and_ideal_mass():
     assert WOMAN.ideal_mass_kg == pytest.approx(45.5 + 0.91 * 10)
 
 
+@settings(deadline=None)
 @given(weight=st.floats(40, 120), height=st.floats(140, 200), formula=st.sampled_from(SulFormula))
 def test_other_is_the_mean_of_man_and_woman(weight, height, formula):
     man, woman, other = (BodySize(weight, height, sex) for sex in "MFO")
@@ -46,6 +47,7 @@ def test_other_is_the_mean_of_man_and_woman(weight, height, formula):
     assert other.ideal_mass_kg == pytest.approx((man.ideal_mass_kg + woman.ideal_mass_kg) / 2)
 
 
+@settings(deadline=None)
 @given(height=st.floats(140, 200), sex=st.sampled_from("MF"), formula=st.sampled_from([JAMES, JAMES128]))
 def test_james_turns_where_it_says(height, sex, formula):
     turning = BodySize(70.0, height, sex).turning_weight_kg(formula)

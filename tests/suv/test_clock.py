@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta, timezone
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from netlesion.errors import SuvError
@@ -47,12 +47,14 @@ ROADS = [
 
 
 @pytest.mark.parametrize("road", ROADS, ids=lambda road: "-".join(road) or "series")
+@settings(deadline=None)
 @given(seconds=SECONDS)
 def test_suv_does_not_change_when_all_times_move_together(road, seconds):
     facts = replace(GALLIUM, injection_datetime=datetime(*DAY, 10, 0), injection_time=None, **road)
     assert factors(shifted(facts, timedelta(seconds=seconds))) == factors(facts)
 
 
+@settings(deadline=None)
 @given(seconds=SECONDS, uptake=UPTAKE)
 def test_a_bare_time_says_what_the_datetime_says_across_any_midnight(seconds, uptake):
     scan = datetime(*DAY, 11, 0) + timedelta(seconds=seconds)
@@ -66,6 +68,7 @@ def test_a_bare_time_says_what_the_datetime_says_across_any_midnight(seconds, up
     assert crossed == (injected.date() != scan.date())
 
 
+@settings(deadline=None)
 @given(scanner=ZONE, elsewhere=ZONE, uptake=UPTAKE)
 def test_the_zone_in_which_an_injection_is_written_does_not_matter(scanner, elsewhere, uptake):
     local = datetime(*DAY, 11, 0) - timedelta(seconds=uptake)
@@ -74,6 +77,7 @@ def test_the_zone_in_which_an_injection_is_written_does_not_matter(scanner, else
     assert suv_conversion(facts).activity.elapsed_s == uptake
 
 
+@settings(deadline=None)
 @given(offset=ZONE)
 def test_an_offset_without_the_scanners_zone_keeps_its_clock_reading_and_says_so(offset):
     written = datetime(*DAY, 10, 0, tzinfo=timezone(offset))
@@ -82,6 +86,7 @@ def test_an_offset_without_the_scanners_zone_keeps_its_clock_reading_and_says_so
     assert "no Timezone Offset From UTC (0008,0201)" in conversion.warnings[0]
 
 
+@settings(deadline=None)
 @given(offset=ZONE)
 def test_the_bare_time_settles_an_unknown_zone(offset):
     """It is always the scanner's clock: 09:00+0000 beside 10:00 says that the scanner is at +0100."""
