@@ -34,12 +34,38 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 def suv(
     series: Annotated[Path, typer.Argument(help="Folder that holds one PET DICOM series.")],
     out: Annotated[Path, typer.Argument(help="NIfTI to write (.nii.gz); its provenance goes beside it as .json.")],
+    type_: Annotated[str, typer.Option("--type", help="suvbw, sul, suvbsa or suvibw.")] = "suvbw",
+    sul_formula: Annotated[str, typer.Option(help="Lean mass: janmahasatian, james or james128.")] = "janmahasatian",
     weight_kg: Annotated[float | None, typer.Option(help="Body weight, instead of the header's; logged.")] = None,
+    height_cm: Annotated[float | None, typer.Option(help="Body height, instead of the header's; logged.")] = None,
+    sex: Annotated[str | None, typer.Option(help="M, F or O, instead of the header's; logged.")] = None,
+    dose_mbq: Annotated[float | None, typer.Option(help="Injected dose, instead of the header's; logged.")] = None,
+    injection_time: Annotated[
+        str | None, typer.Option(help="HH:MM[:SS] on the scanner's clock, instead of the header's; logged.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
 ) -> None:
-    """One PET DICOM series -> SUVbw NIfTI; the facts of the conversion are printed as JSON."""
+    """One PET DICOM series -> SUV NIfTI; the facts of the conversion are printed."""
     from netlesion.convert import series_to_suv
+    from netlesion.suv import Overrides, SulFormula, SuvType
+    from netlesion.suv.options import named, time_of_day
 
-    print(json.dumps(series_to_suv(series, out, weight_kg), indent=2))
+    clock = None if injection_time is None else time_of_day("--injection-time", injection_time)
+    facts = series_to_suv(
+        series,
+        out,
+        named("--type", SuvType, type_),
+        named("--sul-formula", SulFormula, sul_formula),
+        Overrides(weight_kg, height_cm, sex, dose_mbq, clock),
+    )
+    for line in facts["warnings"]:
+        print(f"warning: {series}: {line}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(facts, indent=2))
+        return
+    for name, value in facts.items():
+        if name != "warnings":
+            print(f"{name}\t{'n/a' if value is None else json.dumps(value)}")
 
 
 @import_app.command("dicom")
@@ -50,17 +76,46 @@ def import_dicom_command(
         Path | None,
         typer.Option(help="Table between hospital ids and cohort ids. Default: <COHORT>.key.tsv beside it."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan as a table and one line of JSON; write nothing.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that read headers. Default: all cores.")] = None,
+    visit_window_days: Annotated[
+        int, typer.Option(min=0, help="Sessions within so many days of a visit's first day belong to it.")
+    ] = 31,
 ) -> None:
-    """Mixed DICOM -> a BIDS cohort: PET with its facts, CT, MR, and contours as masks."""
-    from netlesion.io.importers.dicom import import_dicom
+    """Mixed DICOM -> a BIDS cohort: PET with its facts, CT, MR, and contours as masks.
 
-    result = import_dicom(source, cohort, key, progress=lambda path: print(path, flush=True))
+    A rerun adds only what is new. Exit status 0: all that was planned came through. 1: something was refused (one
+    line each on stderr), the rest is written.
+    """
+    from netlesion.io.importers.dicom import import_dicom, prepare_import
+    from netlesion.io.importers.plan_table import plan_json, plan_lines
+
+    if dry_run:
+        plan = prepare_import(source, cohort, key, workers=workers, visit_window_days=visit_window_days)
+        for line in [*plan_lines(plan), plan_json(plan)]:
+            print(line)
+        raise typer.Exit(1 if plan.refusals else 0)
+    result = import_dicom(
+        source,
+        cohort,
+        key,
+        progress=lambda path: print(path, flush=True),
+        workers=workers,
+        visit_window_days=visit_window_days,
+    )
     for line in result.skipped:
         print(f"skipped: {line}", file=sys.stderr)
     for line in result.warnings:
         print(f"warning: {line}", file=sys.stderr)
     for line in result.failures:
         print(f"error: {line}", file=sys.stderr)
+    counts = (
+        f"{len(result.written)} files written, {len(result.present)} were there, "
+        f"{len(result.skipped)} skipped, {len(result.failures)} refused"
+    )
+    print(counts, file=sys.stderr)
     if result.failures:
         raise typer.Exit(1)
 

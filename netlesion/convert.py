@@ -1,61 +1,103 @@
-"""One PET DICOM series -> SUVbw NIfTI with the facts of its conversion."""
+"""One PET DICOM series -> a SUV NIfTI with the facts of its conversion."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from netlesion.atomic import write_json
 from netlesion.errors import ConfigError, NetlesionError
-from netlesion.io.dicom import index_folder, pet_facts, read_image, require_one, tracer_label
+from netlesion.io.dicom import index_folder, require_one
 from netlesion.io.nifti import write_volume
+from netlesion.io.pet_facts import tracer_label
+from netlesion.io.pet_image import read_suvbw, series_facts
 from netlesion.provenance import Stopwatch, hash_file, provenance
-from netlesion.suv import suvbw_conversion
+from netlesion.suv import Activity, Overrides, PetFacts, SulFormula, SuvConversion, SuvType, suv_ratio
+from netlesion.suv.plausibility import body_mean_suvbw, body_mean_warning
 from netlesion.volume import Quantity
 
+QUANTITY = {
+    SuvType.SUVBW: Quantity.SUVBW,
+    SuvType.SUL: Quantity.SUL,
+    SuvType.SUVBSA: Quantity.SUVBSA,
+    SuvType.SUVIBW: Quantity.SUVIBW,
+}
 
-def series_to_suv(folder: str | Path, out: str | Path, weight_kg: float | None = None) -> dict[str, Any]:
+
+def series_to_suv(
+    folder: str | Path,
+    out: str | Path,
+    suv_type: SuvType = SuvType.SUVBW,
+    formula: SulFormula = SulFormula.JANMAHASATIAN,
+    overrides: Overrides | None = None,
+) -> dict[str, Any]:
     """Writes `out` and its provenance beside it; returns the facts (no date, no identity).
 
     Raises DicomError or SuvError, naming the series or file, when it is not one quantifiable PET series.
     """
-    out, watch = Path(out), Stopwatch()
+    out, watch, overrides = Path(out), Stopwatch(), overrides or Overrides()
     if not out.name.endswith((".nii", ".nii.gz")):
         raise ConfigError(f"{out}: expected a name that ends in .nii.gz or .nii")
     with watch.stage("read"):
         series = require_one(index_folder(folder), "PT", folder)
-        facts = pet_facts(series)
-        overrides = {} if weight_kg is None else {"weight_kg": weight_kg}
+        facts, conversion = series_facts(series, overrides)
         try:
-            conversion = suvbw_conversion(replace(facts, **overrides))
+            ratio, conversion = suv_ratio(suv_type, formula, facts, conversion)
         except NetlesionError as error:
             raise type(error)(f"{series.label}: {error}") from error
-        pet = read_image(series)
-    suv = pet.with_array(pet.array * conversion.factor, Quantity.SUVBW)
+        suvbw = read_suvbw(series, conversion)
+    body_mean = body_mean_suvbw(suvbw.array)
+    warnings = [*conversion.warnings, *filter(None, [body_mean_warning(body_mean)])]
+    suv = suvbw if ratio == 1.0 else suvbw.with_array(suvbw.array * ratio, QUANTITY[suv_type])
     report = {
+        "suv_type": suv_type.value,
+        "sul_formula": formula.value if suv_type is SuvType.SUL else None,
         "tracer": tracer_label(series),
-        "nuclide": facts.nuclide,
-        "units": facts.units,
-        "decay_correction": facts.decay_correction,
-        "weight_kg": conversion.weight_kg,
-        "dose_bq": conversion.dose_bq,
-        "decayed_dose_bq": conversion.decayed_dose_bq,
-        "half_life_s": conversion.half_life_s,
-        "elapsed_s": conversion.elapsed_s,
-        "ref_time_source": conversion.ref_time_source,
-        "suv_factor_g_per_ml_per_bq_per_ml": conversion.factor,
+        **conversion_record(facts, conversion),
+        "suv_per_suvbw": ratio,
         "shape": list(suv.geometry.shape),
         "spacing_mm": list(suv.geometry.spacing_mm),
-        "suvmax_g_per_ml": float(suv.array.max()),
-        "overrides": overrides,
-        "warnings": list(conversion.warnings),
+        "suvmax_cm2_per_ml" if suv_type is SuvType.SUVBSA else "suvmax_g_per_ml": float(suv.array.max()),
+        "body_mean_suvbw_g_per_ml": body_mean,
+        "overrides": overrides.given,
+        "warnings": warnings,
     }
     with watch.stage("write"):
         write_volume(out, suv)
     with watch.stage("hash"):
         hashes = {path.name: hash_file(path) for path in series.files}
     sidecar = out.with_name(out.name.removesuffix(".gz").removesuffix(".nii") + ".json")
-    record = provenance(config={"weight_kg": weight_kg}, inputs=hashes, stopwatch=watch)
-    write_json(sidecar, {"Units": Quantity.SUVBW.value, "suv": report, "provenance": record})
+    config = {"type": suv_type.value, "sul_formula": formula.value, **overrides.given}
+    record = provenance(config=config, inputs=hashes, stopwatch=watch)
+    write_json(sidecar, {"Units": suv.quantity.value, "suv": report, "provenance": record})
     return report
+
+
+def conversion_record(facts: PetFacts, conversion: SuvConversion) -> dict[str, Any]:
+    """What was found and which path was taken, for a side-car: no date, no identity."""
+    factors = sorted(set(conversion.suvbw_factors))
+    return {
+        "nuclide": facts.nuclide,
+        "units": facts.units,
+        "suv_type_found": facts.suv_type,
+        "decay_correction": facts.decay_correction,
+        "path": conversion.path,
+        "suvbw_per_voxel": factors[0] if len(factors) == 1 else {"min": factors[0], "max": factors[-1]},
+        **_activity_record(conversion.activity),
+        "no_activity": conversion.no_activity or None,
+    }
+
+
+def _activity_record(activity: Activity | None) -> dict[str, Any]:
+    if activity is None:
+        return {"ref_time_source": None}
+    return {
+        "weight_kg": activity.weight_kg,
+        "dose_bq": activity.dose_bq,
+        "decayed_dose_bq": activity.decayed_dose_bq,
+        "half_life_s": activity.half_life_s,
+        "elapsed_s": activity.elapsed_s,
+        "injection_source": activity.injection_source,
+        "ref_time_source": activity.ref_time_source,
+        "suv_factor_g_per_ml_per_bq_per_ml": activity.factor,
+    }

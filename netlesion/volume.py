@@ -16,6 +16,10 @@ class Quantity(Enum):
 
     BQML = "Bq/mL"
     SUVBW = "g/mL"
+    SUL = "g/mL (lean body mass)"
+    SUVBSA = "cm2/mL"
+    SUVIBW = "g/mL (ideal body weight)"
+    PET_VOXEL = "as rescaled by the header"
     HU = "HU"
     MR = "arbitrary"
     PROBABILITY = "1"

@@ -42,7 +42,7 @@ def pet_and_mask(folder, suv=None):
 
 def test_suv_writes_an_image_its_provenance_and_prints_the_facts(tmp_path):
     write_series(tmp_path / "pet", STORED)
-    done = netlesion("suv", tmp_path / "pet", tmp_path / "suv.nii.gz")
+    done = netlesion("suv", tmp_path / "pet", tmp_path / "suv.nii.gz", "--json")
     facts = json.loads(done.stdout)
     assert facts["ref_time_source"] == "series"
     assert facts["suvmax_g_per_ml"] == pytest.approx(
@@ -58,8 +58,25 @@ def test_a_missing_weight_is_refused_and_an_override_is_logged(tmp_path):
     write_series(tmp_path / "pet", STORED, changes={"PatientWeight": None})
     assert_one_line(netlesion("suv", tmp_path / "pet", tmp_path / "suv.nii.gz"), "Weight", "missing", "--weight-kg")
     assert not (tmp_path / "suv.nii.gz").exists()
-    done = netlesion("suv", tmp_path / "pet", tmp_path / "suv.nii.gz", "--weight-kg", "70")
+    done = netlesion("suv", tmp_path / "pet", tmp_path / "suv.nii.gz", "--weight-kg", "70", "--json")
     assert json.loads(done.stdout)["overrides"] == {"weight_kg": 70.0}
+
+
+def test_another_suv_is_named_in_its_side_car_and_never_measured_as_suvbw(tmp_path):
+    write_series(tmp_path / "pet", STORED, changes={"PatientSex": "F"})
+    options = ("--type", "sul", "--sul-formula", "james", "--height-cm", "160", "--injection-time", "10:00")
+    done = netlesion("suv", tmp_path / "pet", tmp_path / "sul.nii.gz", *options, "--weight-kg", "100")
+    assert 'ref_time_source\t"series"' in done.stdout
+    assert "above 92.5 kg" in done.stderr
+    assert all(line.startswith(f"warning: {tmp_path / 'pet'}: ") for line in done.stderr.splitlines())
+    record = json.loads((tmp_path / "sul.json").read_text())
+    assert record["Units"] == "g/mL (lean body mass)"
+    assert record["suv"]["suv_per_suvbw"] == pytest.approx(0.492, abs=5e-4)
+    assert record["suv"]["overrides"] == {"weight_kg": 100.0, "height_cm": 160.0, "injection_time": "10:00:00"}
+    assert record["suv"]["warnings"] == [line.split("pet: ")[1] for line in done.stderr.splitlines()]
+    _, mask = pet_and_mask(tmp_path)
+    assert_one_line(netlesion("measure", "--pet", tmp_path / "sul.nii.gz", "--mask", mask), "lean body mass")
+    assert_one_line(netlesion("suv", tmp_path / "pet", tmp_path / "no.nii.gz", "--type", "lbm"), "suvbw, sul, suvbsa")
 
 
 def test_an_empty_folder_a_ct_and_a_truncated_file(tmp_path):
@@ -114,7 +131,7 @@ def test_measure_refuses_nan_another_grid_a_float_mask_and_bqml(tmp_path):
 
 def test_measure_converts_a_cohorts_pet_and_refuses_it_without_a_sidecar(tmp_path):
     write_series(tmp_path / "pet", STORED)
-    facts = json.loads(netlesion("suv", tmp_path / "pet", tmp_path / "suv.nii.gz").stdout)
+    facts = json.loads(netlesion("suv", tmp_path / "pet", tmp_path / "suv.nii.gz", "--json").stdout)
     assert netlesion("import", "dicom", tmp_path / "pet", tmp_path / "cohort").returncode == 0
     pet = tmp_path / "cohort/sub-001/ses-01/pet/sub-001_ses-01_trc-dotatate_pet.nii.gz"
     whole = np.ones(STORED.shape, np.uint8)

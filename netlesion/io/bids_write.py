@@ -1,7 +1,8 @@
 """Writing a BIDS-PET cohort (BIDS 1.11.2): images, side-cars, masks, and the tables around them.
 
 PET is written in Bq/ml with the facts that a SUV needs; weight and height also go to sessions.tsv. BIDS has
-no CT, so `ct/` is listed in .bidsignore (clinical.md 9.4-9.5). No name, date or free text enters a cohort.
+no CT, so `ct/` is listed in .bidsignore (clinical.md 9.4-9.5). No name and no true date enters a cohort. Texts of
+a header go through `io.vocabulary`: only known words of makers, scanners and reconstructions are written.
 """
 
 from __future__ import annotations
@@ -13,16 +14,25 @@ from pathlib import Path
 
 from netlesion.atomic import write_json, write_text
 from netlesion.errors import CohortError
+from netlesion.io import vocabulary
 from netlesion.io.cohort import DERIVATIVES
 from netlesion.io.nifti import write_volume
-from netlesion.volume import Volume
+from netlesion.volume import Quantity, Volume
 
 BIDS_VERSION = "1.11.2"
+README = """A cohort written by netlesion. PET is in Bq/ml; masks lie in derivatives/netlesion.
+
+Patients have research ids and shifted dates; the key to both is kept elsewhere. Faces were NOT removed: CT, MR and
+PET of a head can be rendered as a face. Treat these images as personal data and deface before publication.
+"""
 
 
 @dataclass(frozen=True)
 class PetRecord:
-    """What a PET side-car holds beyond the image. Times are seconds after the injection, which is time zero."""
+    """What a PET side-car holds beyond the image. Times are seconds after the injection, which is time zero.
+
+    suv_path: the units and corrections of the DICOM the Bq/ml were made of (`SuvConversion.path`).
+    """
 
     tracer_label: str
     nuclide: str
@@ -38,17 +48,23 @@ class PetRecord:
     model: str = "n/a"
     reconstruction: str = "n/a"
     attenuation_correction: str = "n/a"
+    iterations: int | None = None
+    subsets: int | None = None
+    filter_gaussian_mm: float | None = None
     frame_of_reference_hash: str | None = None
+    suv_path: str = "BQML"
+    suv_warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class SessionRow:
-    """One row of sessions.tsv; visit groups the sessions of one clinical time point."""
+    """One row of sessions.tsv; visit groups the sessions of one clinical time point, acq_time is a shifted date."""
 
     session_id: str
     visit: int
     weight_kg: float | None = None
     height_cm: float | None = None
+    acq_time: str | None = None
 
 
 def image_path(cohort: Path, subject: str, session: str, folder: str, suffix: str, *entities: str) -> Path:
@@ -65,12 +81,18 @@ def derivative_path(cohort: Path, image: Path, desc: str, suffix: str) -> Path:
     return cohort / DERIVATIVES / image.relative_to(cohort).parent / name
 
 
-def write_pet(path: Path, volume: Volume, record: PetRecord) -> None:
-    """A PET in Bq/ml and its side-car; the side-car first, so that an image never stands without it."""
+def write_pet(path: Path, volume: Volume, record: PetRecord, facts: dict | None = None) -> None:
+    """A PET in Bq/ml and its side-car, `facts` added; the side-car first, so that an image never stands without it.
+
+    A reconstruction whose parameters or filter are not known says "none", which BIDS takes for not given.
+    Raises CohortError for an image of another quantity: a SUV labelled Bq/ml would be converted twice.
+    """
+    if volume.quantity is not Quantity.BQML:
+        raise CohortError(f"{path}: a cohort's PET is kept in Bq/ml, this image is {volume.quantity.name}")
     sidecar = {
         "Modality": "PT",
-        "Manufacturer": record.manufacturer,
-        "ManufacturersModelName": record.model,
+        "Manufacturer": vocabulary.manufacturer(record.manufacturer),
+        "ManufacturersModelName": vocabulary.scanner_model(record.model),
         "Units": "Bq/mL",
         "TracerName": record.tracer_label,
         "TracerRadionuclide": record.nuclide,
@@ -92,10 +114,12 @@ def write_pet(path: Path, volume: Volume, record: PetRecord) -> None:
         "ImageDecayCorrected": True,
         "ImageDecayCorrectionTime": record.reference_s,
         "SUVReferenceTimeSource": record.ref_time_source,
-        "ReconMethodName": record.reconstruction,
-        "ReconMethodParameterLabels": ["n/a"],
-        "ReconFilterType": "n/a",
-        "AttenuationCorrection": record.attenuation_correction,
+        "SUVPath": record.suv_path,
+        "SUVWarnings": list(record.suv_warnings),
+        "ReconMethodName": vocabulary.method(record.reconstruction),
+        **_reconstruction_parameters(record),
+        "AttenuationCorrection": vocabulary.method(record.attenuation_correction),
+        **(facts or {}),
     }
     if record.frame_of_reference_hash is not None:
         sidecar["FrameOfReferenceHash"] = record.frame_of_reference_hash
@@ -126,33 +150,38 @@ def write_dataset(cohort: Path, sessions: dict[str, list[SessionRow]], dataset_t
         {"Name": "netlesion masks", "BIDSVersion": BIDS_VERSION, "DatasetType": "derivative", "GeneratedBy": generator},
     )
     write_text(cohort / ".bidsignore", "**/ct/\n")
-    write_text(
-        cohort / "README", "A cohort written by netlesion. PET is in Bq/ml; masks lie in derivatives/netlesion.\n"
-    )
+    write_text(cohort / "README", README)
     write_text(cohort / "participants.tsv", _tsv(["participant_id"], [[f"sub-{s}"] for s in sorted(sessions)]))
     for subject, rows in sorted(sessions.items()):
+        rows = sorted(rows, key=lambda r: r.session_id)
+        dated = any(r.acq_time is not None for r in rows)
         table = [
             [f"ses-{r.session_id}", f"visit-{r.visit}", _number(r.weight_kg), _number(r.height_cm)]
-            for r in sorted(rows, key=lambda r: r.session_id)
+            + ([r.acq_time or "n/a"] if dated else [])
+            for r in rows
         ]
         stem = cohort / f"sub-{subject}" / f"sub-{subject}_sessions"
-        write_text(stem.with_name(stem.name + ".tsv"), _tsv(["session_id", "visit", "weight", "height"], table))
-        write_json(
-            stem.with_name(stem.name + ".json"),
-            {
-                "visit": {"Description": "Sessions with the same value belong to one clinical time point"},
-                "weight": {"Description": "Body weight at the session", "Units": "kg"},
-                "height": {"Description": "Body height at the session", "Units": "cm"},
-            },
-        )
+        columns = ["session_id", "visit", "weight", "height"] + (["acq_time"] if dated else [])
+        write_text(stem.with_name(stem.name + ".tsv"), _tsv(columns, table))
+        facts = {
+            "visit": {"Description": "Sessions with the same value belong to one clinical time point"},
+            "weight": {"Description": "Body weight at the session", "Units": "kg"},
+            "height": {"Description": "Body height at the session", "Units": "cm"},
+        }
+        if dated:
+            facts["acq_time"] = {"Description": "Date of the session, shifted by a secret number of days per patient"}
+        write_json(stem.with_name(stem.name + ".json"), facts)
 
 
-def roi_label(name: str) -> str:
-    """A ROI name as a BIDS label: letters and digits only; raises CohortError when none is left."""
-    label = "".join(c for c in name if c.isascii() and c.isalnum())
-    if not label:
-        raise CohortError(f"ROI name {name!r} has no letter or digit; rename the structure")
-    return label
+def _reconstruction_parameters(record: PetRecord) -> dict:
+    counts = [(n, v) for n, v in (("iterations", record.iterations), ("subsets", record.subsets)) if v is not None]
+    fields: dict = {"ReconMethodParameterLabels": [name for name, _ in counts] or ["none"]}
+    if counts:
+        fields["ReconMethodParameterUnits"] = ["none"] * len(counts)
+        fields["ReconMethodParameterValues"] = [value for _, value in counts]
+    if record.filter_gaussian_mm is None:
+        return fields | {"ReconFilterType": "none"}
+    return fields | {"ReconFilterType": "gaussian", "ReconFilterSize": record.filter_gaussian_mm}
 
 
 def _sidecar(path: Path) -> Path:

@@ -19,7 +19,7 @@ from pathlib import Path
 from netlesion.errors import CohortError, QuantityError
 from netlesion.io.nifti import read_volume
 from netlesion.study import CHANNEL_QUANTITY, TRACER_OF_LABEL, Acquisition, Scan, Tracer, Visit
-from netlesion.suv import suvbw_factor
+from netlesion.suv import LONGEST_DECAY_HALF_LIVES, suvbw_factor
 from netlesion.volume import Quantity, Volume
 
 DERIVATIVES = Path("derivatives", "netlesion")
@@ -257,12 +257,17 @@ def _to_suv(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume, Acqui
         raise CohortError(f"{path}: InjectedRadioactivityUnits is {unit!r}, expected MBq or Bq")
     dose_bq = facts["InjectedRadioactivity"] * (1e6 if unit == "MBq" else 1.0)
     weight_kg = facts["PatientWeight"]
+    half_life_s = facts["RadionuclideHalfLife"]
     decay_s = facts["ImageDecayCorrectionTime"] - facts["InjectionStart"]
     for name, good, expected in (
         ("PatientWeight", 1.0 <= weight_kg <= 400.0, "1 to 400 kg"),
         ("InjectedRadioactivity", dose_bq > 0, "above 0"),
-        ("RadionuclideHalfLife", facts["RadionuclideHalfLife"] > 0, "above 0 s"),
-        ("ImageDecayCorrectionTime", 0 <= decay_s < 86400, "within a day after InjectionStart"),
+        ("RadionuclideHalfLife", half_life_s > 0, "above 0 s"),
+        (
+            "ImageDecayCorrectionTime",
+            0 <= decay_s <= LONGEST_DECAY_HALF_LIVES * half_life_s,
+            f"within {LONGEST_DECAY_HALF_LIVES:g} half-lives after InjectionStart",
+        ),
     ):
         if not good:
             raise CohortError(f"{path}: {name} is {facts[name]:g} in its side-car, expected {expected}; correct it")
@@ -271,13 +276,13 @@ def _to_suv(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume, Acqui
         raise CohortError(
             f"{path}: weight is {weight_kg:g} kg in the side-car and {recorded:g} kg in sessions.tsv; make them agree"
         )
-    factor = suvbw_factor(weight_kg, dose_bq, facts["RadionuclideHalfLife"], decay_s)
+    factor = suvbw_factor(weight_kg, dose_bq, half_life_s, decay_s)
     acquisition = Acquisition(
         manufacturer=sidecar.get("Manufacturer"),
         model=sidecar.get("ManufacturersModelName"),
         weight_kg=weight_kg,
         dose_bq=dose_bq,
-        half_life_s=facts["RadionuclideHalfLife"],
+        half_life_s=half_life_s,
         uptake_s=facts["ScanStart"] - facts["InjectionStart"],
         suv_factor=factor,
         ref_time_source=sidecar.get("SUVReferenceTimeSource"),

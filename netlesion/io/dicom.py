@@ -1,130 +1,105 @@
-"""A folder of DICOM -> series -> Volume with the facts of its acquisition.
+"""A folder of DICOM -> series -> Volume. What a PET header says of dose and time is read by `io.pet_facts`.
 
-Series are found by UID in any mixture of folders; slices are ordered by position, never by name or number.
-What is not understood is refused by name. DICOM's LPS frame ends here: everything returned is RAS+.
+Series are found by UID in any mixture of folders (`io.dicom_index`); slices are ordered by position, never by
+name or number (`io.slice_stack`). What is not understood is refused by name. DICOM's LPS frame ends here:
+everything returned is RAS+.
 """
 
 from __future__ import annotations
 
-import os
-import re
-from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
-from pydicom.errors import InvalidDicomError
-from pydicom.valuerep import DA, DT, TM
 
 from netlesion.errors import DicomError, GeometryError, QuantityError
-from netlesion.geometry import Geometry
-from netlesion.suv import PetFacts
+from netlesion.io import dicom_file
+from netlesion.io.dicom_file import IMAGES, RTSTRUCT, read_whole
+from netlesion.io.dicom_index import Series, scan
+from netlesion.io.dicom_pixels import frames_of, rescaled
+from netlesion.io.multiframe import classic_header, frame_headers, is_multiframe
+from netlesion.io.slice_stack import LPS_TO_RAS, stack_slices
 from netlesion.volume import Quantity, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from pydicom.dataset import Dataset
 
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-#: A slice may lie this share of the slice step away from its even position before it is a gap.
-POSITION_TOLERANCE = 0.05
-#: Largest difference of a direction cosine between slices of one series.
-ORIENTATION_TOLERANCE = 1e-4
+    from netlesion.io.slice_stack import Slice, Stack
 
-CLASSIC_IMAGES = {
-    "1.2.840.10008.5.1.4.1.1.128": "PT",
-    "1.2.840.10008.5.1.4.1.1.2": "CT",
-    "1.2.840.10008.5.1.4.1.1.4": "MR",
-}
-REFUSED_IMAGES = {
-    "1.2.840.10008.5.1.4.1.1.130": "Enhanced PET",
-    "1.2.840.10008.5.1.4.1.1.128.1": "Legacy Converted Enhanced PET",
-    "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT",
-    "1.2.840.10008.5.1.4.1.1.2.2": "Legacy Converted Enhanced CT",
-    "1.2.840.10008.5.1.4.1.1.4.1": "Enhanced MR",
-    "1.2.840.10008.5.1.4.1.1.4.4": "Legacy Converted Enhanced MR",
-}
-RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
-#: Header fields on which every slice of one PET series must agree (clinical.md 1.5).
-ONE_PER_SERIES = ("Units", "DecayCorrection", "PatientWeight", "SeriesDate", "SeriesTime")
-ONE_PER_DOSE = ("RadionuclideTotalDose", "RadionuclideHalfLife", "RadiopharmaceuticalStartTime")
+QUANTITY_OF_MODALITY = {"PT": Quantity.BQML, "CT": Quantity.HU, "MR": Quantity.MR}
 
-
-@dataclass(frozen=True)
-class Series:
-    """One DICOM series: its UID, what it is, and its files in path order. Pixel data is not read yet."""
-
-    uid: str
-    modality: str
-    sop_class: str
-    files: tuple[Path, ...]
-    header: Dataset = field(repr=False, compare=False)
-
-    @property
-    def label(self) -> str:
-        """What to call the series in a message: modality, last digits of its UID, and where it lies."""
-        return f"{self.modality} series ...{self.uid[-8:]} in {self.files[0].parent}"
-
-    @property
-    def frame_of_reference_uid(self) -> str | None:
-        value = self.header.get("FrameOfReferenceUID")
-        return None if value is None else str(value)
+__all__ = [
+    "LPS_TO_RAS",
+    "RTSTRUCT",
+    "Series",
+    "index_folder",
+    "number",
+    "read_header",
+    "read_image",
+    "read_whole",
+    "require_one",
+    "stack_of",
+]
 
 
 def index_folder(root: str | Path) -> tuple[Series, ...]:
     """Every DICOM series under a folder, ordered by patient, date, time and UID.
 
     Files that are not DICOM are passed over, unless their name says that they should be (.dcm, .ima).
-    Raises DicomError for a missing folder, a folder without DICOM, and a broken file.
+    Raises DicomError for a missing folder, a folder without DICOM, and the first broken file.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise DicomError(f"{root}: no such folder")
-    groups: dict[str, list[tuple[Path, Dataset]]] = {}
-    for path in _files(root):
-        header = _read_header(path)
-        if header is not None:
-            groups.setdefault(str(header.SeriesInstanceUID), []).append((path, header))
-    if not groups:
+    index = scan(root)
+    if index.issues:
+        raise DicomError(f"{Path(root)}/{index.issues[0].line}")
+    if not index.series:
         raise DicomError(f"{root}: holds no DICOM series; expected files of a PET, CT or MR export")
-    series = [_series(uid, members) for uid, members in groups.items()]
-    return tuple(sorted(series, key=_series_order))
+    return index.series
+
+
+def read_header(path: Path) -> Dataset:
+    """A header without its pixels, classic or made so (`io.multiframe`); raises DicomError for a broken file."""
+    return classic_header(path, dicom_file.read_header(path))
+
+
+def stack_of(series: Series) -> Stack:
+    """The order of a series' slices and their grid, from headers alone; refuses what is not one even stack."""
+    if series.sop_class not in IMAGES:
+        raise DicomError(f"{series.label}: {pydicom.uid.UID(series.sop_class).name} is not an image series")
+    return stack_slices(series.slices, series.label)
 
 
 def read_image(series: Series) -> Volume:
-    """The series' slices as one Volume: BQML for PET in Bq/ml, HU for CT, MR for MR.
+    """The series' slices as one Volume: HU for CT, MR for MR, BQML for PET in Bq/ml.
+
+    PET in other units comes as PET_VOXEL; `io.pet_image` makes Bq/ml or SUVbw of either.
 
     Raises DicomError, naming the file, for slices that are duplicated, missing, turned, of another size
     or truncated, and for pixel data that cannot be decoded.
     """
-    if series.sop_class in REFUSED_IMAGES:
-        raise DicomError(
-            f"{series.label}: {REFUSED_IMAGES[series.sop_class]} (multi-frame) is not handled yet; "
-            "export it as classic single-frame images"
-        )
-    if series.sop_class not in CLASSIC_IMAGES:
-        raise DicomError(f"{series.label}: {pydicom.uid.UID(series.sop_class).name} is not an image series")
+    stack = stack_of(series)
     declared = number(series, series.header, "NumberOfSlices") if series.modality == "PT" else None
-    if declared is not None and int(declared) != len(series.files):
+    if declared is not None and int(declared) != len(stack.slices):
         raise DicomError(
-            f"{series.label}: {len(series.files)} files, but Number of Slices (0054,0081) is {int(declared)}; "
+            f"{series.label}: {len(stack.slices)} slices, but Number of Slices (0054,0081) is {int(declared)}; "
             "slices are missing, export the series again"
         )
-    slices = [(path, read_whole(path)) for path in series.files]
-    ordered, geometry = _stack(series, slices)
-    array = np.empty(geometry.shape, dtype=np.float32)
-    for k, (path, dataset) in enumerate(ordered):
-        array[:, :, k] = _rescaled_pixels(path, dataset).T
-    quantity = {"PT": Quantity.BQML, "CT": Quantity.HU, "MR": Quantity.MR}[CLASSIC_IMAGES[series.sop_class]]
-    if quantity is Quantity.BQML:
-        units = str(series.header.get("Units", "missing"))
-        if units != "BQML":
-            raise DicomError(f"{series.label}: Units (0054,1001) is {units}; only BQML is handled so far")
+    quantity = QUANTITY_OF_MODALITY[IMAGES[series.sop_class]]
+    if quantity is Quantity.BQML and series.header.get("Units") != "BQML":
+        quantity = Quantity.PET_VOXEL
+    array = np.empty(stack.geometry.shape, dtype=np.float32)
+    place = {(one.file, one.frame): k for k, one in enumerate(stack.slices)}
+    for name in dict.fromkeys(one.file for one in stack.slices):
+        for frame, plane in _planes(series, series.root / name, quantity):
+            k = place.pop((name, frame), None)
+            if k is not None:
+                array[:, :, k] = plane.T
+    for name, _ in place:
+        raise DicomError(f"{series.root / name}: holds fewer frames than its header says; restore it from its source")
     try:
-        return Volume(array, geometry, quantity)
+        return Volume(array, stack.geometry, quantity)
     except (GeometryError, QuantityError) as error:
         raise type(error)(f"{series.label}: {error}") from error
 
@@ -143,340 +118,30 @@ def require_one(all_series: Sequence[Series], modality: str, where: str | Path) 
     )
 
 
-def pet_facts(series: Series) -> PetFacts:
-    """The facts of activity and time of a classic PET series (values as stored, nothing assumed).
-
-    Raises DicomError when slices disagree on what belongs to the series, or a value cannot be parsed.
-    """
-    headers = [(path, _read_header(path)) for path in series.files]
-    _require_agreement(series, headers)
-    earliest = min((h for _, h in headers), key=lambda h: _datetime(h, "Acquisition") or datetime.max)
-    header = series.header
-    dose = _dose_item(series)
-    injection = _parse(series, dose, "RadiopharmaceuticalStartDateTime", DT)
-    injection_time = _parse(series, dose, "RadiopharmaceuticalStartTime", TM)
-    duration = number(series, earliest, "ActualFrameDuration")
-    frame_reference = number(series, earliest, "FrameReferenceTime")
-    return PetFacts(
-        units=_text(header, "Units"),
-        decay_correction=_text(header, "DecayCorrection"),
-        corrected_image=_multi(header, "CorrectedImage"),
-        weight_kg=number(series, header, "PatientWeight"),
-        dose_bq=number(series, dose, "RadionuclideTotalDose"),
-        half_life_s=number(series, dose, "RadionuclideHalfLife"),
-        nuclide=nuclide(dose),
-        injection_datetime=_local(header, injection),
-        injection_time=injection_time,
-        series_datetime=_datetime(header, "Series"),
-        acquisition_datetime=_datetime(earliest, "Acquisition"),
-        frame_duration_s=None if duration is None else duration / 1000.0,
-        frame_reference_time_s=None if frame_reference is None else frame_reference / 1000.0,
-        ge_scan_datetime=_private_datetime(header, 0x0009, "GEMS_PETD_01", 0x0D),
-        siemens_decay_datetime=_private_datetime(header, 0x0071, "SIEMENS MED PT", 0x22),
-    )
-
-
-def nuclide(dose: Dataset) -> str | None:
-    """18F, 68Ga or 64Cu from the radionuclide code of a radiopharmaceutical item, else None."""
-    codes = {"C-111A1": "18F", "77004003": "18F", "C-131A3": "68Ga", "35337001": "68Ga", "3932008": "64Cu"}
-    for item in dose.get("RadionuclideCodeSequence") or ():
-        value, meaning = str(item.get("CodeValue", "")), str(item.get("CodeMeaning", "")).lower()
-        if value in codes:
-            return codes[value]
-        for name, needles in (
-            ("18F", ("f-18", "18f", "^18^f", "f^18", "fluorine")),
-            ("68Ga", ("ga", "gallium")),
-            ("64Cu", ("cu", "copper")),
-        ):
-            if any(needle in meaning for needle in needles):
-                return name
-    return None
-
-
-def tracer_label(series: Series) -> str | None:
-    """The BIDS `trc-` label of a PET series (dotatate, dotatoc, dotanoc, fdg), or None when it cannot be told."""
-    codes = {"35321007": "fdg", "C-B1031": "fdg", "724025002": "dotatate", "C2713594": "dotatoc"}
-    words = {
-        "dotatate": "dotatate",
-        "dotatoc": "dotatoc",
-        "edotreotide": "dotatoc",
-        "dotanoc": "dotanoc",
-        "fdg": "fdg",
-        "fluorodeoxyglucose": "fdg",
-        "fludeoxyglucose": "fdg",
-    }
-    dose = _dose_item(series)
-    coded = [str(item.get("CodeValue", "")) for item in dose.get("RadiopharmaceuticalCodeSequence") or ()]
-    for value in coded:
-        if value in codes:
-            return codes[value]
-    texts = [str(dose.get("Radiopharmaceutical", ""))]
-    texts += [str(item.get("CodeMeaning", "")) for item in dose.get("RadiopharmaceuticalCodeSequence") or ()]
-    return next((label for text in texts for word, label in words.items() if word in text.lower()), None)
-
-
-def _files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
-
-
-def _read_header(path: Path) -> Dataset | None:
-    """The header, pixels left in the file; None for what is not DICOM and does not claim to be."""
-    try:
-        header = pydicom.dcmread(path, defer_size=4096)
-    except InvalidDicomError as error:
-        if path.suffix.lower() in (".dcm", ".ima"):
-            raise DicomError(
-                f"{path}: not a readable DICOM file (no DICM marker); restore it from its source"
-            ) from error
-        return None
-    except Exception as error:  # pydicom raises many kinds for a broken file; each means the same here
-        raise DicomError(f"{path}: broken DICOM header ({_first_line(error)}); restore it from its source") from error
-    if "DICOMDIR" in path.name.upper() or header.get("DirectoryRecordSequence") is not None:
-        return None
-    for name in ("SOPClassUID", "SeriesInstanceUID"):
-        if name not in header:
-            raise DicomError(
-                f"{path}: the DICOM header holds no {name}, the file is truncated; restore it from its source"
-            )
-    if str(header.SOPClassUID) in CLASSIC_IMAGES:
-        _require_whole(path, header)
-    return header
-
-
-def _require_whole(path: Path, header: Dataset) -> None:
-    """Raises DicomError when the file ends before its pixel data does; a cut header may still parse, with cut UIDs."""
-    pixels = header.get_item("PixelData") if "PixelData" in header else None
-    if pixels is None:
-        raise DicomError(f"{path}: an image without pixel data, the file is truncated; restore it from its source")
-    end = getattr(pixels, "value_tell", 0) + (pixels.length if getattr(pixels, "length", None) else 0)
-    if getattr(pixels, "length", None) != 0xFFFFFFFF and end > path.stat().st_size:
-        raise DicomError(f"{path}: ends {end - path.stat().st_size} bytes before its pixel data does; restore it")
-
-
-def read_whole(path: Path) -> Dataset:
-    """One DICOM file with everything in it; raises DicomError, naming it, when it is broken."""
-    try:
-        return pydicom.dcmread(path)
-    except Exception as error:  # as above
-        raise DicomError(f"{path}: broken DICOM file ({_first_line(error)}); restore it from its source") from error
-
-
-def _series(uid: str, members: list[tuple[Path, Dataset]]) -> Series:
-    header = members[0][1]
-    for path, other in members[1:]:
-        if other.SOPClassUID != header.SOPClassUID:
-            raise DicomError(
-                f"{path}: {other.SOPClassUID.name} inside a series of {header.SOPClassUID.name} (...{uid[-8:]}); "
-                "one series holds one kind of object"
-            )
-    sop_class = str(header.SOPClassUID)
-    modality = CLASSIC_IMAGES.get(sop_class) or str(header.get("Modality", "unknown"))
-    return Series(uid, modality, sop_class, tuple(path for path, _ in members), header)
-
-
-def _series_order(series: Series) -> tuple[str, str, str, str]:
-    h = series.header
-    return str(h.get("PatientID", "")), str(h.get("StudyDate", "")), str(h.get("SeriesTime", "")), series.uid
-
-
-def _stack(series: Series, slices: list[tuple[Path, Dataset]]) -> tuple[list[tuple[Path, Dataset]], Geometry]:
-    """Slices ordered along their normal, and the grid they form; refuses what is not one even stack."""
-    first_path, first = slices[0]
-    row, column = _orientation(first_path, first)
-    for path, dataset in slices:
-        other_row, other_column = _orientation(path, dataset)
-        if max(np.abs(row - other_row).max(), np.abs(column - other_column).max()) > ORIENTATION_TOLERANCE:
-            raise DicomError(f"{path}: slice is turned against {first_path.name}; a series must have one orientation")
-        for name in ("Rows", "Columns", "PixelSpacing"):
-            if dataset.get(name) != first.get(name):
-                raise DicomError(f"{path}: {name} is {dataset.get(name)}, but {first.get(name)} in {first_path.name}")
-    normal = np.cross(row, column)
-    positions = np.array([_vector(path, dataset, "ImagePositionPatient", 3) for path, dataset in slices])
-    order = np.argsort(positions @ normal, kind="stable")
-    positions, ordered = positions[order], [slices[i] for i in order]
-    step = _slice_step(series, ordered, positions, normal)
-    spacing = _vector(first_path, first, "PixelSpacing", 2)
-    affine_lps = np.eye(4)
-    affine_lps[:3, 0] = row * spacing[1]
-    affine_lps[:3, 1] = column * spacing[0]
-    affine_lps[:3, 2] = step
-    affine_lps[:3, 3] = positions[0]
-    try:
-        return ordered, Geometry(LPS_TO_RAS @ affine_lps, (int(first.Columns), int(first.Rows), len(ordered)))
-    except GeometryError as error:
-        raise GeometryError(f"{series.label}: {error}") from error
-
-
-def _slice_step(series, ordered, positions: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """The vector from one slice to the next; raises DicomError at the first duplicate or gap."""
-    if len(ordered) == 1:
-        thickness = number(series, ordered[0][1], "SliceThickness")
-        if not thickness or thickness <= 0:
-            raise DicomError(f"{ordered[0][0]}: a single slice without Slice Thickness has no volume")
-        return normal * thickness
-    steps = np.diff(positions @ normal)
-    typical = float(np.median(steps))
-    for i in np.flatnonzero(steps < 1e-3):
-        raise DicomError(
-            f"{ordered[i + 1][0]}: lies at the same position as {ordered[i][0].name}; "
-            "duplicate slices or a dynamic series, keep one of them"
-        )
-    for i in np.flatnonzero(np.abs(steps - typical) > POSITION_TOLERANCE * typical):
-        raise DicomError(
-            f"{ordered[i + 1][0]}: lies {steps[i]:.3f} mm after {ordered[i][0].name}, "
-            f"the series' step is {typical:.3f} mm; slices are missing or uneven, export the series again"
-        )
-    step = (positions[-1] - positions[0]) / (len(positions) - 1)
-    drift = np.abs(positions - positions[0] - np.arange(len(positions))[:, None] * step).max(axis=1)
-    worst = int(drift.argmax())
-    if drift[worst] > POSITION_TOLERANCE * typical + 1e-3:
-        raise DicomError(
-            f"{ordered[worst][0]}: lies {drift[worst]:.3f} mm off the line through the series' slices; "
-            "the stack is not straight"
-        )
-    return step
-
-
-def _orientation(path: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    cosines = _vector(path, dataset, "ImageOrientationPatient", 6)
-    row, column = cosines[:3], cosines[3:]
-    if abs(np.linalg.norm(row) - 1) > 1e-3 or abs(np.linalg.norm(column) - 1) > 1e-3 or abs(row @ column) > 1e-3:
-        raise DicomError(
-            f"{path}: Image Orientation (0020,0037) {cosines.tolist()} is not two unit vectors at 90 degrees"
-        )
-    return row, column
-
-
-def _rescaled_pixels(path: Path, dataset: Dataset) -> np.ndarray:
-    """One slice (rows, columns) with its own rescale slope and intercept, float32."""
-    expected = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("BitsAllocated", 16)) // 8
-    compressed = dataset.file_meta.TransferSyntaxUID.is_compressed
-    found = len(dataset.PixelData) if "PixelData" in dataset else 0
-    if found == 0 or (not compressed and found < expected):
-        raise DicomError(f"{path}: {found} bytes of pixel data, expected {expected}; the file is truncated, restore it")
-    if int(dataset.get("SamplesPerPixel", 1)) != 1 or int(dataset.get("NumberOfFrames", 1) or 1) != 1:
-        raise DicomError(f"{path}: a colour or multi-frame image; expected one grey frame per file")
-    try:
-        pixels = dataset.pixel_array
-    except Exception as error:  # pydicom raises many kinds here too
-        raise DicomError(f"{path}: pixel data cannot be decoded ({_first_line(error)})") from error
-    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
-    slope = 1.0 if slope is None else float(slope)
-    intercept = 0.0 if intercept is None else float(intercept)
-    return (pixels.astype(np.float64) * slope + intercept).astype(np.float32)
-
-
-def _require_agreement(series: Series, headers) -> None:
-    dose = _dose_item(series)
-    for path, header in headers:
-        pairs = [(name, series.header.get(name), header.get(name)) for name in ONE_PER_SERIES]
-        items = header.get("RadiopharmaceuticalInformationSequence") or [{}]
-        pairs += [(name, dose.get(name), items[0].get(name)) for name in ONE_PER_DOSE]
-        for name, expected, found in pairs:
-            if expected != found:
-                raise DicomError(
-                    f"{path}: {name} is {found}, but {expected} in {series.files[0].name}; "
-                    "slices that disagree are not one series"
-                )
-
-
-def _dose_item(series: Series) -> Dataset:
-    items = series.header.get("RadiopharmaceuticalInformationSequence") or ()
-    if len(items) != 1:
-        raise DicomError(
-            f"{series.label}: {len(items)} items in Radiopharmaceutical Information (0054,0016), expected 1"
-        )
-    return items[0]
-
-
-def _vector(path: Path, dataset: Dataset, name: str, length: int) -> np.ndarray:
-    try:
-        vector = np.array([float(v) for v in dataset.get(name) or ()])
-    except (TypeError, ValueError):
-        vector = np.empty(0)
-    if vector.size != length or not np.isfinite(vector).all():
-        raise DicomError(f"{path}: {name} is {dataset.get(name)!r}, expected {length} numbers")
-    return vector
-
-
 def number(series: Series, dataset: Dataset, name: str) -> float | None:
     """A numeric field, None where it is missing or empty; raises DicomError for what is no finite number."""
-    value = dataset.get(name)
-    if value is None or str(value).strip() == "":
-        return None
     try:
+        value = dataset.get(name)
+        if value is None or str(value).strip() == "":
+            return None
         parsed = float(value)
-    except (TypeError, ValueError) as error:
-        raise DicomError(f"{series.label}: {name} is {value!r}, expected a number") from error
+    except Exception as error:  # pydicom raises many kinds for a value that does not fit its type
+        raise DicomError(f"{series.label}: {name} is not a number; correct it at its source") from error
     if not np.isfinite(parsed):
         raise DicomError(f"{series.label}: {name} is {parsed}, expected a finite number")
     return parsed
 
 
-def _text(dataset: Dataset, name: str) -> str | None:
-    value = dataset.get(name)
-    return None if value is None or str(value).strip() == "" else str(value).strip()
-
-
-def _multi(dataset: Dataset, name: str) -> tuple[str, ...]:
-    value = dataset.get(name)
-    if value is None:
-        return ()
-    return (str(value),) if isinstance(value, str) else tuple(str(v) for v in value)
-
-
-def _parse(series: Series, dataset: Dataset, name: str, kind):
-    value = _text(dataset, name)
-    if value is None:
-        return None
-    if kind is DT and not re.match(r"\d{12}", value):
-        raise DicomError(f"{series.label}: {name} is {value!r}; expected date and clock time, not a day alone")
-    try:
-        parsed = kind(value)
-    except ValueError as error:
-        raise DicomError(f"{series.label}: {name} is {value!r}, not a DICOM {kind.__name__}") from error
-    if kind is TM:
-        return time(parsed.hour, parsed.minute, parsed.second, parsed.microsecond)
-    return parsed
-
-
-def _local(header: Dataset, moment: datetime | None) -> datetime | None:
-    """A DICOM DateTime on the clock of the scan: moved to the header's time zone where both name one."""
-    if moment is None or moment.tzinfo is None:
-        return moment
-    zone = _text(header, "TimezoneOffsetFromUTC")
-    if zone is not None and re.fullmatch(r"[+-]\d{4}", zone):
-        minutes = int(zone[1:3]) * 60 + int(zone[3:])
-        moment = moment.astimezone(timezone(timedelta(minutes=-minutes if zone[0] == "-" else minutes)))
-    return moment.replace(tzinfo=None)
-
-
-def _datetime(dataset: Dataset, what: str) -> datetime | None:
-    """`<what>Date` and `<what>Time` together, without time zone; None unless both are there and parse."""
-    day, clock = _text(dataset, f"{what}Date"), _text(dataset, f"{what}Time")
-    if day is None or clock is None:
-        return None
-    try:
-        d, t = DA(day), TM(clock)
-    except ValueError:
-        return None
-    return datetime.combine(date(d.year, d.month, d.day), time(t.hour, t.minute, t.second, t.microsecond))
-
-
-def _private_datetime(dataset: Dataset, group: int, creator: str, element: int) -> datetime | None:
-    """A vendor's date and time, found by its private creator; None when it was stripped."""
-    try:
-        value = dataset.private_block(group, creator)[element].value
-    except KeyError:
-        return None
-    text = value.decode("ascii", "ignore") if isinstance(value, bytes) else str(value)
-    try:
-        return DT(text.strip().rstrip("\0")).replace(tzinfo=None)
-    except (ValueError, AttributeError):
-        return None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+def _planes(series: Series, path: Path, quantity: Quantity):
+    """(frame number or None, rescaled pixels (rows, columns)) of one file."""
+    dataset = read_whole(path)
+    multi = is_multiframe(dataset)
+    headers: list[Dataset] = frame_headers(path, dataset) if multi else [dataset]
+    one: Slice = series.slices[0]
+    for n, frame in enumerate(frames_of(path, dataset)):
+        if n >= len(headers):
+            raise DicomError(f"{path}: more than one frame in a single-frame image; restore it from its source")
+        if frame.shape != (one.plane.rows, one.plane.columns):
+            raise DicomError(f"{path}: a frame of {frame.shape[0]}x{frame.shape[1]}, expected {one.plane.rows}x"
+                             f"{one.plane.columns}")  # fmt: skip
+        yield (n if multi else None), rescaled(path, frame, headers[n], quantity is not Quantity.MR)

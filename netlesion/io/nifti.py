@@ -19,8 +19,9 @@ from netlesion.volume import Quantity, Volume
 def read_volume(path: str | Path, quantity: Quantity) -> Volume:
     """Reads a 3D NIfTI (.nii, .nii.gz) as a Volume of the quantity named.
 
-    Singleton fourth axes are dropped. Raises CohortError when the file is missing or not a NIfTI,
-    GeometryError and QuantityError (NaN, labels that are not whole) with the file named.
+    Singleton fourth axes are dropped. Raises CohortError when the file is missing or not a NIfTI, GeometryError
+    when it says nothing of its place in space (neither sform nor qform), QuantityError for complex or colour
+    values, NaN, and labels that are not whole; each with the file named.
     """
     import nibabel
 
@@ -29,7 +30,10 @@ def read_volume(path: str | Path, quantity: Quantity) -> Volume:
         raise CohortError(f"{path}: no such file")
     try:
         image = nibabel.Nifti1Image.from_bytes(_read_bytes(path))
+        _require_real_and_placed(path, image)
         array = np.asarray(image.dataobj)
+    except (GeometryError, QuantityError):
+        raise
     except Exception as error:  # nibabel raises many kinds for a broken file; each means the same here
         raise CohortError(f"{path}: not a readable NIfTI file ({_first_line(error)})") from error
     while array.ndim > 3 and array.shape[-1] == 1:
@@ -60,6 +64,19 @@ def write_volume(path: str | Path, volume: Volume) -> None:
         payload = igzip.compress(payload, compresslevel=1, mtime=0)
     with atomic_path(path) as part:
         part.write_bytes(payload)
+
+
+def _require_real_and_placed(path: Path, image) -> None:
+    kind = image.get_data_dtype().kind
+    if kind not in "iuf":
+        raise QuantityError(
+            f"{path}: holds {'complex' if kind == 'c' else 'colour or structured'} values, expected real numbers; "
+            "save the magnitude"
+        )
+    if int(image.header["sform_code"]) == 0 and int(image.header["qform_code"]) == 0:
+        raise GeometryError(
+            f"{path}: neither sform nor qform is set, so nobody knows where its voxels are; convert it again from DICOM"
+        )
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -12,7 +12,6 @@ from netlesion.io.bids_write import (
     SessionRow,
     derivative_path,
     image_path,
-    roi_label,
     write_dataset,
     write_pet,
 )
@@ -80,12 +79,6 @@ def test_unknown_layouts_and_tracers_are_refused(tmp_path, cohort):
     next(cohort.rglob("*_pet.nii.gz")).rename(cohort / "sub-001/ses-01/pet/sub-001_ses-01_trc-water_pet.nii.gz")
     with pytest.raises(CohortError, match="trc-water"):
         open_cohort(cohort)
-
-
-def test_roi_names_become_labels():
-    assert roi_label("GTV_Mass") == "GTVMass"
-    with pytest.raises(CohortError, match="rename"):
-        roi_label("___")
 
 
 @pytest.mark.parametrize("quantity", [Quantity.SUVBW, Quantity.LABEL])

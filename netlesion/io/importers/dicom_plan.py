@@ -1,0 +1,450 @@
+"""Facts of every series -> what an import will do: a frozen plan, made without touching a file.
+
+For each series: what it was taken for and why, the patient, session and name it gets, which PET it belongs to;
+or why it is skipped (no part of a cohort: localisers, dose reports, uncorrected PET) or refused (it should have
+been part of it, but is broken or cannot be told). Names once given are in the key and never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydicom.uid import UID
+
+from netlesion.errors import NetlesionError
+from netlesion.io.bids_write import derivative_path, image_path
+from netlesion.io.dicom_file import IMAGES, RTSTRUCT, SEGMENTATIONS
+from netlesion.io.dicom_index import SPLIT_BY, Index, one_line
+from netlesion.io.dicom_pixels import undecodable
+from netlesion.io.importers.dicom_facts import Roi, SeriesFacts
+from netlesion.io.importers.key import Key, KnownSeries
+from netlesion.io.importers.mr_contrast import NoContrast, mr_contrast
+from netlesion.io.slice_stack import stack_slices
+from netlesion.io.vocabulary import roi_label
+
+if TYPE_CHECKING:
+    from netlesion.geometry import Geometry
+
+#: Sessions at most this many days after the first of a visit belong to it [P].
+VISIT_WINDOW_DAYS = 31
+#: Series of one contrast are stations of one examination when they overlap by less than this share [P].
+STATION_OVERLAP = 0.5
+
+
+class Decision(Enum):
+    """What becomes of a series or contour."""
+
+    WRITE = "write"
+    PRESENT = "already in the cohort"
+    SKIP = "skip"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedSeries:
+    """One image series: what it was taken for and why, and where it goes (a path below the cohort)."""
+
+    facts: SeriesFacts
+    decision: Decision
+    taken_for: str
+    why: str
+    subject: str = ""
+    session: str = ""
+    target: PurePosixPath | None = None
+    digest: str = ""
+    pet_uid: str = ""
+    belongs_to: PurePosixPath | None = None
+    belongs_by: str = ""
+    geometry: Geometry | None = None
+    warnings: tuple[str, ...] = ()
+    place: tuple[str, str, tuple[str, ...]] = field(default=("", "", ()), repr=False)
+
+    @property
+    def folder(self) -> str:
+        return self.facts.series.folder
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedRoi:
+    """One contour or segment: the image it was drawn on and the mask it becomes."""
+
+    facts: SeriesFacts
+    roi: Roi
+    decision: Decision
+    why: str
+    image: PurePosixPath | None = None
+    target: PurePosixPath | None = None
+    digest: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ImportPlan:
+    """Everything an import will do. `refused_files` are lines of files that could not be read at all."""
+
+    images: tuple[PlannedSeries, ...]
+    rois: tuple[PlannedRoi, ...]
+    refused_files: tuple[str, ...]
+    passed: tuple[str, ...]
+    visits: Mapping[tuple[str, str], int]
+    key: Key
+    num_files: int
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """One line for everything that should have come through but will not."""
+        lines = list(self.refused_files)
+        lines += [p.why for p in self.images if p.decision is Decision.REFUSE]
+        return tuple(lines + [r.why for r in self.rois if r.decision is Decision.REFUSE])
+
+
+def plan_import(
+    index: Index,
+    facts: Sequence[SeriesFacts],
+    key: Key,
+    existing: Iterable[str] = (),
+    window_days: int = VISIT_WINDOW_DAYS,
+) -> ImportPlan:
+    """What an import of an indexed folder will do; pure: neither `key` nor a file is changed.
+
+    existing: targets that are in the cohort already, as written in the key.
+    """
+    key, existing = key.copy(), frozenset(existing)
+    strangers = _patients_with_two_birth_dates(facts)
+    judged = [_judge(one, strangers) for one in facts if not _holds_rois(one)]
+    judged = _with_sessions(judged, key)
+    judged = [_with_pet(one, judged) for one in judged]
+    images = _with_names(judged, key, existing)
+    rois = _plan_rois([one for one in facts if _holds_rois(one)], images, key, existing)
+    return ImportPlan(
+        images=tuple(images),
+        rois=tuple(rois),
+        refused_files=tuple(issue.line for issue in index.issues),
+        passed=tuple(f"{one.file}: {one.why}" for one in index.passed),
+        visits=key.visits(window_days),
+        key=key,
+        num_files=index.num_files,
+    )
+
+
+def _holds_rois(facts: SeriesFacts) -> bool:
+    return facts.series.sop_class == RTSTRUCT or facts.series.sop_class in SEGMENTATIONS
+
+
+def _patients_with_two_birth_dates(facts: Iterable[SeriesFacts]) -> frozenset[str]:
+    births: dict[str, set[str]] = {}
+    for one in facts:
+        if one.series.birth_date:
+            births.setdefault(one.series.patient_id, set()).add(one.series.birth_date)
+    return frozenset(patient for patient, dates in births.items() if len(dates) > 1)
+
+
+def _judge(facts: SeriesFacts, strangers: frozenset[str]) -> PlannedSeries:
+    """Whether a series is written, skipped or refused, and what it was taken for."""
+    series = facts.series
+    name = UID(series.sop_class).name if series.sop_class else "an object without class"
+    if series.sop_class not in IMAGES:
+        return PlannedSeries(facts, Decision.SKIP, name, "no image of a cohort")
+    taken_for, place, warnings, reason = _taken_for(facts)
+    if reason:
+        return PlannedSeries(facts, Decision.SKIP, taken_for, reason)
+    refusal = _refusal(facts, strangers, place)
+    if refusal:
+        return PlannedSeries(facts, Decision.REFUSE, taken_for, refusal)
+    try:
+        geometry = stack_slices(series.slices, series.label).geometry
+    except NetlesionError as error:
+        return PlannedSeries(facts, Decision.REFUSE, taken_for, one_line(error, series.root))
+    if series.num_duplicates:
+        warnings = (*warnings, f"{series.num_duplicates} duplicate files were left out")
+    return PlannedSeries(facts, Decision.WRITE, taken_for, "", geometry=geometry, warnings=warnings, place=place)
+
+
+def _refusal(facts: SeriesFacts, strangers: frozenset[str], place: tuple[str, str, tuple[str, ...]]) -> str:
+    series = facts.series
+    where = series.slices[0].file
+    if facts.problem:
+        return facts.problem
+    if series.broken:
+        total = len(series.files) + len(series.broken)
+        return f"{where}: {len(series.broken)} of the {total} files of its series are broken; a part is no series"
+    if not series.patient_id:
+        return f"{where}: Patient ID (0010,0020) is missing; its patient cannot be told"
+    if series.patient_id in strangers:
+        return f"{where}: two birth dates under one Patient ID (0010,0020); correct the id of one patient"
+    if facts.day is None:
+        return f"{where}: Study Date (0008,0020) is missing or no date, expected YYYYMMDD"
+    reason = undecodable(facts.transfer_syntax)
+    if reason:
+        return f"{where}: {reason}"
+    if series.modality == "PT" and not place[0]:
+        return f"{where}: the tracer cannot be told from its radiopharmaceutical code or text; code it in the header"
+    return ""
+
+
+def _taken_for(facts: SeriesFacts) -> tuple[str, tuple[str, str, tuple[str, ...]], tuple[str, ...], str]:
+    """What a series was taken for, its place in BIDS (folder, suffix, entities), warnings, and why it is skipped."""
+    series, nowhere = facts.series, ("", "", ())
+    types = set(series.kind.image_type)
+    if facts.problem:
+        return series.modality, nowhere, (), ""
+    if "LOCALIZER" in types:
+        return f"{series.modality} localiser", nowhere, (), "a localiser"
+    if facts.colour:
+        return f"{series.modality} in colour", nowhere, (), "a colour image: a screenshot or a fused view"
+    if series.modality == "PT":
+        return _taken_for_pet(facts, types)
+    if series.modality == "CT":
+        if types & {"REFORMATTED", "MPR", "MIP", "PROJECTION IMAGE", "CURVED"}:
+            return "CT reformat", nowhere, (), "a reformat or projection, not an acquisition"
+        return "CT", ("ct", "ct", ()), (), ""
+    contrast = mr_contrast(
+        facts.words, series.kind.image_type, series.kind.echo_ms, facts.repetition_ms, series.kind.b_value
+    )
+    if isinstance(contrast, NoContrast):
+        return "MR", nowhere, (), contrast.why
+    if series.split_by == "temporal":
+        return f"MR {contrast.suffix}", nowhere, (), "a dynamic series of several time points"
+    acquisition = (f"acq-{contrast.acquisition}",) if contrast.acquisition else ()
+    return (
+        f"MR {contrast.suffix}{' ' + contrast.acquisition if contrast.acquisition else ''} (by {contrast.by})",
+        (contrast.folder, contrast.suffix, acquisition),
+        (),
+        "",
+    )
+
+
+def _taken_for_pet(facts: SeriesFacts, types: set[str]):
+    nowhere: tuple[str, str, tuple[str, ...]] = ("", "", ())
+    kind = facts.series_type[0] if facts.series_type else ""
+    if "REPROJECTION" in facts.series_type or types & {"MIP", "PROJECTION IMAGE", "REFORMATTED", "MPR"}:
+        return "PET projection", nowhere, (), "a projection or reformat, not a tomogram"
+    if kind in ("DYNAMIC", "GATED") or facts.series.split_by in ("temporal", "acquisition"):
+        return (
+            f"PET, {kind.lower() or 'dynamic'}",
+            nowhere,
+            (),
+            "a dynamic or gated PET; only static ones carry a SUV here",
+        )
+    if "ATTN" not in facts.corrected_image:
+        return "PET without attenuation correction", nowhere, (), "not corrected for attenuation, so it carries no SUV"
+    if facts.tracer is None:
+        return "PET", nowhere, (), ""
+    tracer, warnings = facts.tracer, ()
+    if tracer.source != "code":
+        warnings = (f"the tracer was told from {tracer.source}, its header has no code that is known",)
+    return f"PET {tracer.label} (by {tracer.source})", ("pet", "pet", (f"trc-{tracer.label}",)), warnings, ""
+
+
+def _with_sessions(judged: list[PlannedSeries], key: Key) -> list[PlannedSeries]:
+    """Every series to be written under its patient's subject and session; new patients in an order of no meaning."""
+    writes = [p for p in judged if p.decision is Decision.WRITE]
+    days = {(p.facts.series.patient_id, p.facts.day) for p in writes}
+    for patient, day in sorted(days, key=lambda pair: (key.digest(pair[0]), pair[1])):
+        key.session(patient, day)
+    placed = []
+    for one in judged:
+        if one.decision is Decision.WRITE:
+            subject, session = key.session(one.facts.series.patient_id, one.facts.day)
+            one = replace(one, subject=subject, session=session)
+        placed.append(one)
+    return placed
+
+
+def _with_pet(one: PlannedSeries, judged: Sequence[PlannedSeries]) -> PlannedSeries:
+    """A CT or MR with the PET of its session it belongs to: by frame of reference, else study, else time."""
+    if one.decision is not Decision.WRITE or one.facts.series.modality == "PT":
+        return one
+    pets = [
+        p
+        for p in judged
+        if p.decision is Decision.WRITE
+        and p.facts.series.modality == "PT"
+        and (p.subject, p.session) == (one.subject, one.session)
+    ]
+    if not pets:
+        return one
+    pet = min(pets, key=lambda p: (_relation(one, p), _seconds_apart(one, p), p.facts.series.uid))
+    by = ("frame of reference", "study", "time")[_relation(one, pet)]
+    return replace(one, belongs_by=by, pet_uid=pet.facts.series.uid)
+
+
+def _relation(one: PlannedSeries, pet: PlannedSeries) -> int:
+    frame = one.facts.frame_of_reference
+    if frame is not None and frame == pet.facts.frame_of_reference:
+        return 0
+    return 1 if one.facts.series.study_uid == pet.facts.series.study_uid else 2
+
+
+def _seconds_apart(one: PlannedSeries, other: PlannedSeries) -> float:
+    if one.facts.acquired is None or other.facts.acquired is None:
+        return float("inf")
+    return abs((one.facts.acquired - other.facts.acquired).total_seconds())
+
+
+def _with_names(judged: list[PlannedSeries], key: Key, existing: frozenset[str]) -> list[PlannedSeries]:
+    """Targets: those of the key where a series has one, else the first free name, best related series first."""
+    pets = {p.facts.series.uid: p for p in judged if p.decision is Decision.WRITE and p.facts.series.modality == "PT"}
+    chunks = _stations([p for p in judged if p.decision is Decision.WRITE])
+    taken = {known.target for known in key.series.values()} | existing
+    named: dict[int, PlannedSeries] = {}
+    given: dict[tuple, list[PlannedSeries]] = {}
+
+    def rank(pair: tuple[int, PlannedSeries]) -> tuple:
+        one = pair[1]
+        pet = pets.get(one.pet_uid)
+        related = (3, 0.0) if pet is None else (_relation(one, pet), _seconds_apart(one, pet))
+        number = one.facts.series_number
+        return (one.facts.series.modality != "PT", *related, str(one.facts.acquired), number or 0, one.facts.series.uid)
+
+    for position, one in sorted(enumerate(judged), key=rank):
+        if one.decision is not Decision.WRITE:
+            named[position] = one
+            continue
+        digest = key.digest(_identity(one.facts))
+        num_files = len(one.facts.series.files)
+        known = key.series.get(digest)
+        if known is None:
+            same = given.setdefault((one.subject, one.session, one.place), [])
+            target = _free_name(one, same, chunks.get(id(one)), taken)
+            same.append(one)
+            taken.add(target)
+            key.series[digest] = KnownSeries(target, num_files)
+            named[position] = replace(one, target=PurePosixPath(target), digest=digest)
+        else:
+            named[position] = _known(one, known, digest, num_files, existing)
+            if named[position].decision is Decision.WRITE:
+                key.series[digest] = KnownSeries(known.target, num_files)
+    targets = {p.facts.series.uid: p.target for p in named.values() if p.facts.series.modality == "PT"}
+    return [replace(one, belongs_to=targets.get(one.pet_uid)) for _, one in sorted(named.items())]
+
+
+def _known(
+    one: PlannedSeries, known: KnownSeries, digest: str, num_files: int, existing: frozenset[str]
+) -> PlannedSeries:
+    target = PurePosixPath(known.target)
+    if known.target in existing and known.num_files != num_files:
+        where = one.facts.series.slices[0].file
+        why = (
+            f"{where}: its series has {num_files} files now, but {target} was made of {known.num_files}; "
+            "delete that image to import it anew"
+        )
+        return replace(one, decision=Decision.REFUSE, why=why, target=target, digest=digest)
+    decision = Decision.PRESENT if known.target in existing else Decision.WRITE
+    return replace(one, decision=decision, target=target, digest=digest)
+
+
+def _identity(facts: SeriesFacts) -> str:
+    """What a series is known by: its UID, and where it is one stack of several, the kind of its images."""
+    series = facts.series
+    if not series.part:
+        return series.uid
+    return f"{series.uid} {[getattr(series.kind, name) for name in SPLIT_BY]}"
+
+
+def _free_name(one: PlannedSeries, same: Sequence[PlannedSeries], chunk: int | None, taken: set[str]) -> str:
+    """The first name not taken: plain, then `rec-2` for another image of one acquisition, or `run-2`."""
+    folder, suffix, entities = one.place
+    chunks = () if chunk is None else (f"chunk-{chunk}",)
+    reconstruction = folder in ("pet", "ct") and any(_seconds_apart(one, other) == 0 for other in same)
+    number = 1
+    while True:
+        word = "rec" if reconstruction else "run"
+        repeat = () if number == 1 else (f"{word}-{number}",)
+        target = str(image_path(PurePosixPath(), one.subject, one.session, folder, suffix, *entities, *repeat, *chunks))
+        if target not in taken:
+            return target
+        number += 1
+
+
+def _stations(writes: Sequence[PlannedSeries]) -> dict[int, int]:
+    """id of a planned MR -> its chunk, numbered from head to foot, where several stations make one examination."""
+    groups: dict[tuple, list[PlannedSeries]] = {}
+    for one in writes:
+        if one.facts.series.modality == "MR":
+            plane = one.facts.series.slices[0].plane
+            same = (one.subject, one.session, one.place, one.facts.series.study_uid, one.facts.frame_of_reference)
+            axes = tuple(np.round(plane.orientation, 2).tolist())
+            groups.setdefault((*same, axes, plane.rows, plane.columns, plane.spacing_mm), []).append(one)
+    chunks = {}
+    for group in groups.values():
+        if len(group) > 1 and not any(_overlap(a, b) for i, a in enumerate(group) for b in group[:i]):
+            for number, one in enumerate(sorted(group, key=lambda p: -_centre(p)[2]), start=1):
+                chunks[id(one)] = number
+    return chunks
+
+
+def _overlap(one: PlannedSeries, other: PlannedSeries) -> bool:
+    """Whether two boxes share so much that they are repetitions, not stations."""
+    (low, high), (other_low, other_high) = _box(one), _box(other)
+    shared = np.clip(np.minimum(high, other_high) - np.maximum(low, other_low), 0, None)
+    return bool((shared > STATION_OVERLAP * np.minimum(high - low, other_high - other_low)).all())
+
+
+def _box(one: PlannedSeries) -> tuple[np.ndarray, np.ndarray]:
+    shape = np.array(one.geometry.shape)
+    corners = one.geometry.to_world(np.array([[-0.5, -0.5, -0.5], shape - 0.5]))
+    return corners.min(axis=0), corners.max(axis=0)
+
+
+def _centre(one: PlannedSeries) -> np.ndarray:
+    return one.geometry.to_world((np.array(one.geometry.shape)[None] - 1) / 2.0)[0]
+
+
+def _plan_rois(
+    contours: Sequence[SeriesFacts], images: Sequence[PlannedSeries], key: Key, existing: frozenset[str]
+) -> list[PlannedRoi]:
+    by_uid: dict[str, PurePosixPath] = {}
+    by_frame: dict[str, set[PurePosixPath]] = {}
+    for one in images:
+        if one.decision in (Decision.WRITE, Decision.PRESENT):
+            by_uid.setdefault(one.facts.series.uid, one.target)
+            by_frame.setdefault(one.facts.frame_of_reference or "", set()).add(one.target)
+    used = {known.target for known in key.rois.values()}
+    planned = []
+    for facts in contours:
+        where = facts.series.slices[0].file
+        if facts.problem or not facts.rois:
+            why = facts.problem or f"{where}: holds no contour or segment"
+            nothing = Roi(where, "", 0, "", None, None)
+            planned.append(PlannedRoi(facts, nothing, Decision.REFUSE if facts.problem else Decision.SKIP, why))
+            continue
+        for roi in facts.rois:
+            planned.append(_plan_roi(facts, roi, by_uid, by_frame, key, existing, used))
+    return planned
+
+
+def _plan_roi(facts, roi, by_uid, by_frame, key: Key, existing: frozenset[str], used: set[str]) -> PlannedRoi:
+    what = f"{roi.file}: ROI {roi.number}"
+    image = by_uid.get(roi.image_series or "")
+    if image is None and roi.image_series is not None:
+        known = key.series.get(key.digest(roi.image_series))
+        image = PurePosixPath(known.target) if known is not None and known.target in existing else None
+    if image is None and roi.image_series is None:
+        same_frame = by_frame.get(roi.frame_of_reference or "?", set())
+        image = next(iter(same_frame)) if len(same_frame) == 1 else None
+    if image is None:
+        return PlannedRoi(facts, roi, Decision.SKIP, f"{what} was drawn on a series that is not here")
+    digest = key.digest(f"{roi.instance} {roi.number}")
+    known = key.rois.get(digest)
+    if known is not None:
+        decision = Decision.PRESENT if known.target in existing else Decision.WRITE
+        return PlannedRoi(facts, roi, decision, "", image, PurePosixPath(known.target), digest)
+    label, warnings = roi_label(roi.name), ()
+    if label is None:
+        label = f"ROI{roi.number}"
+        warnings = (f"{what} has a name that is no known term; it is called {label}, its name stands in the key",)
+    number, target = 1, str(derivative_path(PurePosixPath(), image, label, "mask"))
+    while target in used or target in existing:
+        number += 1
+        target = str(derivative_path(PurePosixPath(), image, f"{label}n{number}", "mask"))
+    if number > 1:
+        warnings = (*warnings, f"{what}: its label {label} is taken on this image; it is called {label}n{number}")
+    used.add(target)
+    key.rois[digest] = KnownSeries(target, 1, "".join(c for c in roi.name if c.isprintable()))
+    return PlannedRoi(facts, roi, Decision.WRITE, "", image, PurePosixPath(target), digest, warnings)

@@ -1,0 +1,241 @@
+"""The header of a PET series -> the facts of activity and time, its nuclide and its tracer.
+
+Values as stored, nothing assumed and nothing computed: what follows from them is decided by `netlesion.suv`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+from pydicom.valuerep import DA, TM
+
+from netlesion.errors import DicomError
+from netlesion.io.dicom import Series, number, read_header
+from netlesion.io.pet_private import (
+    GE_SCAN_DATETIME,
+    PHILIPS_BQML_FACTOR,
+    PHILIPS_SUV_FACTOR,
+    PRIVATE,
+    SIEMENS_DECAY_DATETIME,
+    parse_datetime,
+    private_datetime,
+    private_number,
+    private_text,
+)
+from netlesion.suv import Frame, PetFacts
+
+#: Header fields on which every slice of one PET series must agree (clinical.md 1.5).
+ONE_PER_SERIES = (
+    *("Units", "SUVType", "DecayCorrection", "CorrectedImage", "SeriesDate", "SeriesTime"),
+    *("PatientWeight", "PatientSize", "PatientSex"),
+)
+ONE_PER_DOSE = (
+    *("RadionuclideTotalDose", "RadionuclideHalfLife"),
+    *("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime"),
+)
+#: Where a multi-frame header keeps what a classic one says at its top.
+MULTIFRAME = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+
+
+def pet_facts(series: Series) -> PetFacts:
+    """The facts of activity and time of a classic PET series (values as stored, nothing assumed).
+
+    Raises DicomError for another kind of object, when slices disagree on what belongs to the series, or when a
+    value cannot be parsed.
+    """
+    if any(name in series.header for name in MULTIFRAME):
+        raise DicomError(
+            f"{series.label}: SOP Class (0008,0016) is {UID(series.sop_class).name}, whose facts lie in functional "
+            "groups; multi-frame PET is not handled yet, export it as classic single-frame images"
+        )
+    headers = [(path, read_header(path)) for path in series.files]
+    _require_agreement(series, headers)
+    header, dose, notes = series.header, _dose_item(series), []
+    return PetFacts(
+        units=_text(header, "Units"),
+        suv_type=_text(header, "SUVType"),
+        decay_correction=_text(header, "DecayCorrection"),
+        corrected_image=_multi(header, "CorrectedImage"),
+        weight_kg=number(series, header, "PatientWeight"),
+        patient_size=number(series, header, "PatientSize"),
+        sex=_text(header, "PatientSex"),
+        dose_bq=number(series, dose, "RadionuclideTotalDose"),
+        half_life_s=number(series, dose, "RadionuclideHalfLife"),
+        nuclide=nuclide(dose),
+        injection_datetime=_datetime(series, dose, "RadiopharmaceuticalStartDateTime"),
+        injection_time=_time(series, dose, "RadiopharmaceuticalStartTime"),
+        series_datetime=_date_and_time(series, header, "Series"),
+        frames=tuple(_frame(series, h) for h in _along_the_stack([h for _, h in headers])),
+        utc_offset=_utc_offset(series),
+        manufacturer=_text(header, "Manufacturer"),
+        ge_scan_datetime=private_datetime(header, GE_SCAN_DATETIME, notes),
+        siemens_decay_datetime=private_datetime(header, SIEMENS_DECAY_DATETIME, notes),
+        philips_suv_factor=private_number(header, PHILIPS_SUV_FACTOR, notes),
+        philips_bqml_factor=private_number(header, PHILIPS_BQML_FACTOR, notes),
+        notes=tuple(notes),
+    )
+
+
+#: Radionuclide codes of DICOM CID 4020, in SRT and in SNOMED CT.
+NUCLIDE_OF_CODE = {
+    **{"C-111A1": "18F", "77004003": "18F"},
+    **{"C-131A3": "68Ga", "35337001": "68Ga"},
+    **{"C-127A2": "64Cu", "3932008": "64Cu"},
+}
+#: Symbols and names of the elements whose nuclides are known here.
+NUCLIDE_OF_WORDS = {"18f": "18F", "18fluorine": "18F", "68ga": "68Ga", "68gallium": "68Ga"} | {
+    "64cu": "64Cu",
+    "64copper": "64Cu",
+}
+
+
+def nuclide(dose: Dataset) -> str | None:
+    """18F, 68Ga or 64Cu from the radionuclide code of a radiopharmaceutical item, else None."""
+    for item in dose.get("RadionuclideCodeSequence") or ():
+        value, meaning = str(item.get("CodeValue", "")), str(item.get("CodeMeaning", "")).lower()
+        if value in NUCLIDE_OF_CODE:
+            return NUCLIDE_OF_CODE[value]
+        mass, element = re.findall(r"[0-9]+", meaning), re.findall(r"[a-z]+", meaning)
+        if len(mass) == 1 and element:
+            return NUCLIDE_OF_WORDS.get(mass[0] + element[0])
+    return None
+
+
+def tracer_label(series: Series) -> str | None:
+    """The BIDS `trc-` label of a PET series (dotatate, dotatoc, dotanoc, fdg), or None when it cannot be told."""
+    codes = {"35321007": "fdg", "C-B1031": "fdg", "724025002": "dotatate", "C2713594": "dotatoc"}
+    words = {
+        "dotatate": "dotatate",
+        "dotatoc": "dotatoc",
+        "edotreotide": "dotatoc",
+        "dotanoc": "dotanoc",
+        "fdg": "fdg",
+        "fluorodeoxyglucose": "fdg",
+        "fludeoxyglucose": "fdg",
+    }
+    dose = _dose_item(series)
+    coded = [str(item.get("CodeValue", "")) for item in dose.get("RadiopharmaceuticalCodeSequence") or ()]
+    for value in coded:
+        if value in codes:
+            return codes[value]
+    texts = [str(dose.get("Radiopharmaceutical", ""))]
+    texts += [str(item.get("CodeMeaning", "")) for item in dose.get("RadiopharmaceuticalCodeSequence") or ()]
+    return next((label for text in texts for word, label in words.items() if word in text.lower()), None)
+
+
+def _require_agreement(series: Series, headers) -> None:
+    expected = _of_the_series(series.header)
+    for path, header in headers:
+        for name, found in _of_the_series(header).items():
+            if found != expected[name]:
+                raise DicomError(
+                    f"{path}: {name} is {found}, but {expected[name]} in {series.files[0].name}; "
+                    "slices that disagree are not one series"
+                )
+
+
+def _of_the_series(header: Dataset) -> dict[str, object]:
+    """What every slice must repeat, by name."""
+    items = header.get("RadiopharmaceuticalInformationSequence") or [{}]
+    return {
+        **{name: header.get(name) for name in ONE_PER_SERIES},
+        **{name: items[0].get(name) for name in ONE_PER_DOSE},
+        **{private.name: private_text(header, private, []) for private in PRIVATE},
+    }
+
+
+def _dose_item(series: Series) -> Dataset:
+    """The one radiopharmaceutical; an empty one where there is none, which only an image in SUV can do without."""
+    items = series.header.get("RadiopharmaceuticalInformationSequence") or ()
+    if len(items) > 1:
+        raise DicomError(
+            f"{series.label}: {len(items)} items in Radiopharmaceutical Information (0054,0016), expected 1; "
+            "which of them this image shows cannot be known"
+        )
+    return items[0] if items else Dataset()
+
+
+def _along_the_stack(headers: list[Dataset]) -> list[Dataset]:
+    """Headers in the order of the image's last axis: along the slice normal, as `io.dicom.read_image` stacks them."""
+    try:
+        cosines = np.array([float(v) for v in headers[0].ImageOrientationPatient])
+        normal = np.cross(cosines[:3], cosines[3:])
+        depths = [float(np.dot([float(v) for v in h.ImagePositionPatient], normal)) for h in headers]
+    except (AttributeError, TypeError, ValueError):
+        return headers  # reading the image says which slice lacks its place
+    return [headers[i] for i in np.argsort(depths, kind="stable")]
+
+
+def _frame(series: Series, header: Dataset) -> Frame:
+    duration = number(series, header, "ActualFrameDuration")
+    reference = number(series, header, "FrameReferenceTime")
+    moment = _date_and_time(series, header, "Acquisition")
+    if moment is None:
+        stated = _datetime(series, header, "AcquisitionDateTime")
+        moment = None if stated is None else stated.replace(tzinfo=None)
+    return Frame(
+        acquisition_datetime=moment,
+        duration_s=None if duration is None else duration / 1000.0,
+        reference_time_s=None if reference is None else reference / 1000.0,
+        decay_factor=number(series, header, "DecayFactor"),
+    )
+
+
+def _text(dataset: Dataset, name: str) -> str | None:
+    value = dataset.get(name)
+    return None if value is None or str(value).strip() == "" else str(value).strip()
+
+
+def _multi(dataset: Dataset, name: str) -> tuple[str, ...]:
+    value = dataset.get(name)
+    if value is None:
+        return ()
+    return (str(value),) if isinstance(value, str) else tuple(str(v) for v in value)
+
+
+def _date_and_time(series: Series, dataset: Dataset, what: str) -> datetime | None:
+    """`<what>Date` and `<what>Time` together, on the scanner's clock; None unless both are there."""
+    day, clock = _text(dataset, f"{what}Date"), _time(series, dataset, f"{what}Time")
+    if day is None or clock is None:
+        return None
+    try:
+        d = DA(day)
+    except ValueError as error:
+        raise DicomError(f"{series.label}: {what}Date is {day!r}, not a DICOM date") from error
+    return datetime.combine(date(d.year, d.month, d.day), clock)
+
+
+def _time(series: Series, dataset: Dataset, name: str) -> time | None:
+    value = _text(dataset, name)
+    if value is None:
+        return None
+    try:
+        t = TM(value)
+    except ValueError as error:
+        raise DicomError(f"{series.label}: {name} is {value!r}, not a DICOM time") from error
+    return time(t.hour, t.minute, t.second, t.microsecond)
+
+
+def _datetime(series: Series, dataset: Dataset, name: str) -> datetime | None:
+    """A DateTime with the UTC offset it names, if any."""
+    value = _text(dataset, name)
+    if value is None:
+        return None
+    parsed = parse_datetime(value)
+    if parsed is None:
+        raise DicomError(f"{series.label}: {name} is {value!r}; expected date and clock time, not a day alone")
+    return parsed
+
+
+def _utc_offset(series: Series) -> timedelta | None:
+    value = _text(series.header, "TimezoneOffsetFromUTC")
+    if value is None:
+        return None
+    if not re.fullmatch(r"[+-](0\d|1[0-4])[0-5]\d", value):
+        raise DicomError(f"{series.label}: Timezone Offset From UTC (0008,0201) is {value!r}, expected such as +0100")
+    minutes = int(value[1:3]) * 60 + int(value[3:])
+    return timedelta(minutes=-minutes if value[0] == "-" else minutes)

@@ -1,0 +1,112 @@
+"""The moment to which a START-corrected PET is decay-corrected, by the rules of clinical.md 1.3 (a) to (e).
+
+In this order: a vendor's private time, the series time if it is not after the first acquisition, the time computed
+back from a frame, and the first acquisition as a last resort. Knows nothing about dose or patient.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from netlesion.errors import SuvError
+from netlesion.suv.clock import on_scanner_clock
+from netlesion.suv.facts import Frame, PetFacts
+from netlesion.suv.nuclide import mean_count_rate_offset_s
+
+#: Shares of the activity by which two accounts of the reference time may differ before it is said [P]: Decay Factor
+#: and back-computation; series time and back-computation, which scanners round to the frame.
+DECAY_TOLERANCE = 0.01
+SERIES_TOLERANCE = 0.03
+
+
+@dataclass(frozen=True)
+class ReferenceTime:
+    """A moment on the scanner's clock, and the rule that found it."""
+
+    moment: datetime
+    source: str
+
+
+def reference_time(facts: PetFacts, half_life_s: float, warnings: list[str]) -> ReferenceTime:
+    """Raises SuvError where no rule applies; warns of the last resort, and where two accounts disagree."""
+    if facts.ge_scan_datetime is not None:
+        moment = on_scanner_clock(facts.ge_scan_datetime, facts, "GE scan DateTime (0009,xx0d)", warnings)
+        return ReferenceTime(moment, "ge_private")
+    if facts.siemens_decay_datetime is not None:
+        tag = "Siemens decay-correction DateTime (0071,xx22)"
+        return ReferenceTime(on_scanner_clock(facts.siemens_decay_datetime, facts, tag, warnings), "siemens_private")
+    frame = facts.earliest
+    series, acquired = facts.series_datetime, frame.acquisition_datetime
+    computed = backcomputed(facts, frame, half_life_s)
+    if series is not None and acquired is not None and series <= acquired:
+        if computed is not None and _share(series - computed, half_life_s) > SERIES_TOLERANCE:
+            warnings.append(
+                f"Series Time (0008,0031) {series:%H:%M:%S} was taken as reference, but Frame Reference Time "
+                f"(0054,1300) points to {computed:%H:%M:%S}: {_percent(series - computed, half_life_s)} of SUV. "
+                "Check whether the series was reconstructed again"
+            )
+        return ReferenceTime(series, "series")
+    if acquired is None:
+        raise SuvError(
+            "Acquisition Date and Time (0008,0022)/(0008,0032) are missing: the reference time cannot be known; "
+            "export the series with its dates"
+        )
+    if computed is not None:
+        _check_frames(facts, frame, computed, half_life_s, warnings)
+        return ReferenceTime(computed, "backcomputed")
+    warnings.append(
+        f"Series Time (0008,0031) is later than the first acquisition or missing, and Frame Reference Time (0054,1300) "
+        f"or Actual Frame Duration (0018,1242) is missing; the earliest acquisition {acquired:%H:%M:%S} was taken as "
+        "reference. Export the series with these fields"
+    )
+    return ReferenceTime(acquired, "earliest_acq")
+
+
+def backcomputed(facts: PetFacts, frame: Frame, half_life_s: float) -> datetime | None:
+    """t_acq + t_av - FRT, or None where the frame does not tell.
+
+    On GE the Frame Reference Time counts from the reference to the start of the frame, elsewhere to the moment of
+    its mean count rate, so that t_av falls out for GE.
+    """
+    if frame.acquisition_datetime is None or frame.reference_time_s is None:
+        return None
+    if is_vendor(facts.manufacturer, "GE", "GEMS"):
+        return frame.acquisition_datetime - timedelta(seconds=frame.reference_time_s)
+    if frame.duration_s is None or frame.duration_s <= 0:
+        return None
+    offset = mean_count_rate_offset_s(half_life_s, frame.duration_s) - frame.reference_time_s
+    return frame.acquisition_datetime + timedelta(seconds=offset)
+
+
+def is_vendor(manufacturer: str | None, *names: str) -> bool:
+    """Whether the first word of Manufacturer (0008,0070) is one of these, in any case."""
+    return any(word.upper() in names for word in (manufacturer or "").replace("_", " ").split()[:1])
+
+
+def _check_frames(facts: PetFacts, frame: Frame, computed: datetime, half_life_s: float, warnings: list[str]) -> None:
+    """Warns where Decay Factor or the other frames tell another reference time than the one computed."""
+    if frame.decay_factor is not None and frame.decay_factor > 0 and frame.duration_s:
+        mean = frame.acquisition_datetime + timedelta(seconds=mean_count_rate_offset_s(half_life_s, frame.duration_s))
+        factor = 2.0 ** ((mean - computed).total_seconds() / half_life_s)
+        if abs(frame.decay_factor / factor - 1.0) > DECAY_TOLERANCE:
+            warnings.append(
+                f"Decay Factor (0054,1321) is {frame.decay_factor:g}, Frame Reference Time (0054,1300) of "
+                f"{frame.reference_time_s:g} s stands for {factor:.4f}; the Frame Reference Time was taken"
+            )
+    others = [c for f in set(facts.frames) if (c := backcomputed(facts, f, half_life_s)) is not None]
+    spread = max(others) - min(others)
+    if _share(spread, half_life_s) > DECAY_TOLERANCE:
+        warnings.append(
+            f"Frame Reference Times (0054,1300) of the slices point to moments {spread.total_seconds():.0f} s apart "
+            f"({_percent(spread, half_life_s)} of SUV); that of the first frame was taken"
+        )
+
+
+def _share(apart: timedelta, half_life_s: float) -> float:
+    return math.expm1(math.log(2.0) / half_life_s * abs(apart.total_seconds()))
+
+
+def _percent(apart: timedelta, half_life_s: float) -> str:
+    return f"{100.0 * _share(apart, half_life_s):.1f} %"
