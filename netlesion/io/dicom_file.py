@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
 
 import pydicom
+from pydicom.datadict import dictionary_VR
 from pydicom.errors import InvalidDicomError
 from pydicom.tag import BaseTag, Tag
 
@@ -59,8 +60,6 @@ LARGEST_INFLATED = 256 * 2**20
 UNDEFINED = 0xFFFFFFFF
 #: Bytes of a file that are read at once for an index.
 HEAD = 32 * 2**10
-#: Fields of two binary bytes (US) that are read as stored.
-BINARY_INTEGERS = ("Rows", "Columns", "BitsAllocated", "SamplesPerPixel")
 NAMES_OF_DICOM = (".dcm", ".ima", ".dicom")
 
 
@@ -203,13 +202,18 @@ def integer_of(dataset, name: str) -> int | None:
     try:
         item = dataset.get_item(_tag(name))
         value = None if item is None else item.value
-        if isinstance(value, bytes) and name in BINARY_INTEGERS:
+        if isinstance(value, bytes) and _vr(name) == "US":
             return int.from_bytes(value, "little" if item.is_little_endian else "big") if len(value) == 2 else None
         if isinstance(value, bytes):
             value = value.decode("ascii").strip(" \0")
         return None if value is None or value == "" else int(value)
     except Exception:  # a broken value raises many kinds; each means that there is none
         return None
+
+
+@lru_cache(maxsize=256)
+def _vr(name: str) -> str:
+    return dictionary_VR(name)
 
 
 @lru_cache(maxsize=256)

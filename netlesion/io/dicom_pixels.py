@@ -73,6 +73,9 @@ def frames_of(path: Path, dataset: Dataset, wanted: Sequence[int] | None = None)
     _require_reasonable(path, dataset)
     if wanted is not None and not wanted:
         return
+    if integer_of(dataset, "BitsAllocated") == 1 and not transfer_syntax_is_compressed(dataset):
+        yield from _bits(dataset, wanted)
+        return
     try:
         frames = iter_pixels(dataset, raw=True, indices=wanted)
         while (frame := _next_quietly(frames)) is not None:
@@ -89,6 +92,21 @@ def frames_of(path: Path, dataset: Dataset, wanted: Sequence[int] | None = None)
         raise DicomError(
             f"{path}: {reason or f'pixel data cannot be decoded ({type(error).__name__}); restore the file'}"
         ) from error
+
+
+def _bits(dataset: Dataset, wanted: Sequence[int] | None) -> Iterator[np.ndarray]:
+    """Frames of one bit a pixel, packed without a gap between frames, lowest bit first (PS3.5 8.1.1).
+
+    pydicom reads a single frame only where it begins on a byte.
+    """
+    shape = integer_of(dataset, "Rows"), integer_of(dataset, "Columns")
+    size = shape[0] * shape[1]
+    payload = np.frombuffer(dataset.PixelData, dtype=np.uint8)
+    frames = integer_of(dataset, "NumberOfFrames")
+    for n in range(1 if frames is None else frames) if wanted is None else wanted:
+        first, skip = divmod(n * size, 8)
+        bits = np.unpackbits(payload[first : first + (skip + size + 7) // 8], bitorder="little")
+        yield bits[skip : skip + size].reshape(shape)
 
 
 def _next_quietly(frames: Iterator[np.ndarray]) -> np.ndarray | None:
