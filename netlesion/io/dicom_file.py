@@ -106,7 +106,7 @@ class BoundedFile:
         if count is None or count < 0:
             count = left
         if count > left:
-            self.overran |= count > 8 and count != SEARCH_CHUNK
+            self.overran |= left > 0 and count > 8 and count != SEARCH_CHUNK
             count = left
         if self._largest_read is not None and count > self._largest_read:
             raise DicomError(f"{self.name}: a header element of {count} bytes; the header is broken, restore the file")
@@ -281,7 +281,7 @@ def _from_head(path: Path, file: BoundedFile, tags: Sequence[BaseTag]) -> tuple[
 
     It spares the many small reads of `BoundedFile`: a third of the time of an index.
     """
-    head = io.BytesIO(file.read(HEAD))
+    head = io.BytesIO(file.read(min(HEAD, file.size)))
     file.seek(0)
     try:
         header = _parse(path, head, stop_before_pixels=True, specific_tags=tags)
