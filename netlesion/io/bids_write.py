@@ -149,7 +149,7 @@ def write_dataset(cohort: Path, sessions: dict[str, list[SessionRow]], dataset_t
         cohort / DERIVATIVES / "dataset_description.json",
         {"Name": "netlesion masks", "BIDSVersion": BIDS_VERSION, "DatasetType": "derivative", "GeneratedBy": generator},
     )
-    write_text(cohort / ".bidsignore", "**/ct/\n")
+    write_text(cohort / ".bidsignore", "**/ct\n**/ct/\n")  # the first for the BIDS validator 3, the second for others
     write_text(cohort / "README", README)
     write_text(cohort / "participants.tsv", _tsv(["participant_id"], [[f"sub-{s}"] for s in sorted(sessions)]))
     for subject, rows in sorted(sessions.items()):

@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
 
 import pydicom
+from pydicom.datadict import dictionary_VR
 from pydicom.errors import InvalidDicomError
 from pydicom.tag import BaseTag, Tag
 
@@ -54,13 +55,19 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", DEFLATED)
 #: Header elements are small; one that claims more than this is not read.
 LARGEST_HEADER_ELEMENT = 64 * 2**20
-#: A deflated file may grow to this size (bytes); more is taken for a decompression bomb.
+#: A deflated file may grow to this size (bytes), and beyond 8 MiB to so many times its own; more is a bomb.
 LARGEST_INFLATED = 256 * 2**20
+LARGEST_INFLATION = 100
 UNDEFINED = 0xFFFFFFFF
+#: Bytes that pydicom reads at once, beyond the end too, when it looks for the end of an element without a length.
+SEARCH_CHUNK = 8192
+#: One frame of a tomogram is smaller than this (bytes, decoded); a header that claims more is not believed.
+LARGEST_FRAME = 256 * 2**20
+#: A compressed file that claims to decode to more bytes than this may claim no more than so often its own size.
+SMALL_WHEN_DECODED = 64 * 2**20
+LARGEST_RATIO = 200
 #: Bytes of a file that are read at once for an index.
 HEAD = 32 * 2**10
-#: Fields of two binary bytes (US) that are read as stored.
-BINARY_INTEGERS = ("Rows", "Columns", "BitsAllocated", "SamplesPerPixel")
 NAMES_OF_DICOM = (".dcm", ".ima", ".dicom")
 
 
@@ -99,7 +106,7 @@ class BoundedFile:
         if count is None or count < 0:
             count = left
         if count > left:
-            self.overran |= count > 8
+            self.overran |= left > 0 and count > 8 and count != SEARCH_CHUNK
             count = left
         if self._largest_read is not None and count > self._largest_read:
             raise DicomError(f"{self.name}: a header element of {count} bytes; the header is broken, restore the file")
@@ -138,8 +145,10 @@ def read_checked_header(path: Path, tags: Sequence[BaseTag] | None = None) -> tu
             if quick is not None:
                 return quick
         header = _parse(path, file, force=force, stop_before_pixels=True, specific_tags=tags)
+        if uid_of(header.file_meta, "MediaStorageSOPClassUID") == DICOMDIR:
+            raise NotDicomError(f"{path}: a DICOMDIR; the files themselves are read")
         sop_class = uid_of(header, "SOPClassUID")
-        if sop_class is None or uid_of(header, "SeriesInstanceUID") is None and sop_class != DICOMDIR:
+        if sop_class is None or uid_of(header, "SeriesInstanceUID") is None:
             raise DicomError(
                 f"{path}: the DICOM header holds no SOPClassUID or SeriesInstanceUID, the file is truncated; "
                 "restore it from its source"
@@ -154,7 +163,8 @@ def read_checked_header(path: Path, tags: Sequence[BaseTag] | None = None) -> tu
 def read_salvaged_header(path: Path, tags: Sequence[BaseTag]) -> FileDataset:
     """What can still be parsed of a broken file's header, unchecked: only to tell which series it was part of."""
     with _open(path, LARGEST_HEADER_ELEMENT) as file:
-        return _parse(path, file, stop_before_pixels=True, specific_tags=tags)
+        force = _require_dicom(path, file)
+        return _parse(path, file, force=force, stop_before_pixels=True, specific_tags=tags)
 
 
 def read_whole(path: Path) -> FileDataset:
@@ -203,13 +213,18 @@ def integer_of(dataset, name: str) -> int | None:
     try:
         item = dataset.get_item(_tag(name))
         value = None if item is None else item.value
-        if isinstance(value, bytes) and name in BINARY_INTEGERS:
+        if isinstance(value, bytes) and _vr(name) == "US":
             return int.from_bytes(value, "little" if item.is_little_endian else "big") if len(value) == 2 else None
         if isinstance(value, bytes):
             value = value.decode("ascii").strip(" \0")
         return None if value is None or value == "" else int(value)
     except Exception:  # a broken value raises many kinds; each means that there is none
         return None
+
+
+@lru_cache(maxsize=256)
+def _vr(name: str) -> str:
+    return dictionary_VR(name)
 
 
 @lru_cache(maxsize=256)
@@ -226,7 +241,7 @@ def _open(path: Path, largest_read: int | None) -> BoundedFile:
 
 def _require_dicom(path: Path, file: BoundedFile) -> bool:
     """Whether pydicom must be forced (no preamble); raises for what is not DICOM and for decompression bombs."""
-    head = file.read(1024)
+    head = file.read(min(1024, file.size))
     file.seek(0)
     if head[128:132] == b"DICM":
         if DEFLATED.encode() in head:
@@ -250,9 +265,9 @@ def _require_small_when_inflated(path: Path, file: BoundedFile, head: bytes) -> 
         piece = file.read(2**16)
         while piece and not inflate.eof:
             grown += len(inflate.decompress(piece, 2**24))
-            if grown > LARGEST_INFLATED:
+            if grown > LARGEST_INFLATED or grown > max(8 * 2**20, LARGEST_INFLATION * file.size):
                 raise DicomError(
-                    f"{path}: inflates to more than {LARGEST_INFLATED >> 20} MiB; convert it to Explicit VR Little "
+                    f"{path}: inflates from {file.size} to more than {grown} bytes; convert it to Explicit VR Little "
                     "Endian if it is genuine"
                 )
             piece = inflate.unconsumed_tail or file.read(2**16)
@@ -266,7 +281,7 @@ def _from_head(path: Path, file: BoundedFile, tags: Sequence[BaseTag]) -> tuple[
 
     It spares the many small reads of `BoundedFile`: a third of the time of an index.
     """
-    head = io.BytesIO(file.read(HEAD))
+    head = io.BytesIO(file.read(min(HEAD, file.size)))
     file.seek(0)
     try:
         header = _parse(path, head, stop_before_pixels=True, specific_tags=tags)
@@ -307,18 +322,38 @@ def _pixel_extent(path: Path, file: BinaryIO | BoundedFile, header: FileDataset,
     if length == UNDEFINED:
         if not transfer_syntax_is_compressed(header):
             raise DicomError(f"{path}: uncompressed pixel data of undefined length; restore the file from its source")
+        require_size(path, header, size - offset, compressed=True)
         return PixelExtent(offset, size - offset, True)
     if offset + length > size:
         raise DicomError(
             f"{path}: ends {offset + length - size} bytes before its pixel data does; restore it from its source"
         )
-    needed = needed_bytes(path, header)
-    if length < needed:
+    require_size(path, header, length, compressed=False)
+    return PixelExtent(offset, length, False)
+
+
+def require_size(path: Path, header, found: int, compressed: bool) -> None:
+    """Raises DicomError when `found` bytes of pixel data cannot hold the frames that a header declares.
+
+    Checked before anything is decoded or allocated. Compressed frames may be LARGEST_RATIO times their bytes.
+    """
+    needed, frames = needed_bytes(path, header), integer_of(header, "NumberOfFrames")
+    frames = 1 if frames is None else frames
+    if frames < 1 or needed / frames > LARGEST_FRAME:
         raise DicomError(
-            f"{path}: {length} bytes of pixel data, but its rows, columns and frames need {needed}; "
+            f"{path}: {frames} frames of {needed / max(1, abs(frames)) / 2**20:.0f} MiB, which no tomogram has; "
+            "the header lies, restore the file from its source"
+        )
+    if not compressed and found < needed:
+        raise DicomError(
+            f"{path}: {found} bytes of pixel data, but its rows, columns and frames need {needed}; "
             "the header lies or the file is truncated, restore it from its source"
         )
-    return PixelExtent(offset, length, False)
+    if compressed and needed > SMALL_WHEN_DECODED and needed > LARGEST_RATIO * found:
+        raise DicomError(
+            f"{path}: {found} bytes claim to hold {needed / 2**20:.0f} MiB of pixels; "
+            "the header lies, restore the file from its source"
+        )
 
 
 def needed_bytes(path: Path, header) -> int:

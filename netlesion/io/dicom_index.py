@@ -26,7 +26,6 @@ from pydicom.tag import Tag
 from netlesion.errors import DicomError
 from netlesion.io import dicom_file
 from netlesion.io.dicom_file import (
-    DICOMDIR,
     IMAGES,
     MULTIFRAME_IMAGES,
     NotDicomError,
@@ -283,8 +282,6 @@ def _read_entry(root: str, name: str) -> _Entry | Issue | Passed:
     path = Path(root, name)
     try:
         header, extent = read_checked_header(path, _TAGS)
-        if uid_of(header, "SOPClassUID") == DICOMDIR or name.upper().endswith("DICOMDIR"):
-            return Passed(name, "a DICOMDIR; the files themselves are read")
         return _entry(path, name, header, None if extent is None else (extent.offset, extent.length))
     except NotDicomError as error:
         return Passed(name, one_line(error, Path(root)).removeprefix(f"{name}: "))

@@ -18,7 +18,7 @@ from pydicom.uid import UID
 from netlesion.errors import DicomError
 from netlesion.io.dicom_file import (
     integer_of,
-    needed_bytes,
+    require_size,
     text_of,
     transfer_syntax,
     transfer_syntax_is_compressed,
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-#: One frame of a tomogram is smaller than this (bytes, uncompressed); a header that claims more is not believed.
-LARGEST_FRAME = 256 * 2**20
-#: All frames of one compressed file together, in bytes; and how often that may exceed the file's own pixel data.
-LARGEST_COMPRESSED = 2**30
-LARGEST_RATIO = 200
 #: What reads a compressed syntax that plain pydicom with Pillow does not.
 REMEDY = {
     "1.2.840.10008.1.2.4.50": "pip install pylibjpeg pylibjpeg-libjpeg",
@@ -73,6 +68,9 @@ def frames_of(path: Path, dataset: Dataset, wanted: Sequence[int] | None = None)
     _require_reasonable(path, dataset)
     if wanted is not None and not wanted:
         return
+    if integer_of(dataset, "BitsAllocated") == 1 and not transfer_syntax_is_compressed(dataset):
+        yield from _bits(dataset, wanted)
+        return
     try:
         frames = iter_pixels(dataset, raw=True, indices=wanted)
         while (frame := _next_quietly(frames)) is not None:
@@ -89,6 +87,21 @@ def frames_of(path: Path, dataset: Dataset, wanted: Sequence[int] | None = None)
         raise DicomError(
             f"{path}: {reason or f'pixel data cannot be decoded ({type(error).__name__}); restore the file'}"
         ) from error
+
+
+def _bits(dataset: Dataset, wanted: Sequence[int] | None) -> Iterator[np.ndarray]:
+    """Frames of one bit a pixel, packed without a gap between frames, lowest bit first (PS3.5 8.1.1).
+
+    pydicom reads a single frame only where it begins on a byte.
+    """
+    shape = integer_of(dataset, "Rows"), integer_of(dataset, "Columns")
+    size = shape[0] * shape[1]
+    payload = np.frombuffer(dataset.PixelData, dtype=np.uint8)
+    frames = integer_of(dataset, "NumberOfFrames")
+    for n in range(1 if frames is None else frames) if wanted is None else wanted:
+        first, skip = divmod(n * size, 8)
+        bits = np.unpackbits(payload[first : first + (skip + size + 7) // 8], bitorder="little")
+        yield bits[skip : skip + size].reshape(shape)
 
 
 def _next_quietly(frames: Iterator[np.ndarray]) -> np.ndarray | None:
@@ -115,19 +128,10 @@ def rescaled(path: Path, frame: np.ndarray, header: Dataset, required: bool) -> 
 def _require_reasonable(path: Path, dataset: Dataset) -> None:
     if integer_of(dataset, "SamplesPerPixel") not in (None, 1):
         raise DicomError(f"{path}: a colour image; expected grey values")
-    needed = needed_bytes(path, dataset)
-    frames = integer_of(dataset, "NumberOfFrames")
-    frames = 1 if frames is None else frames
     found = len(dataset.PixelData) if "PixelData" in dataset else 0
     if found == 0:
         raise DicomError(f"{path}: no pixel data, the file is truncated; restore it from its source")
-    if frames < 1 or needed / frames > LARGEST_FRAME:
-        raise DicomError(f"{path}: frames of {needed / max(1, frames) / 2**20:.0f} MiB each are beyond reason")
-    compressed = transfer_syntax_is_compressed(dataset)
-    if not compressed and found < needed:
-        raise DicomError(f"{path}: {found} bytes of pixel data, expected {needed}; the file is truncated, restore it")
-    if compressed and needed > LARGEST_COMPRESSED and needed > LARGEST_RATIO * found:
-        raise DicomError(f"{path}: {found} bytes claim to hold {needed / 2**20:.0f} MiB of pixels; restore the file")
+    require_size(path, dataset, found, transfer_syntax_is_compressed(dataset))
 
 
 def _finite(path: Path, header: Dataset, name: str) -> float | None:

@@ -1,11 +1,17 @@
-"""Contours -> mask: holes, off-plane contours, and the published voxel count of a real one."""
+"""Contours -> mask: holes as XOR and as keyhole, off-plane contours, and contours that enclose nothing."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from netlesion.errors import DicomError
 from netlesion.geometry import Geometry
-from netlesion.io.rtstruct import Structure, structure_mask
+from netlesion.io.dicom_file import read_whole
+from netlesion.io.rtstruct import Structure, read_structure, structure_mask
+from tests.io.dicom_objects import square as lps_square
+from tests.io.dicom_objects import write_rtstruct
+from tests.synthetic_dicom import write_series
 
 GRID = Geometry(np.array([[-2.0, 0, 0, 10], [0, -3.0, 0, 20], [0, 0, 5.0, 30], [0, 0, 0, 1]]), (11, 9, 5))
 
@@ -44,3 +50,43 @@ def test_a_contour_off_the_slices_is_refused():
         mask_of(square(2, 5, 1.4))
     with pytest.raises(DicomError, match="slice 7"):
         mask_of(square(2, 5, 7))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_keyhole_is_the_hole_that_two_contours_make(seed):
+    """Outer and inner ring as two contours, and as one contour with a bridge there and back."""
+    random = np.random.default_rng(seed)
+    angles = np.sort(random.uniform(0, 2 * np.pi, 24))
+    centre = np.array([5.0, 4.0])
+    outer, inner = (centre + r * np.stack([np.cos(angles), np.sin(angles)], 1) for r in (3.7, 1.9))
+    keyhole = np.concatenate([outer, outer[:1], inner[:1], inner[::-1]])
+    at = [GRID.to_world(np.column_stack([ring, np.full(len(ring), 2.0)])) for ring in (outer, inner, keyhole)]
+    two, one = mask_of(at[0], at[1]), mask_of(at[2])
+    assert np.array_equal(two, one)
+    assert two.sum() > 0
+    assert np.array_equal(two[:, :, 2] > 0, naive(outer) ^ naive(inner))
+
+
+def naive(polygon):
+    """Slow twin: a voxel is inside when a ray from its centre crosses an odd number of edges."""
+    inside = np.zeros(GRID.shape[:2], bool)
+    for i, j in np.ndindex(*inside.shape):
+        for (x0, y0), (x1, y1) in pairwise([*polygon, polygon[0]]):
+            if (y0 <= j) != (y1 <= j) and i < x0 + (j - y0) * (x1 - x0) / (y1 - y0):
+                inside[i, j] ^= True
+    return inside
+
+
+def test_a_point_leaves_the_rest_of_its_structure_and_set(tmp_path):
+    image = write_series(tmp_path / "i", np.zeros((5, 3, 4), np.int16), "CT")[0]
+    rois = [
+        ("isocentre", [("POINT", [(-6, -12, 30)])]),
+        ("GTV", [("CLOSED_PLANAR", lps_square(-6, -14, 30, 3)), ("POINT", [(0, 0, 30)])]),
+        ("broken", [("CLOSED_PLANAR", [(0, 0, 30), (1, 1, 30)])]),
+    ]
+    path = write_rtstruct(tmp_path / "rs.dcm", image, rois)
+    dataset = read_whole(path)
+    assert [len(read_structure(path, dataset, n).contours_mm) for n in (1, 2)] == [0, 1]
+    assert read_structure(path, dataset, 2).num_open == 1
+    with pytest.raises(DicomError, match="ROI 3 has a closed contour of 2 points"):
+        read_structure(path, dataset, 3)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -147,7 +148,7 @@ class _Writer:
         elif planned.decision is Decision.PRESENT:
             self.present.append(f"{planned.target}: already in the cohort")
         elif planned.decision is Decision.WRITE:
-            with self._refusing():
+            with self._refusing(planned.facts.series):
                 self._write_image(planned)
 
     def roi(self, planned: PlannedRoi) -> None:
@@ -156,7 +157,7 @@ class _Writer:
         elif planned.decision is Decision.PRESENT:
             self.present.append(f"{planned.target}: already in the cohort")
         elif planned.decision is Decision.WRITE:
-            with self._refusing(f"{planned.roi.file}: "):
+            with self._refusing(planned.facts.series, planned.roi.file):
                 self._write_roi(planned)
 
     def tables(self) -> None:
@@ -201,8 +202,21 @@ class _Writer:
         skipped = [*self.skipped, *self.plan.passed]
         return ImportResult(*(tuple(p) for p in (self.written, self.present, skipped, self.failures, self.warnings)))
 
-    def _refusing(self, prefix: str = "") -> _Refusing:
-        return _Refusing(self.failures, self.source, prefix)
+    @contextmanager
+    def _refusing(self, series: Series, file: str = "") -> Iterator[None]:
+        """Turns an error of one series into a line that names its file; a full disk still ends the import."""
+        try:
+            yield
+        except OutputError:
+            raise
+        except Exception as error:  # a broken value raises many kinds; its text is not repeated, it may be a name
+            line = f"a value that cannot be read ({type(error).__name__}); restore the series from its source"
+            if isinstance(error, MemoryError):
+                line = "needs more memory than there is"
+            if isinstance(error, NetlesionError):
+                line = one_line(error, self.source)
+            named = any(line.startswith(one.file) for one in series.slices)
+            self.failures.append(line if named else f"{file or series.slices[0].file}: {line}")
 
     def _write_image(self, planned: PlannedSeries) -> None:
         series, path = planned.facts.series, self.cohort / planned.target
@@ -267,25 +281,6 @@ class _Writer:
     def _add(self, path: Path) -> None:
         self.written.append(path)
         self.progress(path)
-
-
-@dataclass
-class _Refusing:
-    """Turns an error of one series into a line of `failures`; a full disk still ends the import."""
-
-    failures: list[str]
-    source: Path
-    prefix: str
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind, error, trace) -> bool:
-        if error is None or isinstance(error, OutputError) or not isinstance(error, (NetlesionError, MemoryError)):
-            return False
-        line = one_line(error, self.source) if isinstance(error, NetlesionError) else "needs more memory than there is"
-        self.failures.append(line if line.startswith(self.prefix) else self.prefix + line)
-        return True
 
 
 def _where(planned: PlannedSeries) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -245,8 +246,8 @@ def _with_sessions(judged: list[PlannedSeries], key: Key) -> list[PlannedSeries]
     """Every series to be written under its patient's subject and session; new patients in an order of no meaning."""
     writes = [p for p in judged if p.decision is Decision.WRITE]
     days = {(p.facts.series.patient_id, p.facts.day) for p in writes}
-    for patient, day in sorted(days, key=lambda pair: (key.digest(pair[0]), pair[1])):
-        key.session(patient, day)
+    for patient, day in sorted(days, key=lambda pair: (sha256(pair[0].encode()).digest(), pair[1])):
+        key.session(patient, day)  # by hash: neither the order of ids, nor another one when the plan is made anew
     placed = []
     for one in judged:
         if one.decision is Decision.WRITE:
