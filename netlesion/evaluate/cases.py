@@ -17,7 +17,14 @@ from netlesion.evaluate.detection import detection
 from netlesion.evaluate.match import match_lesions
 from netlesion.evaluate.outcome import DEFAULT_SETTINGS, MatchSettings
 from netlesion.evaluate.overlap import dice, foreground_box
-from netlesion.evaluate.statistics import CONFIDENCE, NUM_RESAMPLES, Estimate, bootstrap_mean, bootstrap_ratio
+from netlesion.evaluate.statistics import (
+    CONFIDENCE,
+    INTERVAL_METHOD,
+    NUM_RESAMPLES,
+    Estimate,
+    bootstrap_mean,
+    bootstrap_ratio,
+)
 from netlesion.volume import Volume
 
 
@@ -166,7 +173,7 @@ def summarise(results: Sequence[CaseResult], seed: int, *, num_resamples: int = 
         "pooled_lesion_sensitivity": _plain(pooled),
         "false_positives_per_patient": _plain(per_patient),
         "interval": {
-            "method": "percentile bootstrap over patients",
+            "method": INTERVAL_METHOD,
             "confidence": CONFIDENCE,
             "num_resamples": num_resamples,
             "seed": seed,
