@@ -1,12 +1,13 @@
 """Statistics of an evaluation: every figure with an interval, every comparison paired, patients as the unit."""
 
 from netlesion.evaluate.statistics.bootstrap import INTERVAL_METHOD, NUM_RESAMPLES
-from netlesion.evaluate.statistics.estimate import CONFIDENCE, Comparison, Estimate
+from netlesion.evaluate.statistics.estimate import CONFIDENCE, MIN_PATIENTS, Comparison, Estimate
 from netlesion.evaluate.statistics.ratios import bootstrap_mean, bootstrap_proportion, bootstrap_ratio
 
 __all__ = [
     "CONFIDENCE",
     "INTERVAL_METHOD",
+    "MIN_PATIENTS",
     "NUM_RESAMPLES",
     "Comparison",
     "Estimate",
