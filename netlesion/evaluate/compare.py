@@ -27,8 +27,9 @@ from netlesion.evaluate.reference_standard import (
     require_independent,
 )
 from netlesion.evaluate.statistics.agreement import bland_altman_ratio, concordance, icc_2_1, spearman
-from netlesion.evaluate.statistics.bootstrap import INTERVAL_METHOD, NUM_RESAMPLES
+from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES
 from netlesion.evaluate.statistics.estimate import CONFIDENCE, Estimate
+from netlesion.evaluate.statistics.studentised import STUDENTISED, STUDENTISED_DIFFERENCE
 from netlesion.provenance import Stopwatch, hash_file, provenance
 
 #: Cases named in an error before it says how many more there are.
@@ -226,7 +227,7 @@ def _summary(
         },
         "method": {
             "unit": "patient: all cases of a patient are resampled, and swapped between models, together",
-            "interval_of_means_and_ratios": INTERVAL_METHOD,
+            "interval_of_means_and_ratios": f"{STUDENTISED}; differences: {STUDENTISED_DIFFERENCE}",
             "confidence": CONFIDENCE,
             "num_resamples": num_resamples,
             "seed": seed,

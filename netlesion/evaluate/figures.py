@@ -38,6 +38,10 @@ MEANS: Mapping[str, str] = {
 }
 
 
+#: Figures that lie between 0 and 1; the other means are 0 or more.
+SHARES = ("dice", "autopet_dice")
+
+
 @dataclass(frozen=True)
 class Paired:
     """Columns of both models for the same cases (N,), the patient of each, and a score of each case if there is one."""
@@ -103,6 +107,7 @@ def compare_figures(
             found = compare_means(
                 paired.a[column], paired.b[column], paired.patients, seed=seed, num_resamples=num_resamples
             )
+            found = _cut(found, 1 if column in SHARES else math.inf) if column in MEANS else found
             rows.append(FigureRow(column, MEANS.get(column, f"{column}, mean over cases"), found))
         elif column in also:
             raise CohortError(f"column {column} is not in both tables; there are {', '.join(_shared(paired))}")
@@ -126,7 +131,7 @@ def _aggregated_dice(paired: Paired, seed: int, num_resamples: int) -> FigureRow
     def volume(table):
         return table["volume_reference_ml"] + table["volume_prediction_ml"]
 
-    found = _ratio(paired, lambda t: t["dice"] * volume(t), volume, seed, num_resamples, False)
+    found = _ratio(paired, lambda t: t["dice"] * volume(t), volume, seed, num_resamples, True)
     return FigureRow("dice_aggregated", "Dice of all cases taken together, by volume", found)
 
 
@@ -170,7 +175,7 @@ def _false_positives(paired: Paired, seed: int, num_resamples: int) -> FigureRow
         return None
     a, b = (paired.by_patient(table["num_false_positives"]) for table in (paired.a, paired.b))
     found = compare_means(a, b, np.unique(paired.patients), seed=seed, num_resamples=num_resamples)
-    return FigureRow("false_positives_per_patient", "False positive lesions per patient", found)
+    return FigureRow("false_positives_per_patient", "False positive lesions per patient", _cut(found, math.inf))
 
 
 def _patient_sensitivity(paired: Paired, seed: int, num_resamples: int) -> FigureRow | None:
@@ -211,6 +216,12 @@ def _healthy(paired: Paired) -> np.ndarray:
     if "volume_reference_ml" in paired.a:
         empty &= paired.by_patient(paired.a["volume_reference_ml"]) == 0
     return empty
+
+
+def _cut(found: Comparison, highest: float) -> Comparison:
+    """Intervals of a figure from 0 to `highest`, and of its difference, cut to what they can be."""
+    a, b = (estimate.within(0, highest) for estimate in (found.a, found.b))
+    return dataclasses.replace(found, a=a, b=b, difference=found.difference.within(-highest, highest))
 
 
 def _columns(rows: Sequence[CaseRow]) -> dict[str, np.ndarray]:

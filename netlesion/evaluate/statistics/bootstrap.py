@@ -6,8 +6,8 @@ resample, and the jackknife is the same function with one patient left out. What
 `of_drawn_rows`, one call for each resample. Knows nothing about lesions or images. Lesions are never resampled.
 
 The interval is BCa (Efron, J Am Stat Assoc 1987;82:171) at the levels of Student's t, widened by sqrt(n/(n-1))
-(Hesterberg, Am Stat 2015;69:371, "expanded"). BCa alone is too narrow for few patients, as every bootstrap that
-reads quantiles: docs/statistics.md has the measured coverage of both.
+(Hesterberg, Am Stat 2015;69:371, "expanded"). BCa alone is too narrow for few patients. Pooled ratios and means have
+a better one: `studentised`. docs/statistics.md has the measured coverage of all.
 
 Source: clinical.md 8.4 (2000 resamples, BCa, seed logged, paired difference inside each resample).
 """
@@ -26,7 +26,6 @@ from netlesion.errors import ConfigError
 from netlesion.evaluate.statistics.estimate import CONFIDENCE
 
 NUM_RESAMPLES = 2000
-INTERVAL_METHOD = "bootstrap over patients, BCa at expanded levels"
 #: Rows of the jackknife computed at once, to bound memory in large cohorts.
 BLOCK = 512
 

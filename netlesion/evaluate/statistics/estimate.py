@@ -5,7 +5,8 @@ Knows nothing about how either was computed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from scipy.special import ndtri
 
@@ -26,6 +27,10 @@ class Estimate:
     high: float
     n: int
     note: str = ""
+
+    def within(self, low: float, high: float) -> Estimate:
+        """The same with its interval cut to the range that the figure can have, such as 0 to 1 for Dice."""
+        return replace(self, low=_cut(self.low, low, high), high=_cut(self.high, low, high))
 
 
 @dataclass(frozen=True)
@@ -51,3 +56,7 @@ def normal_quantile(confidence: float) -> float:
 def join_notes(*notes: str) -> str:
     """The notes that say something, each once, separated by semicolons."""
     return "; ".join(dict.fromkeys(note for note in notes if note))
+
+
+def _cut(limit: float, low: float, high: float) -> float:
+    return limit if math.isnan(limit) else min(max(limit, low), high)

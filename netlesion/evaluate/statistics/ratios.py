@@ -14,15 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlesion.errors import CohortError, QuantityError
-from netlesion.evaluate.statistics.bootstrap import INTERVAL_METHOD, NUM_RESAMPLES, Interval, bootstrap
+from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES
 from netlesion.evaluate.statistics.estimate import CONFIDENCE, MIN_PATIENTS, Comparison, Estimate, join_notes
 from netlesion.evaluate.statistics.paired_proportions import tango
 from netlesion.evaluate.statistics.proportions import clopper_pearson
 from netlesion.evaluate.statistics.sign_flip import sign_flip_p
+from netlesion.evaluate.statistics.studentised import FEW_VARY, STUDENTISED_DIFFERENCE, PatientSums, studentised
 
 SIGN_FLIP_TEST = "swapping the models within patients (permutation)"
 AGREE = "all patients agree: no interval"
 EXACT_OF_PATIENTS = "interval counts each patient as one trial (exact)"
+TANGO_OF_PATIENTS = "interval counts each patient as one trial (Tango)"
 
 
 def bootstrap_mean(
@@ -31,7 +33,6 @@ def bootstrap_mean(
     *,
     seed: int,
     num_resamples: int = NUM_RESAMPLES,
-    interval: Interval = Interval.EXPANDED_BCA,
 ) -> Estimate:
     """Mean over cases, each case weighing the same; a NaN is left out and counted in the note.
 
@@ -40,7 +41,7 @@ def bootstrap_mean(
     """
     values = np.asarray(values, dtype=np.float64)
     ones = np.ones_like(values)
-    return bootstrap_ratio(values, ones, patients, seed=seed, num_resamples=num_resamples, interval=interval)
+    return bootstrap_ratio(values, ones, patients, seed=seed, num_resamples=num_resamples)
 
 
 def bootstrap_ratio(
@@ -50,24 +51,17 @@ def bootstrap_ratio(
     *,
     seed: int,
     num_resamples: int = NUM_RESAMPLES,
-    interval: Interval = Interval.EXPANDED_BCA,
 ) -> Estimate:
     """Sum of numerators over sum of denominators, such as volume over volume, pooled over cases.
 
     All (N,). A case whose denominator is 0, or with a NaN, says nothing of the ratio: it is left out and counted
-    in the note. Raises CohortError for unequal lengths, QuantityError for an infinite value or a negative
-    denominator, ConfigError for an impossible number of resamples.
+    in the note. The interval does not know the range of the figure: `Estimate.within` cuts it. Raises
+    CohortError for unequal lengths, QuantityError for an infinite value or a negative denominator, ConfigError for
+    an impossible number of resamples.
     """
     tops, bottoms = _columns(patients, numerators), _columns(patients, denominators)
     _require_finite(tops, bottoms)
-    sums = _by_patient(tops, bottoms, patients, tops[:, 0] == tops[:, 0])
-    if sums.num_patients == 0:
-        return Estimate(np.nan, np.nan, np.nan, 0, sums.note)
-    found = bootstrap(sums.ratios, sums.num_patients, seed=seed, num_resamples=num_resamples, interval=interval)
-    note = join_notes(sums.note, _undefined(found.num_undefined[0], num_resamples))
-    if sums.num_patients > 1 and np.isnan(found.low[0]):
-        note = join_notes(note, AGREE)
-    return Estimate(float(found.value[0]), float(found.low[0]), float(found.high[0]), sums.num_patients, note)
+    return _estimates(_by_patient(tops, bottoms, patients), seed, num_resamples)[0]
 
 
 def bootstrap_proportion(
@@ -88,7 +82,7 @@ def bootstrap_proportion(
     if (tops > bottoms).any() or (tops < 0).any():
         raise QuantityError("a case has fewer than 0 or more successes than trials, expected a part of them")
     found = bootstrap_ratio(successes, totals, patients, seed=seed, num_resamples=num_resamples)
-    return _exact_at_the_ends(found)
+    return _exact_at_the_ends(found.within(0, 1))
 
 
 def compare_means(
@@ -123,58 +117,54 @@ def compare_ratios(
     """
     tops, bottoms = _columns(patients, numerators_a, numerators_b), _columns(patients, denominators_a, denominators_b)
     _require_finite(tops, bottoms)
-    sums = _by_patient(tops, bottoms, patients, ~np.isnan(tops).any(axis=1))
-    n = sums.num_patients
-    if n == 0:
-        nothing = Estimate(np.nan, np.nan, np.nan, 0, sums.note)
-        return Comparison(nothing, nothing, nothing, np.nan, SIGN_FLIP_TEST, INTERVAL_METHOD)
-
-    def statistic(weights: np.ndarray) -> np.ndarray:
-        ratios = sums.ratios(weights)
-        return np.column_stack([ratios, ratios[:, 0] - ratios[:, 1]])
-
-    found = bootstrap(statistic, n, seed=seed, num_resamples=num_resamples)
-    notes = [join_notes(sums.note, _undefined(u, num_resamples)) for u in found.num_undefined]
-    if n > 1:
-        notes = [join_notes(t, AGREE if np.isnan(w) else "") for t, w in zip(notes, found.low, strict=True)]
-    rows = zip(found.value, found.low, found.high, notes, strict=True)
-    a, b, difference = (Estimate(float(v), float(lo), float(hi), n, note) for v, lo, hi, note in rows)
-    if proportion:
-        a, b = _exact_at_the_ends(a), _exact_at_the_ends(b)
+    noted = _by_patient(tops, bottoms, patients)
+    a, b, difference = _estimates(noted, seed, num_resamples)
+    if proportion and difference.n:
+        a, b = _exact_at_the_ends(a.within(0, 1)), _exact_at_the_ends(b.within(0, 1))
+        difference = difference.within(-1, 1)
         if difference.value == 0 and np.isnan(difference.low):
-            low, high = tango(0, 0, n)
-            difference = Estimate(0.0, low, high, n, join_notes(sums.note, EXACT_OF_PATIENTS.replace("exact", "Tango")))
-    p = sign_flip_p(sums.tops, sums.bottoms, seed=seed)
-    return Comparison(a, b, difference, p, SIGN_FLIP_TEST, INTERVAL_METHOD)
+            low, high = tango(0, 0, difference.n)
+            difference = Estimate(0.0, low, high, difference.n, join_notes(noted.note, TANGO_OF_PATIENTS))
+    p = sign_flip_p(noted.sums.tops, noted.sums.bottoms, seed=seed)
+    return Comparison(a, b, difference, p, SIGN_FLIP_TEST, STUDENTISED_DIFFERENCE)
 
 
 @dataclass(frozen=True)
-class _PatientSums:
-    """Numerators and denominators of each patient, (P, M) for M models."""
+class _Noted:
+    """Sums of the patients used, and what was left out."""
 
-    tops: np.ndarray
-    bottoms: np.ndarray
+    sums: PatientSums
     note: str
 
-    @property
-    def num_patients(self) -> int:
-        return len(self.tops)
 
-    def ratios(self, weights: np.ndarray) -> np.ndarray:
-        """(R, P) -> (R, M); NaN where no drawn patient has a denominator."""
-        bottoms = weights @ self.bottoms
-        return np.divide(weights @ self.tops, bottoms, out=np.full_like(bottoms, np.nan), where=bottoms > 0)
-
-
-def _by_patient(tops: np.ndarray, bottoms: np.ndarray, patients: Sequence[str], used: np.ndarray) -> _PatientSums:
+def _by_patient(tops: np.ndarray, bottoms: np.ndarray, patients: Sequence[str]) -> _Noted:
     # sorted by patient, so that the order in which cases arrive does not change the draw
-    used = used & ~np.isnan(bottoms).any(axis=1) & (bottoms != 0).any(axis=1)
+    used = ~np.isnan(tops).any(axis=1) & ~np.isnan(bottoms).any(axis=1) & (bottoms != 0).any(axis=1)
     ids, owner = np.unique(np.asarray(patients, dtype=str)[used], return_inverse=True)
     sums = [np.zeros((len(ids), tops.shape[1])) for _ in range(2)]
     for total, rows in zip(sums, (tops, bottoms), strict=True):
         np.add.at(total, owner, rows[used])
     note = _note(num_left_out=int((~used).sum()), num_cases=len(used), num_patients=len(ids))
-    return _PatientSums(*sums, note)
+    return _Noted(PatientSums(*sums), note)
+
+
+def _estimates(noted: _Noted, seed: int, num_resamples: int) -> list[Estimate]:
+    """One for each figure of the sums; NaN and n = 0 for no patient."""
+    n = noted.sums.num_patients
+    if n == 0:
+        return [Estimate(np.nan, np.nan, np.nan, 0, noted.note)] * 3
+    found = studentised(noted.sums, seed=seed, num_resamples=num_resamples)
+    estimates = []
+    for k, value in enumerate(found.value):
+        undefined = int(found.num_undefined[k])
+        note = join_notes(
+            noted.note,
+            f"no value in {undefined} of {num_resamples} resamples" if undefined else "",
+            AGREE if n > 1 and np.isnan(found.low[k]) else "",
+            FEW_VARY if found.stood_in[k] else "",
+        )
+        estimates.append(Estimate(float(value), float(found.low[k]), float(found.high[k]), n, note))
+    return estimates
 
 
 def _columns(patients: Sequence[str], *columns: Sequence[float]) -> np.ndarray:
@@ -198,10 +188,6 @@ def _exact_at_the_ends(estimate: Estimate) -> Estimate:
     low, high = clopper_pearson(round(estimate.value * estimate.n), estimate.n, CONFIDENCE)
     kept = "; ".join(part for part in estimate.note.split("; ") if part and part != AGREE)
     return Estimate(estimate.value, low, high, estimate.n, join_notes(kept, EXACT_OF_PATIENTS))
-
-
-def _undefined(count: int, num_resamples: int) -> str:
-    return f"no value in {count} of {num_resamples} resamples" if count else ""
 
 
 def _note(*, num_left_out: int, num_cases: int, num_patients: int) -> str:
