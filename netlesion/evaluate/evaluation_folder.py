@@ -20,8 +20,10 @@ from netlesion.evaluate.reference_standard import LesionReference, parse_standar
 from netlesion.io.masks import patient_of
 
 CASES, LESIONS, SUMMARY = "cases.tsv", "lesions.tsv", "summary.json"
+#: Columns of cases.tsv that name the row.
+KEYS = ("case", "case_id", "patient")
 #: Where lesions.tsv may say whether a row is a reference lesion or a prediction.
-SIDE_COLUMNS = ("side", "kind", "set", "source", "role")
+SIDE_COLUMNS = ("source", "side")
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class CaseRow:
 class Evaluation:
     """One folder. cases: sorted by name. references: lesions of the reference by case, None when not recorded.
 
-    scores: highest score of a predicted lesion by case, None when a predicted lesion has none or none are recorded.
+    scores: highest score of a predicted lesion by case (0 without one), None when a predicted lesion has no score.
     hashes: sha256 by `reference/<case>` and `prediction/<case>`, empty when not recorded. settings: of the matching.
     """
 
@@ -85,7 +87,7 @@ def _case(row: Mapping[str, str], folder: Path) -> CaseRow:
     if not case:
         raise CohortError(f"{folder / CASES}: a row has no case, expected a column `case`")
     patient = row.get("patient") or patient_of(case)
-    return CaseRow(case, patient, {column: number(cell) for column, cell in row.items() if column is not None})
+    return CaseRow(case, patient, {c: number(cell) for c, cell in row.items() if c not in (None, *KEYS)})
 
 
 def _is_reference(row: Mapping[str, str]) -> bool | None:
@@ -113,7 +115,8 @@ def _references(lesions: list[dict[str, str]]) -> tuple[LesionReference, ...] | 
 
 
 def _scores(lesions: list[dict[str, str]], rows: list[CaseRow]) -> dict[str, float] | None:
-    predicted = [row for row in lesions if _is_reference(row) is False]
+    """A prediction that found a lesion has its score in the row of that lesion; a case without prediction has 0."""
+    predicted = [row for row in lesions if _is_reference(row) is False or row.get("outcome") == "true_positive"]
     scores = dict.fromkeys((row.case for row in rows), 0.0)
     for row in predicted:
         case, score = row.get("case", ""), number(row.get("score"))
