@@ -1,6 +1,7 @@
 """Agreement of categories: Krenning grades, findings, readers. Accuracy, sensitivity of each class, kappa.
 
-One rating per patient and rater; categories are ordered, the order given. Knows nothing about what they mean.
+Rows are patients, or lesions clustered in them: then every interval resamples patients. Categories are ordered, the
+order given. Knows nothing about what they mean.
 
 Sources: Cohen, Educ Psychol Meas 1960;20:37 and Psychol Bull 1968;70:213 (weighted), with the large-sample errors of
 Fleiss, Cohen & Everitt, Psychol Bull 1969;72:323; Fleiss, Psychol Bull 1971;76:378 (many raters).
@@ -10,15 +11,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
 from netlesion.errors import CohortError
 from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, bootstrap
-from netlesion.evaluate.statistics.estimate import CONFIDENCE, Estimate, join_notes, normal_quantile
+from netlesion.evaluate.statistics.estimate import CONFIDENCE, Estimate, normal_quantile
 from netlesion.evaluate.statistics.proportions import proportion
+from netlesion.evaluate.statistics.ratios import bootstrap_proportion
 
 
 class Weights(Enum):
@@ -55,18 +57,66 @@ class CategoryAgreement:
 
 
 def compare_categories(
-    first: Sequence[Hashable], second: Sequence[Hashable], categories: Sequence[Hashable]
+    first: Sequence[Hashable],
+    second: Sequence[Hashable],
+    categories: Sequence[Hashable],
+    patients: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    num_resamples: int = NUM_RESAMPLES,
 ) -> CategoryAgreement:
-    """Cross table and everything read from it; raises CohortError for unequal lengths or an unknown category."""
+    """Cross table and everything read from it; patients (N,): owner of each row, every row its own when not given.
+
+    Raises CohortError for unequal lengths or an unknown category.
+    """
     table = cross_table(first, second, categories)
-    kappas = [cohen_kappa(table, weights) for weights in Weights]
-    return CategoryAgreement(
-        tuple(categories),
-        tuple(tuple(int(n) for n in row) for row in table),
-        proportion(int(np.trace(table)), int(table.sum())),
-        tuple(proportion(int(table[i, i]), int(table[i].sum())) for i in range(len(table))),
-        *kappas,
-    )
+    counts = tuple(tuple(int(n) for n in row) for row in table)
+    if patients is None or len(set(patients)) == len(first) == len(patients):
+        accuracy = proportion(int(np.trace(table)), int(table.sum()))
+        sensitivity = tuple(proportion(int(table[i, i]), int(table[i].sum())) for i in range(len(table)))
+        kappas = [cohen_kappa(table, weights) for weights in Weights]
+        return CategoryAgreement(tuple(categories), counts, accuracy, sensitivity, *kappas)
+
+    def share(top: np.ndarray, bottom: np.ndarray) -> Estimate:
+        return bootstrap_proportion(top, bottom, patients, seed=seed, num_resamples=num_resamples)
+
+    agree = np.array([one == other for one, other in zip(first, second, strict=True)], dtype=float)
+    of_class = [np.array([one == category for one in first], dtype=float) for category in categories]
+    kappas = [
+        clustered_kappa(first, second, categories, patients, weights, seed=seed, num_resamples=num_resamples)
+        for weights in Weights
+    ]
+    accuracy, sensitivity = share(agree, np.ones_like(agree)), tuple(share(agree * rows, rows) for rows in of_class)
+    return CategoryAgreement(tuple(categories), counts, accuracy, sensitivity, *kappas)
+
+
+def clustered_kappa(
+    first: Sequence[Hashable],
+    second: Sequence[Hashable],
+    categories: Sequence[Hashable],
+    patients: Sequence[str],
+    weights: Weights = Weights.NONE,
+    *,
+    seed: int,
+    num_resamples: int = NUM_RESAMPLES,
+) -> Estimate:
+    """Cohen's kappa of all rows with a bootstrap interval over patients; n counts patients. Raises as cross_table."""
+    if len(patients) != len(first):
+        raise CohortError(f"{len(first)} ratings of {len(patients)} patients, expected one patient per rating")
+    ids, owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    place, agreement = _places(categories), weights.agreement(len(categories))
+    tables = np.zeros((len(ids), len(place), len(place)))
+    for patient, one, other in zip(owner, first, second, strict=True):
+        tables[patient, _place(place, one), _place(place, other)] += 1
+
+    def statistic(drawn: np.ndarray) -> np.ndarray:
+        shares = np.einsum("rp,pij->rij", drawn, tables)
+        shares /= shares.sum(axis=(1, 2), keepdims=True)
+        chance = np.einsum("ri,ij,rj->r", shares.sum(axis=2), agreement, shares.sum(axis=1))
+        seen = (agreement * shares).sum(axis=(1, 2))
+        return np.divide(seen - chance, 1 - chance, out=np.full_like(seen, np.nan), where=chance < 1 - 1e-12)
+
+    return _resampled(statistic, len(ids), seed, num_resamples)
 
 
 def cross_table(first: Sequence[Hashable], second: Sequence[Hashable], categories: Sequence[Hashable]) -> np.ndarray:
@@ -129,12 +179,14 @@ def fleiss_kappa(
         seen = weights @ agreeing / total
         return np.divide(seen - chance, 1 - chance, out=np.full_like(seen, np.nan), where=chance < 1 - 1e-12)
 
-    n = len(ratings)
+    return _resampled(statistic, len(ratings), seed, num_resamples)
+
+
+def _resampled(statistic, num_patients: int, seed: int, num_resamples: int) -> Estimate:
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = bootstrap(statistic, n, seed=seed, num_resamples=num_resamples)
-    low, high = float(found.low[0]), min(float(found.high[0]), 1.0)
-    note = join_notes("no interval" if math.isnan(low) else "")
-    return Estimate(float(found.value[0]), low, high if not math.isnan(low) else math.nan, n, note)
+        found = bootstrap(statistic, num_patients, seed=seed, num_resamples=num_resamples)
+    estimate = Estimate(float(found.value[0]), float(found.low[0]), float(found.high[0]), num_patients)
+    return replace(estimate, note="no interval") if math.isnan(estimate.low) else estimate.within(-1, 1)
 
 
 def _places(categories: Sequence[Hashable]) -> dict[Hashable, int]:

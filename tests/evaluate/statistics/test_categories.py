@@ -7,6 +7,7 @@ from scipy import stats
 from netlesion.errors import CohortError
 from netlesion.evaluate.statistics.categories import (
     Weights,
+    clustered_kappa,
     cohen_kappa,
     compare_categories,
     cross_table,
@@ -69,6 +70,34 @@ def test_everything_is_read_from_one_table():
     assert found.categories == tuple(grades)
     absent = compare_categories(["no"], ["no"], ["no", "yes"])
     assert math.isnan(absent.sensitivity[1].value)
+
+
+def test_lesions_of_one_patient_are_resampled_together():
+    """Copies of a patient's row change no interval; taken for independent they would halve it."""
+    rng = np.random.default_rng(3)
+    first = rng.integers(0, 4, 30)
+    second = np.clip(first + rng.integers(-1, 2, 30), 0, 3)
+    owner = [f"{n:02d}" for n in range(30)]
+    copies = [np.repeat(x, 4).tolist() for x in (first, second, owner)]
+    found = compare_categories(*copies[:2], range(4), copies[2])
+    plain = compare_categories(*copies[:2], range(4))
+    for weights, name in zip(Weights, ("kappa", "kappa_linear", "kappa_quadratic"), strict=True):
+        once = clustered_kappa(first, second, range(4), owner, weights, seed=0)
+        kappa = getattr(found, name)
+        assert (kappa.value, kappa.low, kappa.high) == pytest.approx((once.value, once.low, once.high))
+        assert kappa.value == pytest.approx(cohen_kappa(cross_table(first, second, range(4)), weights).value)
+        assert kappa.n == 30
+        error = cohen_kappa(cross_table(first, second, range(4)), weights)
+        assert once.high - once.low == pytest.approx(error.high - error.low, rel=0.35)
+    assert found.table == plain.table
+    for one, other in zip((found.accuracy, *found.sensitivity), (plain.accuracy, *plain.sensitivity), strict=True):
+        assert one.value == pytest.approx(other.value)
+        assert one.high - one.low > 1.5 * (other.high - other.low)
+    assert found.accuracy.n == 30
+    alone = compare_categories(first.tolist(), second.tolist(), range(4), owner)
+    assert alone == compare_categories(first.tolist(), second.tolist(), range(4))
+    with pytest.raises(CohortError, match="one patient per rating"):
+        clustered_kappa([1], [1], [1, 2], ["a", "b"], seed=0)
 
 
 def test_the_worked_example_of_fleiss():
