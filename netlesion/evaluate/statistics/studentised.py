@@ -88,15 +88,14 @@ def studentised(
     stand_in = bootstrap(sums.figures, sums.num_patients, seed=seed, num_resamples=num_resamples, confidence=confidence)
     low, high = stand_in.low.copy(), stand_in.high.copy()
     stood_in = np.zeros(len(low), dtype=bool)
-    if sums.num_patients > 1:
-        weights = patient_weights(sums.num_patients, seed=seed, num_resamples=num_resamples)
-        error = sums.errors(np.ones((1, sums.num_patients)))[0]
-        gaps, errors = sums.figures(weights) - stand_in.value, sums.errors(weights)
-        for k in np.flatnonzero(~np.isnan(low)):
-            near, far = _quantiles(gaps[:, k], errors[:, k], error[k], confidence, symmetric=k == DIFFERENCE)
-            stood_in[k] = not (np.isfinite(near) and np.isfinite(far))
-            if not stood_in[k]:
-                low[k], high[k] = stand_in.value[k] - far * error[k], stand_in.value[k] - near * error[k]
+    weights = patient_weights(sums.num_patients, seed=seed, num_resamples=num_resamples)
+    error = sums.errors(np.ones((1, sums.num_patients)))[0]
+    gaps, errors = sums.figures(weights) - stand_in.value, sums.errors(weights)
+    for k in np.flatnonzero(~np.isnan(low)):
+        near, far = _quantiles(gaps[:, k], errors[:, k], error[k], confidence, symmetric=k == DIFFERENCE)
+        stood_in[k] = not (np.isfinite(near) and np.isfinite(far))
+        if not stood_in[k]:
+            low[k], high[k] = stand_in.value[k] - far * error[k], stand_in.value[k] - near * error[k]
     return StudentisedIntervals(stand_in.value, low, high, stand_in.num_undefined, stood_in)
 
 

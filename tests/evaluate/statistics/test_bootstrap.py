@@ -46,6 +46,12 @@ def test_levels_by_hand():
     assert abs(z0) > 0.03
 
 
+def test_resamples_equal_to_the_value_count_half():
+    z0 = stats.norm.ppf(0.2 + 0.4 / 2)
+    expected = [stats.norm.cdf(2 * z0 + z) for z in (-1.5, 1.5)]
+    assert bca_levels(0.3, np.array([0.1, 0.3, 0.3, 0.4, 0.5]), np.full(3, np.nan), 1.5) == pytest.approx(expected)
+
+
 def test_the_expanded_interval_is_bca_at_students_levels():
     values = np.random.default_rng(4).lognormal(size=9)
     confidence = 0.9

@@ -10,6 +10,7 @@ from netlesion.evaluate.statistics.multiplicity import holm
 def test_by_hand():
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([1.0, 0.0]) == [1.0, 0.0]
     assert holm([]) == []
 
 

@@ -74,7 +74,9 @@ def score_by_maximisation(b, c, n, difference):
     return (b - c - n * difference) / np.sqrt(n * (2 * q + difference - difference**2))
 
 
-@pytest.mark.parametrize("table", [(59, 6, 16, 80), (1, 1, 7, 12), (0, 4, 3, 0), (30, 9, 0, 5)])
+@pytest.mark.parametrize(
+    "table", [(59, 6, 16, 80), (1, 1, 7, 12), (0, 4, 3, 0), (30, 9, 0, 5), (2, 1, 0, 1), (1, 0, 1, 0)]
+)
 def test_tango_limits_are_where_the_score_is_z(table):
     _, b, c, _ = table
     n, z = sum(table), stats.norm.ppf(0.95)

@@ -28,6 +28,18 @@ def test_few_patients_are_swapped_in_every_way():
     assert sign_flip_p(tops, bottoms, seed=0) == pytest.approx(by_every_swap(tops, bottoms))
 
 
+def test_ratios_of_unequal_denominators_in_any_unit():
+    rng = np.random.default_rng(5)
+    for _ in range(6):
+        bottoms = rng.integers(0, 5, (8, 2))
+        tops = rng.binomial(bottoms, [[0.8, 0.4]] * 8)
+        expected = by_every_swap(tops, bottoms)
+        assert sign_flip_p(tops, bottoms, seed=0) == pytest.approx(expected)
+        assert sign_flip_p(0.01 * tops, 0.01 * bottoms, seed=0) == pytest.approx(expected)
+        assert sign_flip_p(100 * tops, bottoms, seed=0) == pytest.approx(expected)
+    assert sign_flip_p([[1, 0]], [[1, 1]], seed=0) == 1.0
+
+
 def test_a_swap_that_leaves_no_denominator_counts_as_extreme():
     tops, bottoms = np.array([[1, 0], [1, 1]]), np.array([[2, 0], [0, 1]])
     assert sign_flip_p(tops, bottoms, seed=0) == pytest.approx(by_every_swap(tops, bottoms)) == 1.0

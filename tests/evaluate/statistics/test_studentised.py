@@ -26,6 +26,7 @@ def test_the_error_of_a_ratio_and_of_a_difference_by_hand():
     rng = np.random.default_rng(1)
     tops, bottoms = rng.gamma(2.0, size=(2, 11, 2))
     weights = patient_weights(11, seed=1, num_resamples=20)
+    bottoms[:4, 1] = 0  # patients in whom one model marks nothing
     found = PatientSums(tops, bottoms).errors(weights)
     for row, w in zip(found, weights, strict=True):
         drawn = np.repeat(np.arange(11), w.astype(int))
@@ -82,6 +83,9 @@ def test_another_unit_and_another_zero():
     values = np.random.default_rng(6).gamma(1.5, size=20)
     once, moved = (studentised(of_means(v), seed=0) for v in (values, 1e6 + 2 * values))
     assert (moved.low[0], moved.high[0]) == pytest.approx((1e6 + 2 * once.low[0], 1e6 + 2 * once.high[0]), abs=1e-6)
+    for unit in (1e-5, 1e7):
+        scaled = studentised(of_means(unit * values), seed=0)
+        assert (scaled.low[0], scaled.high[0]) == pytest.approx((unit * once.low[0], unit * once.high[0]))
 
 
 def test_confidence_widens():
