@@ -89,23 +89,26 @@ def test_icc_from_a_two_way_analysis_of_variance():
     assert icc_2_1(shifted).value < 0.1  # absolute agreement: a biased method costs
 
 
-def test_concordance_by_its_definition_and_by_simulation():
+def test_concordance_by_its_definition():
     x, y = np.array(WRIGHT, float), np.array(MINI, float)
     expected = 2 * np.cov(x, y, ddof=0)[0, 1] / (x.var() + y.var() + (x.mean() - y.mean()) ** 2)
     found = concordance(x, y)
     assert found.value == pytest.approx(expected)
     assert found.low < found.value < found.high < 1
     assert concordance(y, x).low == pytest.approx(found.low)
+
+
+@pytest.mark.parametrize(("rho", "shift", "n"), [(0.8, 0.5, 40), (0.9, 1.5, 100)])
+def test_the_interval_of_concordance_is_as_wide_as_its_samples_spread(rho, shift, n):
     rng = np.random.default_rng(2)
-    truth, covered, widths, zs = 2 * 0.8 / (1 + 1 + 0.5**2), 0, [], []
+    truth, covered, errors, zs = 2 * rho / (2 + shift**2), 0, [], []
     for _ in range(600):
-        a = rng.normal(size=40)
-        b = 0.8 * a + 0.6 * rng.normal(size=40) + 0.5
-        estimate = concordance(a, b)
-        covered += estimate.low <= truth <= estimate.high
-        widths.append(math.atanh(estimate.high) - math.atanh(estimate.low))
-        zs.append(math.atanh(estimate.value))
-    assert np.mean(widths) / (2 * 1.96) == pytest.approx(np.std(zs), rel=0.1)
+        a = rng.normal(size=n)
+        found = concordance(a, rho * a + math.sqrt(1 - rho**2) * rng.normal(size=n) + shift)
+        covered += found.low <= truth <= found.high
+        errors.append((math.atanh(found.high) - math.atanh(found.low)) / (2 * 1.96))
+        zs.append(math.atanh(found.value))
+    assert np.mean(errors) == pytest.approx(np.std(zs), rel=0.09)
     assert 0.925 <= covered / 600 <= 0.975
 
 
