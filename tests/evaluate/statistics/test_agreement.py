@@ -112,6 +112,28 @@ def test_the_interval_of_concordance_is_as_wide_as_its_samples_spread(rho, shift
     assert 0.925 <= covered / 600 <= 0.975
 
 
+def test_the_variance_of_concordance_by_the_delta_method():
+    """Fisher's z of the coefficient as a function of five normal moments, differentiated by steps; over n - 2 (Lin)."""
+    x, y = np.array(WRIGHT, float) / 100, 1.4 * np.array(MINI, float) / 100 + 0.9
+    (sx, sxy), (_, sy) = np.cov(x, y, ddof=0)
+    moments = np.array([x.mean(), y.mean(), sx, sy, sxy])
+
+    def z(m):
+        return math.atanh(2 * m[4] / (m[2] + m[3] + (m[0] - m[1]) ** 2))
+
+    slopes = np.array([(z(moments + step) - z(moments - step)) / 2e-5 for step in 1e-5 * np.eye(5)])
+    covariance = np.zeros((5, 5))
+    covariance[:2, :2] = [[sx, sxy], [sxy, sy]]
+    covariance[2:, 2:] = [
+        [2 * sx**2, 2 * sxy**2, 2 * sx * sxy],
+        [2 * sxy**2, 2 * sy**2, 2 * sy * sxy],
+        [2 * sx * sxy, 2 * sy * sxy, sx * sy + sxy**2],
+    ]
+    half = stats.norm.ppf(0.975) * math.sqrt(slopes @ covariance @ slopes / 15)
+    found = concordance(x, y)
+    assert math.atanh(found.high) - math.atanh(found.value) == pytest.approx(half, rel=1e-6)
+
+
 def test_spearman_agrees_with_scipy():
     rng = np.random.default_rng(3)
     x = np.round(rng.normal(size=21), 1)

@@ -43,7 +43,7 @@ def test_published_tables():
 
 
 def test_newcombes_own_example():
-    """Newcombe, Stat Med 1998;17:2635, table III, method 10: 36, 12, 2, 0."""
+    """Newcombe, Stat Med 1998;17:2635, method 10, for 36, 12, 2, 0."""
     assert newcombe(PairedCounts(36, 12, 2, 0)) == pytest.approx((0.0569, 0.3404), abs=5e-5)
 
 

@@ -30,7 +30,7 @@ def test_both_intervals_agree_with_statsmodels():
 
 
 def test_published_examples():
-    """Newcombe, Stat Med 1998;17:857, table I: 81/263, 15/148, 0/20, 1/29."""
+    """Newcombe, Stat Med 1998;17:857: 81/263, 15/148, 0/20, 1/29."""
     rows = [
         (81, 263, (0.2553, 0.3662), (0.2527, 0.3676)),
         (15, 148, (0.0624, 0.1605), (0.0578, 0.1617)),
