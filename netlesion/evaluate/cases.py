@@ -17,7 +17,14 @@ from netlesion.evaluate.detection import detection
 from netlesion.evaluate.match import match_lesions
 from netlesion.evaluate.outcome import DEFAULT_SETTINGS, MatchSettings
 from netlesion.evaluate.overlap import dice, foreground_box
-from netlesion.evaluate.statistics import CONFIDENCE, NUM_RESAMPLES, Estimate, bootstrap_mean, bootstrap_ratio
+from netlesion.evaluate.statistics import (
+    CONFIDENCE,
+    INTERVAL_METHOD,
+    NUM_RESAMPLES,
+    Estimate,
+    bootstrap_mean,
+    bootstrap_proportion,
+)
 from netlesion.volume import Volume
 
 
@@ -86,6 +93,10 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+#: Columns that lie between 0 and 1; all others are 0 or more.
+SHARES = ("dice", "autopet_dice", "lesion_sensitivity", "lesion_ppv", "lesion_f1")
+
+
 def evaluate_case(
     case_id: str,
     patient_id: str,
@@ -141,12 +152,14 @@ def summarise(results: Sequence[CaseResult], seed: int, *, num_resamples: int = 
     patients = [r.patient for r in results]
     means = {
         column: _plain(
-            bootstrap_mean([getattr(r, column) for r in results], patients, seed=seed, num_resamples=num_resamples)
+            bootstrap_mean(
+                [getattr(r, column) for r in results], patients, seed=seed, num_resamples=num_resamples
+            ).within(0, 1 if column in SHARES else math.inf)
         )
         for column in COLUMNS
         if column not in ("case", "patient")
     }
-    pooled = bootstrap_ratio(
+    pooled = bootstrap_proportion(
         [r.num_true_positives for r in results],
         [r.num_lesions_reference for r in results],
         patients,
@@ -158,7 +171,7 @@ def summarise(results: Sequence[CaseResult], seed: int, *, num_resamples: int = 
         false_positives[r.patient] += r.num_false_positives
     per_patient = bootstrap_mean(
         list(false_positives.values()), list(false_positives), seed=seed, num_resamples=num_resamples
-    )
+    ).within(0, math.inf)
     return {
         "num_cases": len(results),
         "num_patients": len(set(patients)),
@@ -166,7 +179,7 @@ def summarise(results: Sequence[CaseResult], seed: int, *, num_resamples: int = 
         "pooled_lesion_sensitivity": _plain(pooled),
         "false_positives_per_patient": _plain(per_patient),
         "interval": {
-            "method": "percentile bootstrap over patients",
+            "method": INTERVAL_METHOD,
             "confidence": CONFIDENCE,
             "num_resamples": num_resamples,
             "seed": seed,

@@ -156,7 +156,7 @@ def test_a_summary_states_its_settings_and_is_plain_json(counted, make):
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["match_settings"] == dataclasses.asdict(settings)
     assert found["interval"] == {
-        "method": "percentile bootstrap over patients",
+        "method": "bootstrap-t over patients",
         "confidence": 0.95,
         "num_resamples": 2000,
         "seed": 11,
