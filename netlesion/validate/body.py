@@ -7,6 +7,7 @@ how the body lies, too little to measure a lesion. Knows nothing about cohorts o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -40,7 +41,7 @@ class Outline:
     def volume_ml(self) -> float:
         return float(self.inside.sum()) * self.geometry.voxel_volume_ml
 
-    @property
+    @cached_property
     def cut_share(self) -> float:
         """Share of the body's surface that lies on the sides of the field of view: above CUT_SHARE it is a crop."""
         m = self.inside
@@ -57,7 +58,7 @@ class Outline:
         """Whether the image was cut around something, so that what holds for a body does not hold for it."""
         return self.cut_share > CUT_SHARE or self.length_mm < LEAST_LENGTH_MM
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """Mean of the image inside; NaN for an empty outline."""
         return float(self.values[self.inside].mean()) if self.inside.any() else float("nan")
