@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from netlesion import __version__
+from netlesion.doors_cli import add_verbs
 
 app = typer.Typer(
     help="From raw DICOM of dual-tracer PET/CT and PET/MR to measured, scored and reported lesions. "
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 import_app = typer.Typer(help="Bring data into a BIDS cohort.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
+add_verbs(app, import_app)
 
 
 @app.callback(invoke_without_command=True)

@@ -23,6 +23,7 @@ class Tracer(Enum):
 
     SSTR = "sstr"
     FDG = "fdg"
+    PSMA = "psma"
 
 
 #: BIDS `trc-` labels -> tracer. Somatostatin analogues share one channel.
@@ -32,6 +33,7 @@ TRACER_OF_LABEL: Mapping[str, Tracer] = MappingProxyType(
         "dotatoc": Tracer.SSTR,
         "dotanoc": Tracer.SSTR,
         "fdg": Tracer.FDG,
+        "psma": Tracer.PSMA,
     }
 )
 
@@ -40,6 +42,7 @@ CHANNEL_QUANTITY: Mapping[str, Quantity] = MappingProxyType(
     {
         "sstr": Quantity.SUVBW,
         "fdg": Quantity.SUVBW,
+        "psma": Quantity.SUVBW,
         "ct": Quantity.HU,
         "mr_t1": Quantity.MR,
         "mr_t2": Quantity.MR,

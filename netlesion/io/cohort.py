@@ -1,8 +1,10 @@
 """A cohort on disk: which visits it holds, and how one becomes a Visit in memory.
 
 Two layouts are read: a BIDS cohort (PET in Bq/ml with a side-car, as `netlesion import` writes it) and the
-layout of the sts_crops set (one folder per patient, PET already SUVbw). Files are listed here and opened one
-visit at a time, so a cohort may be larger than memory. Knows nothing about networks.
+layout of the sts_crops set (one folder per patient, PET already SUVbw). A BIDS cohort whose source gave SUV only
+keeps its PET as a derivative, desc-suvbw, whose side-car names who computed it; it is read where there is no Bq/ml.
+Files are listed here and opened one visit at a time, so a cohort may be larger than memory. Knows nothing about
+networks.
 
 Until registration exists a visit is one session: images of different frames of reference are never combined.
 """
@@ -13,7 +15,7 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from netlesion.errors import CohortError, QuantityError
@@ -25,6 +27,8 @@ from netlesion.volume import Quantity, Volume
 DERIVATIVES = Path("derivatives", "netlesion")
 #: The mask a cohort is evaluated against and, unless configured otherwise, trained on.
 REFERENCE_DESC = "lesions"
+#: A PET that its source gave as SUV (clinical.md 9.5); it stands in for the Bq/ml image of the same name.
+SUV_DESC = "suvbw"
 #: No tissue reaches this SUV; a larger "SUV" is an image in Bq/ml.
 LARGEST_SUV = 2000.0
 ANAT_CHANNELS = {"T1w": "mr_t1", "T2w": "mr_t2"}
@@ -165,9 +169,10 @@ def read_suv_image(path: str | Path) -> Volume:
 def _bids_visits(root: Path) -> list[VisitFiles]:
     visits = []
     for subject in sorted(p for p in root.glob("sub-*") if p.is_dir()):
-        sessions = sorted(p for p in subject.glob("ses-*") if p.is_dir()) or [subject]
-        for session in sessions:
-            images = _bids_images(session)
+        derived = root / DERIVATIVES / subject.name
+        names = {p.name for folder in (subject, derived) for p in folder.glob("ses-*") if p.is_dir()}
+        for session in [subject / name for name in sorted(names)] or [subject]:
+            images = _bids_images(session, root / DERIVATIVES / session.relative_to(root))
             if images:
                 visit_id = subject.name if session is subject else f"{subject.name}_{session.name}"
                 masks = _bids_masks(root / DERIVATIVES / session.relative_to(root), images)
@@ -175,13 +180,18 @@ def _bids_visits(root: Path) -> list[VisitFiles]:
     return visits
 
 
-def _bids_images(session: Path) -> dict[str, tuple[ImageFile, ...]]:
+def _bids_images(session: Path, derived: Path) -> dict[str, tuple[ImageFile, ...]]:
     found: dict[str, list[ImageFile]] = {}
-    for path in sorted(session.glob("pet/*_pet.nii.gz")):
-        label = _entity(path.name, "trc")
+    raw = [ImageFile(path, Quantity.BQML) for path in sorted(session.glob("pet/*_pet.nii.gz"))]
+    raw_names = {pet_stem(image.path) for image in raw}
+    given = [ImageFile(p, Quantity.SUVBW) for p in sorted(derived.glob(f"pet/*_desc-{SUV_DESC}_pet.nii.gz"))]
+    for image in raw + [image for image in given if pet_stem(image.path) not in raw_names]:
+        label = _entity(image.path.name, "trc")
         if label not in TRACER_OF_LABEL:
-            raise CohortError(f"{path}: tracer label trc-{label} is not known; known are {', '.join(TRACER_OF_LABEL)}")
-        found.setdefault(TRACER_OF_LABEL[label].value, []).append(ImageFile(path, Quantity.BQML, label))
+            raise CohortError(
+                f"{image.path}: tracer label trc-{label} is not known; known are {', '.join(TRACER_OF_LABEL)}"
+            )
+        found.setdefault(TRACER_OF_LABEL[label].value, []).append(replace(image, tracer_label=label))
     for path in sorted(session.glob("ct/*_ct.nii.gz")):
         found.setdefault("ct", []).append(ImageFile(path, Quantity.HU))
     for suffix, channel in ANAT_CHANNELS.items():
@@ -204,6 +214,11 @@ def _one_frame_of_reference(found: dict[str, list[ImageFile]]) -> dict[str, tupl
     return kept
 
 
+def pet_stem(path: Path) -> str:
+    """The name of a PET without its ending: what its masks begin with, be it in Bq/ml or given as SUV."""
+    return path.name.removesuffix("_pet.nii.gz").removesuffix(f"_desc-{SUV_DESC}")
+
+
 def _frame_of_reference(path: Path) -> str | None:
     sidecar = _sidecar_of(path)
     return None if sidecar is None else sidecar.get("FrameOfReferenceHash")
@@ -215,7 +230,7 @@ def _bids_masks(folder: Path, images: Mapping[str, tuple[ImageFile, ...]]) -> di
         for image in files:
             if image.tracer_label is None:
                 continue
-            stem = image.path.name.removesuffix("_pet.nii.gz")
+            stem = pet_stem(image.path)
             for path in sorted(folder.glob(f"pet/{stem}_*desc-*_*.nii.gz")):
                 if path.name.endswith(("_mask.nii.gz", "_dseg.nii.gz")):
                     masks.setdefault(channel, {})[_entity(path.name, "desc")] = path
@@ -241,11 +256,26 @@ def _read_image(image: ImageFile) -> tuple[Volume, Acquisition]:
     if image.tracer_label is None:
         return read_volume(image.path, image.quantity), Acquisition()
     if image.quantity is Quantity.SUVBW:
-        return read_suv_image(image.path), Acquisition()
+        return read_suv_image(image.path), _given_suv(image.path)
     sidecar = _sidecar_of(image.path)
     if sidecar is None:
         raise CohortError(f"{image.path}: no side-car {_sidecar_path(image.path).name}, so no SUV; restore it")
     return _to_suv(image.path, read_volume(image.path, Quantity.BQML), sidecar)
+
+
+def _given_suv(path: Path) -> Acquisition:
+    """What is known of a PET that came as SUV; in BIDS its side-car must say who computed it, and that it is SUVbw."""
+    if not path.name.endswith(f"_desc-{SUV_DESC}_pet.nii.gz"):
+        return Acquisition()
+    sidecar = _sidecar_of(path)
+    convention = (sidecar or {}).get("SUVConvention")
+    if not isinstance(convention, dict) or convention.get("TakenAs") != "SUVbw" or not convention.get("ComputedBy"):
+        raise CohortError(
+            f"{path}: its side-car has no SUVConvention that names SUVbw and who computed it; import it again"
+        )
+    return Acquisition(
+        weight_kg=sidecar.get("PatientWeight"), ref_time_source=f"provided by {convention['ComputedBy']}"
+    )
 
 
 def _to_suv(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume, Acquisition]:

@@ -1,0 +1,1 @@
+"""A cohort -> the raw formats of other frameworks."""

@@ -1,0 +1,25 @@
+"""An organ of an organ map by its name: `desc-organs_dseg.nii.gz` with the `dseg.tsv` of BIDS (index, name) beside it.
+
+Names are TotalSegmentator's (clinical.md 5.4). Without the table no value has a meaning, and none is guessed.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from netlesion.volume import Volume
+
+
+def organ_mask(path: Path, labels: Volume, name: str) -> np.ndarray | None:
+    """(I, J, K) bool where the organ is; None where the table or the name is absent, or the organ has no voxel."""
+    table = path.with_name(path.name.removesuffix(".nii.gz") + ".tsv")
+    if not table.is_file():
+        return None
+    with table.open(encoding="utf-8", newline="") as lines:
+        rows = [row for row in csv.DictReader(lines, delimiter="\t") if row.get("name") == name]
+    values = [int(row["index"]) for row in rows if str(row.get("index", "")).isdigit()]
+    mask = np.isin(labels.array, values)
+    return mask if mask.any() else None
