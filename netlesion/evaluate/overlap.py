@@ -42,8 +42,13 @@ def dice(reference: np.ndarray, prediction: np.ndarray) -> float:
     Raises GeometryError when the shapes differ.
     """
     reference, prediction = binary_pair(reference, prediction)
-    total = np.count_nonzero(reference) + np.count_nonzero(prediction)
-    return 1.0 if total == 0 else float(2 * np.count_nonzero(reference & prediction) / total)
+    return overlap_dice(*(int(np.count_nonzero(m)) for m in (reference, prediction, reference & prediction)))
+
+
+def overlap_dice(num_reference: int, num_prediction: int, num_shared: int) -> float:
+    """Dice from counts of voxels, nothing added to numerator or denominator; 1.0 when both masks are empty."""
+    total = num_reference + num_prediction
+    return 1.0 if total == 0 else 2 * num_shared / total
 
 
 def label_overlap(reference: np.ndarray, prediction: np.ndarray) -> LabelOverlap:
