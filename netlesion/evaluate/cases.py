@@ -17,13 +17,14 @@ from netlesion.errors import NetlesionError
 from netlesion.evaluate.case_result import NO_FACTS, TASKS, CaseFacts, CaseResult, blank_columns
 from netlesion.evaluate.challenge import AUTOPET_CONNECTIVITY, challenge_components, contour_dice, untouched_voxels
 from netlesion.evaluate.detection import detection, panoptic_quality
+from netlesion.evaluate.foreground import Foreground, foreground
 from netlesion.evaluate.froc import case_detections
 from netlesion.evaluate.lesion_rows import lesion_rows, point_rows
 from netlesion.evaluate.localise import HIT_TOLERANCE_MM, CaseCandidates
 from netlesion.evaluate.match import CroppedCase, crop_case, cropped_pairs, match_pairs
 from netlesion.evaluate.outcome import DEFAULT_SETTINGS, Matching, MatchSettings
 from netlesion.evaluate.overlap import overlap_dice
-from netlesion.evaluate.pairs import centroids, point_pairs
+from netlesion.evaluate.pairs import point_pairs
 from netlesion.evaluate.surface import (
     SurfaceDistances,
     SurfaceVoxels,
@@ -97,11 +98,11 @@ def evaluate_points(
     ratings = tuple(float(s) for s in scores)
     try:
         crop = crop_case(reference, reference, None, None, settings)
-        pairs = point_pairs(crop.labels_g, crop.geometry, points, ratings, settings)
+        pairs = point_pairs(crop.reference, crop.geometry, points, ratings, settings)
     except NetlesionError as error:
         raise type(error)(f"case {case_id}: {error}") from error
     matching = match_pairs(pairs, crop.geometry.voxel_volume_ml, settings)
-    index = np.argwhere(crop.labels_g)
+    index = crop.reference.index_N3
     hits = np.zeros(len(points), dtype=bool)
     if len(index) and len(points):
         hits = KDTree(crop.geometry.to_world(index)).query(points)[0] <= HIT_TOLERANCE_MM
@@ -126,22 +127,21 @@ def evaluate_points(
 def _surfaces(crop: CroppedCase, shape: tuple[int, ...]) -> tuple[SurfaceVoxels, SurfaceVoxels]:
     """The surfaces of both label maps; where the box ends before the image does, there is background behind."""
     found = []
-    for labels in (crop.labels_g, crop.labels_p):
-        surface = surface_voxels(labels)
+    for side in (crop.reference, crop.prediction):
+        surface = surface_voxels(side)
         inside = surface.inside_N.copy()
         for axis, cut in enumerate(crop.box):
             if cut.start > 0:
                 inside |= surface.index_N3[:, axis] == 0
             if cut.stop < shape[axis]:
-                inside |= surface.index_N3[:, axis] == labels.shape[axis] - 1
+                inside |= surface.index_N3[:, axis] == side.labels.shape[axis] - 1
         found.append(replace(surface, inside_N=inside))
     return found[0], found[1]
 
 
 def _segmentation(crop: CroppedCase, surfaces: tuple[SurfaceVoxels, SurfaceVoxels]) -> dict[str, float]:
     voxel_ml = crop.geometry.voxel_volume_ml
-    mask_g, mask_p = crop.labels_g != 0, crop.labels_p != 0
-    num_g, num_p, shared = (int(np.count_nonzero(m)) for m in (mask_g, mask_p, mask_g & mask_p))
+    num_g, num_p, shared = _voxel_counts(crop)
     distances = surface_distances(*(crop.geometry.to_world(s.index_N3[s.of_mask_N]) for s in surfaces))
     return {
         "dice": overlap_dice(num_g, num_p, shared),
@@ -151,8 +151,8 @@ def _segmentation(crop: CroppedCase, surfaces: tuple[SurfaceVoxels, SurfaceVoxel
         "volume_reference_ml": num_g * voxel_ml,
         "volume_prediction_ml": num_p * voxel_ml,
         "volume_shared_ml": shared * voxel_ml,
-        "tlsre_reference_g": _suv_times_ml(crop.suv, mask_g, voxel_ml),
-        "tlsre_prediction_g": _suv_times_ml(crop.suv, mask_p, voxel_ml),
+        "tlsre_reference_g": _suv_times_ml(crop.suv, crop.reference, voxel_ml),
+        "tlsre_prediction_g": _suv_times_ml(crop.suv, crop.prediction, voxel_ml),
     }
 
 
@@ -163,29 +163,33 @@ def _surface_score(distances: SurfaceDistances, tolerance_mm: float, num_g: int,
     return normalised_surface_dice(distances, tolerance_mm)
 
 
-def _suv_times_ml(suv: np.ndarray | None, mask: np.ndarray, voxel_ml: float) -> float:
-    return NAN if suv is None else float(suv[mask].sum(dtype=np.float64) * voxel_ml)
+def _voxel_counts(crop: CroppedCase) -> tuple[int, int, int]:
+    """Voxels of the reference, of the prediction, and of both."""
+    shared = int(np.count_nonzero(crop.reference.at(crop.prediction.labels)))
+    return len(crop.reference.flat_N), len(crop.prediction.flat_N), shared
+
+
+def _suv_times_ml(suv: np.ndarray | None, side: Foreground, voxel_ml: float) -> float:
+    return NAN if suv is None else float(side.at(suv).sum(dtype=np.float64) * voxel_ml)
 
 
 def _challenge(crop: CroppedCase, surfaces: tuple[SurfaceVoxels, SurfaceVoxels], connectivity: int) -> dict[str, float]:
     """The numbers of `challenge`, from lesions and surfaces that are there already."""
     voxel_ml = crop.geometry.voxel_volume_ml
-    mask_g, mask_p = crop.labels_g != 0, crop.labels_p != 0
-    num_g, num_p, shared = (int(np.count_nonzero(m)) for m in (mask_g, mask_p, mask_g & mask_p))
+    num_g, num_p, shared = _voxel_counts(crop)
     components_g, components_p = (
-        labels if was_mask and connectivity == AUTOPET_CONNECTIVITY else challenge_components(mask)
-        for labels, was_mask, mask in (
-            (crop.labels_g, crop.was_mask_g, mask_g),
-            (crop.labels_p, crop.was_mask_p, mask_p),
-        )
+        side
+        if was_mask and connectivity == AUTOPET_CONNECTIVITY
+        else foreground(challenge_components(side.labels != 0))
+        for side, was_mask in ((crop.reference, crop.was_mask_g), (crop.prediction, crop.was_mask_p))
     )
-    false_positive_ml = untouched_voxels(components_p, mask_g) * voxel_ml
-    false_negative_ml = untouched_voxels(components_g, mask_p) * voxel_ml
+    false_positive_ml = untouched_voxels(components_p, crop.reference.labels) * voxel_ml
+    false_negative_ml = untouched_voxels(components_g, crop.prediction.labels) * voxel_ml
     overlap = overlap_dice(num_g, num_p, shared) if num_g + num_p else NAN
     suv_ratio = NAN
     if crop.suv is not None and num_g and num_p:
-        below = float(crop.suv[mask_g].mean(dtype=np.float64))
-        suv_ratio = float(crop.suv[mask_p].mean(dtype=np.float64)) / below if below > 0 else NAN
+        above, below = (float(s.at(crop.suv).mean(dtype=np.float64)) for s in (crop.prediction, crop.reference))
+        suv_ratio = above / below if below > 0 else NAN
     return {
         "autopet_dice": overlap if num_g else NAN,
         "autopet_fpv_ml": false_positive_ml,
@@ -226,12 +230,11 @@ def _candidates(case_id: str, patient_id: str, crop: CroppedCase, matching: Matc
     """Every prediction with its score, and whether it overlaps the reference or its centroid lies near it."""
     if matching.ranked is None:
         return None
-    at = np.nonzero(crop.labels_p)
-    overlapping = set(np.unique(crop.labels_p[at][crop.labels_g[at] != 0]).tolist())
-    index = np.argwhere(crop.labels_g)
+    overlapping = set(crop.prediction.label_N[crop.prediction.at(crop.reference.labels) != 0].tolist())
+    index = crop.reference.index_N3
     near = np.zeros(len(matching.prediction), dtype=bool)
     if len(index) and len(near):
-        world = crop.geometry.to_world(centroids(crop.labels_p))
+        world = crop.geometry.to_world(crop.prediction.centroid_L3)
         near = KDTree(crop.geometry.to_world(index)).query(world)[0] <= HIT_TOLERANCE_MM
     return CaseCandidates(
         case=case_id,
@@ -245,14 +248,13 @@ def _candidates(case_id: str, patient_id: str, crop: CroppedCase, matching: Matc
 def _remarks(crop: CroppedCase) -> tuple[str, ...]:
     """What looks wrong and cannot be told for certain: class maps taken for lesion instances."""
     found = []
-    for name, labels, was_mask in (
-        ("reference", crop.labels_g, crop.was_mask_g),
-        ("prediction", crop.labels_p, crop.was_mask_p),
+    for name, side, was_mask in (
+        ("reference", crop.reference, crop.was_mask_g),
+        ("prediction", crop.prediction, crop.was_mask_p),
     ):
         if was_mask:
             continue
-        ids = len(np.unique(labels)) - 1
-        parts = int(challenge_components(labels != 0).max(initial=0))
+        ids, parts = len(side.ids_L), int(challenge_components(side.labels != 0).max(initial=0))
         if parts > 2 * ids:
             found.append(
                 f"the {name} holds {ids} labels in {parts} separate places; each label is one lesion here, "

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netlesion.evaluate.foreground import Foreground, foreground
 from netlesion.evaluate.overlap import binary_pair, dice
 from netlesion.evaluate.surface import SurfaceVoxels, surface_voxels
 
@@ -48,7 +49,7 @@ def autopet_fnv_ml(reference: np.ndarray, prediction: np.ndarray, *, voxel_volum
 
 
 def _untouched_voxels(mask: np.ndarray, by: np.ndarray) -> int:
-    return untouched_voxels(challenge_components(mask), by)
+    return untouched_voxels(foreground(challenge_components(mask)), by)
 
 
 def challenge_components(mask: np.ndarray) -> np.ndarray:
@@ -58,12 +59,10 @@ def challenge_components(mask: np.ndarray) -> np.ndarray:
     return cc3d.connected_components(np.ascontiguousarray(mask), connectivity=AUTOPET_CONNECTIVITY)
 
 
-def untouched_voxels(components: np.ndarray, by: np.ndarray) -> int:
-    """Voxels of those components that the mask `by` does not touch."""
-    at = np.nonzero(components)
-    label = components[at]
-    sizes, touched = np.bincount(label, minlength=1), np.bincount(label[by[at] != 0], minlength=1)
-    return int(sizes[np.pad(touched, (0, len(sizes) - len(touched))) == 0].sum())
+def untouched_voxels(components: Foreground, by: np.ndarray) -> int:
+    """Voxels of those components that the mask or label map `by` does not touch."""
+    touched = np.bincount(components.owner_N[components.at(by) != 0], minlength=len(components.ids_L))
+    return int(components.sizes_L[touched == 0].sum())
 
 
 def autopet1_dice(reference: np.ndarray, prediction: np.ndarray) -> float:
@@ -90,7 +89,7 @@ def deep_psma_surface_dice(reference: np.ndarray, prediction: np.ndarray) -> flo
     so give whole images. A shift by one voxel can bring this near 0; `nsd_2mm` is the tolerant metric.
     """
     reference, prediction = binary_pair(reference, prediction)
-    return contour_dice(surface_voxels(reference), surface_voxels(prediction))
+    return contour_dice(surface_voxels(foreground(reference)), surface_voxels(foreground(prediction)))
 
 
 def contour_dice(reference: SurfaceVoxels, prediction: SurfaceVoxels) -> float:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netlesion.evaluate.foreground import Foreground
 from netlesion.evaluate.match import CroppedCase
 from netlesion.evaluate.outcome import Matching, Outcome, PredictedLesion, ReferenceLesion
-from netlesion.evaluate.pairs import centroids
 from netlesion.evaluate.surface import SurfaceVoxels, hausdorff_mm, normalised_surface_dice, surface_distances
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def lesion_rows(
     facts: CaseFacts,
 ) -> tuple[LesionResult, ...]:
     """All rows of one case: the reference lesions by id, then the predictions without a lesion by id."""
-    side_g = _side(crop.labels_g, crop, surfaces[0])
-    side_p = _side(crop.labels_p, crop, surfaces[1])
+    side_g = _side(crop.reference, crop, surfaces[0])
+    side_p = _side(crop.prediction, crop, surfaces[1])
     predicted = {p.lesion_id: p for p in matching.prediction}
     voxel_ml = crop.geometry.voxel_volume_ml
     rows = [
@@ -111,7 +111,7 @@ def point_rows(
 ) -> tuple[LesionResult, ...]:
     """The same for a reader's points, which have a place and a rating but no extent."""
     nothing = SurfaceVoxels(np.zeros((0, 3), int), np.zeros(0, int), np.zeros(0, bool), np.zeros(0, bool))
-    side_g = _side(crop.labels_g, crop, nothing)
+    side_g = _side(crop.reference, crop, nothing)
     points = _Side({p.lesion_id: points_mm[n] for n, p in enumerate(matching.prediction)}, {}, {}, {})
     predicted = {p.lesion_id: p for p in matching.prediction}
     voxel_ml = crop.geometry.voxel_volume_ml
@@ -214,14 +214,13 @@ def _own_numbers(lesion_id: int, side: _Side, voxel_ml: float) -> dict[str, floa
     }
 
 
-def _side(labels: np.ndarray, crop: CroppedCase, surface: SurfaceVoxels) -> _Side:
-    at = np.nonzero(labels)
-    ids, owner = np.unique(labels[at], return_inverse=True)
-    places = crop.geometry.to_world(centroids(labels))
+def _side(voxels: Foreground, crop: CroppedCase, surface: SurfaceVoxels) -> _Side:
+    ids, owner = voxels.ids_L, voxels.owner_N
+    places = crop.geometry.to_world(voxels.centroid_L3)
     names = ids.tolist()
     suvmax, suv_sum = {}, {}
     if crop.suv is not None:
-        values = crop.suv[at].astype(np.float64)
+        values = voxels.at(crop.suv).astype(np.float64)
         top = np.full(len(ids), -np.inf)
         np.maximum.at(top, owner, values)
         suvmax = dict(zip(names, top.tolist(), strict=True))

@@ -25,6 +25,7 @@ import numpy as np
 from scipy import optimize
 
 from netlesion.errors import ConfigError, QuantityError
+from netlesion.evaluate.foreground import Foreground, foreground
 from netlesion.evaluate.outcome import (
     DEFAULT_SETTINGS,
     Assignment,
@@ -74,21 +75,21 @@ def match_points(
     geometry = box_geometry(reference.geometry, box)
     labels = instances(Volume(reference.array[box], geometry, Quantity.LABEL), settings.connectivity).array
     points = np.asarray(points_mm, dtype=np.float64).reshape(-1, 3)
-    pairs = point_pairs(labels, geometry, points, tuple(float(s) for s in scores), settings)
+    pairs = point_pairs(foreground(labels), geometry, points, tuple(float(s) for s in scores), settings)
     return match_pairs(pairs, geometry.voxel_volume_ml, settings)
 
 
 @dataclass(frozen=True, eq=False)
 class CroppedCase:
-    """One case on the smallest box that holds both masks: lesion label maps and, where there are, the images.
+    """One case on the smallest box that holds both masks: the lesions of each and, where there are, the images.
 
     box: where it was cut out. was_mask_*: whether the map was a 0/1 mask, its labels being components.
     """
 
     box: tuple[slice, slice, slice]
     geometry: Geometry
-    labels_g: np.ndarray
-    labels_p: np.ndarray
+    reference: Foreground
+    prediction: Foreground
     was_mask_g: bool
     was_mask_p: bool
     probability: np.ndarray | None
@@ -107,8 +108,8 @@ def crop_case(
     return CroppedCase(
         box=box,
         geometry=geometry,
-        labels_g=labels_g,
-        labels_p=labels_p,
+        reference=foreground(labels_g),
+        prediction=foreground(labels_p),
         was_mask_g=bool(cut[0].array.max(initial=0) <= 1),
         was_mask_p=bool(cut[1].array.max(initial=0) <= 1),
         probability=None if probability is None else np.ascontiguousarray(probability.array[box]),
@@ -119,7 +120,7 @@ def crop_case(
 def cropped_pairs(case: CroppedCase, settings: MatchSettings) -> Pairs:
     """Every pair of a cropped case; the peak goes by probability, else by SUV, else by the centroid."""
     ranking = case.probability if case.probability is not None else case.suv
-    return mask_pairs(case.labels_g, case.labels_p, case.geometry, case.probability, ranking, settings)
+    return mask_pairs(case.reference, case.prediction, case.geometry, case.probability, ranking, settings)
 
 
 def match_pairs(pairs: Pairs, voxel_ml: float, settings: MatchSettings) -> Matching:

@@ -13,9 +13,10 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
+from netlesion.evaluate.foreground import Foreground
 from netlesion.evaluate.outcome import Confidence, Criterion, MatchSettings
-from netlesion.evaluate.overlap import LabelOverlap, label_overlap
-from netlesion.evaluate.peak import Peaks, peak_voxels
+from netlesion.evaluate.overlap import LabelOverlap, overlap_of
+from netlesion.evaluate.peak import Peaks, peaks_of
 from netlesion.geometry import Geometry
 
 #: A volume this close to the limit is at the limit: the determinant of an affine is off in its last digit.
@@ -43,15 +44,15 @@ class Pairs:
 
 
 def mask_pairs(
-    labels_g: np.ndarray,
-    labels_p: np.ndarray,
+    reference: Foreground,
+    prediction: Foreground,
     geometry: Geometry,
     probability: np.ndarray | None,
     ranking: np.ndarray | None,
     settings: MatchSettings,
 ) -> Pairs:
-    """The pairs of two label maps (I, J, K). ranking: the image whose highest voxel is the peak, None: centroid."""
-    overlap = label_overlap(labels_g, labels_p)
+    """The pairs of two label maps. ranking (I, J, K): the image whose highest voxel is the peak, None: centroid."""
+    overlap = overlap_of(reference, prediction)
     iou = dict(zip(map(tuple, overlap.pairs_N2.tolist()), overlap.iou_N.tolist(), strict=True))
     return Pairs(
         reference_ids=tuple(overlap.reference_ids.tolist()),
@@ -59,28 +60,27 @@ def mask_pairs(
         prediction_ids=tuple(overlap.prediction_ids.tolist()),
         prediction_voxels=tuple(overlap.prediction_voxels.tolist()),
         iou=iou,
-        affinity=_affinity(labels_g, labels_p, geometry, overlap, iou, ranking, settings),
+        affinity=_affinity(reference, prediction, geometry, overlap, iou, ranking, settings),
         counted=tuple((overlap.reference_voxels >= settings.min_reference_voxels).tolist()),
-        scores=None if probability is None else _scores(labels_p, probability, settings.confidence),
+        scores=None if probability is None else _scores(prediction, probability, settings.confidence),
     )
 
 
 def point_pairs(
-    labels_g: np.ndarray, geometry: Geometry, points_mm: np.ndarray, scores: tuple[float, ...], settings: MatchSettings
+    reference: Foreground, geometry: Geometry, points_mm: np.ndarray, scores: tuple[float, ...], settings: MatchSettings
 ) -> Pairs:
     """The pairs of a label map and a reader's points (P, 3) in RAS+ mm, numbered from 1 in the order given.
 
     A point meets every lesion with a voxel centre within point_tolerance_mm; the nearest is matched first. A
     point inside a lesion is at distance 0 of it.
     """
-    index = np.argwhere(labels_g)
-    ids, owner, sizes = np.unique(labels_g[tuple(index.T)], return_inverse=True, return_counts=True)
+    ids, owner, sizes = reference.ids_L, reference.owner_N, reference.sizes_L
     affinity: dict[Pair, float] = {}
-    world = geometry.to_world(index)
+    world = geometry.to_world(reference.index_N3)
+    label_at = reference.labels_at(geometry.to_index(points_mm))
     for row in range(len(ids)):
         distance = KDTree(world[owner == row]).query(points_mm)[0] if len(points_mm) else np.zeros(0)
-        inside = _labels_at(labels_g, geometry.to_index(points_mm)) == ids[row]
-        for column, mm in enumerate(np.where(inside, 0.0, distance).tolist()):
+        for column, mm in enumerate(np.where(label_at == ids[row], 0.0, distance).tolist()):
             if mm <= settings.point_tolerance_mm:
                 affinity[row, column] = 1.0 / (1.0 + mm)
     return Pairs(
@@ -96,8 +96,8 @@ def point_pairs(
 
 
 def _affinity(
-    labels_g: np.ndarray,
-    labels_p: np.ndarray,
+    reference: Foreground,
+    prediction: Foreground,
     geometry: Geometry,
     overlap: LabelOverlap,
     iou: Mapping[Pair, float],
@@ -112,21 +112,21 @@ def _affinity(
         case Criterion.OVERLAP:
             meets = set(iou)
         case Criterion.IOU_OR_PEAK | Criterion.PEAK:
-            peaks = peak_voxels(labels_p, geometry, ranking)
-            meets = _pointed(labels_g, peaks, overlap, settings.peak_dilation_voxels)
+            peaks = peaks_of(prediction, geometry, ranking)
+            meets = _pointed(reference.labels, peaks, overlap, settings.peak_dilation_voxels)
             if settings.criterion is Criterion.IOU_OR_PEAK:
                 limit_ml = settings.peak_max_volume_ml * (1 - _ROUNDING)
                 small = overlap.reference_voxels * geometry.voxel_volume_ml < limit_ml
                 meets = enough | {pair for pair in meets if small[pair[0]]}
         case Criterion.CENTRE:
-            at = _labels_at(labels_g, centroids(labels_p))
+            at = reference.labels_at(prediction.centroid_L3)
             meets = {
                 (int(np.searchsorted(overlap.reference_ids, label)), column)
                 for column, label in enumerate(at.tolist())
                 if label > 0
             }
         case Criterion.DISTANCE:
-            return _near(labels_g, labels_p, geometry, settings.max_distance_mm)
+            return _near(reference, prediction, geometry, settings.max_distance_mm)
     return {pair: iou.get(pair, 0.0) for pair in meets}
 
 
@@ -147,41 +147,24 @@ def _pointed(labels_g: np.ndarray, peaks: Peaks, overlap: LabelOverlap, steps: i
     return set(zip(row.tolist(), column[inside][hit > 0].tolist(), strict=True))
 
 
-def _near(labels_g: np.ndarray, labels_p: np.ndarray, geometry: Geometry, limit_mm: float) -> dict[Pair, float]:
+def _near(reference: Foreground, prediction: Foreground, geometry: Geometry, limit_mm: float) -> dict[Pair, float]:
     """Pairs of centroids at most limit_mm apart, with 1 / (1 + mm)."""
-    at_g, at_p = (geometry.to_world(centroids(labels)) for labels in (labels_g, labels_p))
+    at_g, at_p = (geometry.to_world(side.centroid_L3) for side in (reference, prediction))
     if not len(at_g) or not len(at_p):
         return {}
     found = KDTree(at_g).sparse_distance_matrix(KDTree(at_p), limit_mm, output_type="ndarray")
     return {(int(i), int(j)): 1.0 / (1.0 + float(mm)) for i, j, mm in found.tolist()}
 
 
-def centroids(labels: np.ndarray) -> np.ndarray:
-    """The mean voxel index (L, 3) of each label, by rising label."""
-    index = np.argwhere(labels)
-    ids, owner, sizes = np.unique(labels[tuple(index.T)], return_inverse=True, return_counts=True)
-    return np.stack([np.bincount(owner, index[:, a], minlength=len(ids)) / sizes for a in range(3)], axis=1)
-
-
-def _labels_at(labels: np.ndarray, index_N3: np.ndarray) -> np.ndarray:
-    """The label of the voxel nearest to each (fractional) index, 0 outside the array."""
-    nearest = np.rint(index_N3).astype(int)
-    inside = ((nearest >= 0) & (nearest < labels.shape)).all(axis=1)
-    found = np.zeros(len(nearest), dtype=np.int64)
-    found[inside] = labels[tuple(nearest[inside].T)]
-    return found
-
-
-def _scores(labels_p: np.ndarray, probability: np.ndarray, confidence: Confidence) -> tuple[float, ...]:
+def _scores(prediction: Foreground, probability: np.ndarray, confidence: Confidence) -> tuple[float, ...]:
     """One number per label, by rising label: the highest probability, or its 95th percentile (linear)."""
-    at = np.nonzero(labels_p)
-    ids, owner, sizes = np.unique(labels_p[at], return_inverse=True, return_counts=True)
-    values = probability[at].astype(np.float64)
-    values = values[np.lexsort((values, owner))]
+    sizes = prediction.sizes_L
+    values = prediction.at(probability).astype(np.float64)
+    values = values[np.lexsort((values, prediction.owner_N))]
     last = np.cumsum(sizes) - 1
     if confidence is Confidence.MAX:
         return tuple(values[last].tolist())
     place = (last - sizes + 1) + 0.95 * (sizes - 1)
     low = np.floor(place).astype(int)
     high = np.minimum(low + 1, last)
-    return tuple((values[low] + (place - low) * (values[high] - values[low])).tolist()) if len(ids) else ()
+    return tuple((values[low] + (place - low) * (values[high] - values[low])).tolist()) if len(sizes) else ()

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import KDTree
 
+from netlesion.evaluate.foreground import Foreground
+
 
 @dataclass(frozen=True, eq=False)
 class SurfaceVoxels:
@@ -37,13 +39,12 @@ class SurfaceDistances:
     from_prediction_mm: np.ndarray
 
 
-def surface_voxels(labels: np.ndarray) -> SurfaceVoxels:
-    """The surface voxels of every label of (I, J, K) `labels`; none for an empty map."""
+def surface_voxels(voxels: Foreground) -> SurfaceVoxels:
+    """The surface voxels of every label; none for an empty map."""
+    labels, own, index = voxels.labels, voxels.label_N, voxels.index_N3
     padded = np.pad(labels, 1)
     flat_padded = padded.ravel()
-    at = np.flatnonzero(flat_padded)
-    own = flat_padded[at]
-    index = np.stack(np.unravel_index(at, padded.shape), axis=1) - 1
+    at = np.ravel_multi_index(tuple(index.T + 1), padded.shape)
     other, open_, inside = (np.zeros(len(at), dtype=bool) for _ in range(3))
     strides = (padded.shape[1] * padded.shape[2], padded.shape[2], 1)
     for axis, stride in enumerate(strides):
