@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from netlesion.evaluate import statistics
 from netlesion.evaluate.statistics import (
     CONFIDENCE,
     MIN_PATIENTS,
@@ -23,6 +24,8 @@ from netlesion.evaluate.statistics import (
     bootstrap_ratio,
 )
 
+#: What the module of statistics says of its intervals, where it does.
+METHOD = getattr(statistics, "INTERVAL_METHOD", "percentile bootstrap over patients")
 QUANTILES = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 
 
@@ -93,7 +96,8 @@ class Resampling:
     def facts(self) -> dict[str, Any]:
         """What a summary must say of its intervals."""
         return {
-            "method": "percentile bootstrap over patients",
+            "method": METHOD,
+            "method_of_curves": "percentile bootstrap over patients",
             "confidence": CONFIDENCE,
             "num_resamples": self.num_resamples,
             "seed": self.seed,

@@ -10,7 +10,7 @@ from typing import Any
 from netlesion import __version__
 from netlesion.atomic import write_text
 from netlesion.evaluate.case_result import CaseResult
-from netlesion.evaluate.figures import bland_altman_figure, froc_figure, reliability_figure, size_figure
+from netlesion.evaluate.plots import bland_altman_figure, froc_figure, reliability_figure, size_figure
 from netlesion.evaluate.tables import cell
 from netlesion.evaluate.worst import WorstCase
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,13 @@ def read_marks(path: str | Path) -> tuple[ReaderList, ...]:
             case = (row["case"] or "").strip()
             if not case:
                 raise CohortError(f"{path}, line {number}: no case; every mark belongs to one")
-            marks = found.setdefault((row.get("reader") or path.stem).strip(), {}).setdefault(case, [])
+            reader = (row.get("reader") or path.stem).strip()
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", reader):
+                raise CohortError(
+                    f"{path}, line {number}: reader is {reader!r}; use letters, digits, dot, dash and underscore, "
+                    "it names a folder"
+                )
+            marks = found.setdefault(reader, {}).setdefault(case, [])
             given = [row[name] not in _EMPTY for name in COORDINATES]
             if any(given):
                 if not all(given) or row["rating"] in _EMPTY:

@@ -123,7 +123,7 @@ def _detection(results: Sequence[CaseResult], patients: list[str], resampling: R
         false_positives[r.patient] += r.num_false_positives
     with_masks = [r for r in results if r.panoptic is not None]
     return {
-        "pooled_lesion_sensitivity": ratio([tp for tp, _, _ in rows], [tp + fn for tp, _, fn in rows]),
+        "pooled_lesion_sensitivity": ratio([tp for tp, _, _ in rows], [r.num_lesions_reference for r in results]),
         "pooled_lesion_ppv": ratio([tp for tp, _, _ in rows], [tp + fp for tp, fp, _ in rows]),
         "pooled_lesion_f1": ratio([2 * tp for tp, _, _ in rows], [2 * tp + fp + fn for tp, fp, fn in rows]),
         "pooled_panoptic_quality": plain(
