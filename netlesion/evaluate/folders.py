@@ -2,27 +2,24 @@
 
 Cases are paired by name. A prediction without a reference is an error; a reference without a prediction (a
 model run on its test part, a visit that failed) is not scored: it is counted and named in the summary, and the note
-of every number says that the cohort is partial. Cases run in processes of their own, one case in memory each.
+of every number says that the cohort is partial. Cases run in processes of their own (`jobs`).
 """
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from netlesion.atomic import write_json
-from netlesion.errors import CohortError, ConfigError, NetlesionError
+from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.case_result import COLUMNS, TASKS, CaseFacts, CaseResult, columns_of
-from netlesion.evaluate.cases import evaluate_case, evaluate_points
 from netlesion.evaluate.categories import TABLE, pair_tables, summarise_categories
 from netlesion.evaluate.cohort_facts import CohortFacts, read_cohort_facts
 from netlesion.evaluate.interval import Estimate, Resampling, plain
+from netlesion.evaluate.jobs import Job, run_jobs
 from netlesion.evaluate.lesion_rows import LESION_COLUMNS
 from netlesion.evaluate.lesion_table import LesionFacts, read_lesion_facts
 from netlesion.evaluate.outcome import DEFAULT_SETTINGS, MatchSettings
@@ -33,15 +30,11 @@ from netlesion.evaluate.strata import Stratum, strata
 from netlesion.evaluate.summary import summarise
 from netlesion.evaluate.tables import write_table
 from netlesion.evaluate.worst import worst_cases
-from netlesion.io.cohort import REFERENCE_DESC, read_suv_image
+from netlesion.io.cohort import REFERENCE_DESC
 from netlesion.io.masks import MaskFile, MaskFolder, open_masks
-from netlesion.io.nifti import read_volume
-from netlesion.provenance import Stopwatch, hash_file, provenance
-from netlesion.volume import Quantity, Volume
+from netlesion.provenance import Stopwatch, provenance
 
 ALL_TASKS = (*TASKS, "categories")
-#: Fewer cases than this are not worth starting processes for.
-MIN_CASES_FOR_WORKERS = 4
 
 
 @dataclass(frozen=True)
@@ -62,22 +55,6 @@ class EvaluationSettings:
             raise ConfigError(f"tasks are {', '.join(self.tasks) or 'none'}; expected some of {', '.join(ALL_TASKS)}")
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"workers is {self.workers}, expected at least 1")
-
-
-@dataclass(frozen=True)
-class Job:
-    """Everything that one process needs for one case; paths, not images."""
-
-    case: str
-    patient: str
-    reference: Path
-    prediction: Path | None
-    probability: Path | None
-    marks: Marks | None
-    pet: Path | None
-    facts: CaseFacts
-    settings: MatchSettings
-    tasks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -200,7 +177,7 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
         _job(case, references.masks[case], predicted[case], cohort, tables, settings) for case in sorted(predicted)
     )
     results, hashes = [], {}
-    for job, (result, found) in zip(jobs, _run(jobs, settings.workers), strict=True):
+    for job, (result, found) in zip(jobs, run_jobs(jobs, settings.workers), strict=True):
         results.append(result)
         hashes |= {f"{side}/{job.case}": value for side, value in found.items()}
     return Scored(
@@ -249,66 +226,6 @@ def _job(
     )
 
 
-def _run(jobs: Sequence[Job], workers: int | None) -> Iterator[tuple[CaseResult, dict[str, str]]]:
-    """The result and the input hashes of every job, in order; the first error ends the rest."""
-    from tqdm import tqdm
-
-    wanted = min(len(jobs), len(os.sched_getaffinity(0)) if workers is None else workers)
-    with tqdm(total=len(jobs), desc="evaluate", unit="case", file=sys.stderr, disable=None) as bar:
-        if wanted == 1 or (workers is None and len(jobs) < MIN_CASES_FOR_WORKERS):
-            for job in jobs:
-                yield evaluate_job(job)
-                bar.update(1)
-            return
-        pool = ProcessPoolExecutor(wanted, mp_context=get_context("spawn"))
-        try:
-            for found in pool.map(evaluate_job, jobs):
-                yield found
-                bar.update(1)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
-    """Reads one case, scores it, and hashes what was read."""
-    reference = _read_mask(job.reference, job.case)
-    hashes = {"reference": hash_file(job.reference)}
-    if job.marks is not None:
-        result = evaluate_points(
-            job.case, job.patient, reference, job.marks.points_mm, job.marks.ratings, job.settings, job.facts
-        )
-        return result, hashes
-    probability = None if job.probability is None else read_volume(job.probability, Quantity.PROBABILITY)
-    suv = None if job.pet is None else read_suv_image(job.pet)
-    result = evaluate_case(
-        job.case,
-        job.patient,
-        reference,
-        _read_mask(job.prediction, job.case),
-        probability,
-        suv,
-        job.settings,
-        job.facts,
-        job.tasks,
-    )
-    return result, hashes | {"prediction": hash_file(job.prediction)}
-
-
-def _read_mask(path: Path, case: str) -> Volume:
-    """A mask of 0/1 or of lesion instances; a lone other value is an 8-bit mask and refused."""
-    try:
-        mask = read_volume(path, Quantity.LABEL)
-    except NetlesionError as error:
-        raise type(error)(f"case {case}: {error}") from error
-    top = int(mask.array.max(initial=0))
-    if top == 255 and not ((mask.array > 0) & (mask.array < 255)).any():
-        raise CohortError(
-            f"case {case}: {path} holds only 0 and 255, an 8-bit picture of a mask; expected 0 and 1, or one label "
-            "per lesion (divide by 255)"
-        )
-    return mask
-
-
 def _categories(
     reference: str | Path, prediction: str | Path | ReaderList, settings: EvaluationSettings, resampling: Resampling
 ) -> dict[str, Any]:
@@ -322,7 +239,7 @@ def _categories(
 
 
 def _plain_settings(settings: EvaluationSettings) -> dict[str, Any]:
-    return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(settings).items()}
+    return json.loads(json.dumps(asdict(settings), default=str))
 
 
 def _plain_stratum(part: Stratum) -> dict[str, Any]:

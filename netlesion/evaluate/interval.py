@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from netlesion.evaluate import statistics
 from netlesion.evaluate.statistics import (
@@ -108,7 +107,9 @@ def exact_interval(successes: int, trials: int) -> tuple[float, float] | None:
     """Clopper-Pearson, for a share of independent patients; None without any."""
     if trials == 0:
         return None
-    found = stats.binomtest(successes, trials).proportion_ci(CONFIDENCE, method="exact")
+    from scipy.stats import binomtest
+
+    found = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="exact")
     return float(found.low), float(found.high)
 
 

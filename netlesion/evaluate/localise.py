@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 HIT_TOLERANCE_MM = 10.0
 RANKS = (1, 3, 5)
@@ -37,8 +36,8 @@ class CaseCandidates:
         """The (mean) rank of the best candidate that hits, from 1; infinite when none does."""
         if not any(self.hits):
             return float("inf")
-        ranks = rankdata([-s for s in self.scores], method="average")
-        return float(ranks[np.array(self.hits)].min())
+        best = max(score for score, hit in zip(self.scores, self.hits, strict=True) if hit)
+        return sum(s > best for s in self.scores) + (sum(s == best for s in self.scores) + 1) / 2
 
     @property
     def top_score(self) -> float:
