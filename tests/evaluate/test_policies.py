@@ -86,6 +86,16 @@ def test_greedy_lets_the_confident_one_choose_where_hungarian_finds_more(label):
         found(reference, prediction, assignment="greedy")
 
 
+def test_one_good_pair_beats_two_poor_ones(label):
+    """P1 covers most of G1 (IoU 9/13) and all of G2 (3/12), P2 a tenth of G1: the sum is highest with P1 on G1."""
+    reference = label(SHAPE, {1: np.s_[0:10, 0, 0]}, {2: np.s_[10:13, 0, 0]}, affine=BIG)
+    prediction = label(SHAPE, {1: np.s_[1:13, 0, 0]}, {2: np.s_[0, 0, 0]}, affine=BIG)
+    matching = match_lesions(reference, prediction)
+    assert [g.prediction_id for g in matching.reference] == [1, None]
+    assert [p.outcome for p in matching.prediction] == [Outcome.TRUE_POSITIVE, Outcome.SPLIT]
+    assert matching.prediction[0].merged_ids == (2,)
+
+
 def test_what_is_judged_first_is_judged_by_what_is_above_it(label):
     """The wide one overlaps the lesion by less than a tenth: invented when it comes first, a split when second."""
     reference = label(SHAPE, np.s_[0:3, 0, 0], affine=BIG)
