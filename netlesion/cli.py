@@ -109,7 +109,7 @@ def evaluate(
     desc: Annotated[str, typer.Option(help="Which mask of a cohort is the reference (BIDS desc-).")] = "lesions",
     prediction_desc: Annotated[str, typer.Option(help="The same for the prediction.")] = "lesions",
     lesions: Annotated[
-        Path | None, typer.Option(help="Table of reference lesions: case, lesion_id, region, lesion_type.")
+        Path | None, typer.Option(help="Table of reference lesions: case, lesion_id, region, type, standard.")
     ] = None,
     criterion: Annotated[
         str, typer.Option(help="When a lesion counts as found: iou_or_peak, iou, overlap, peak, centre, distance.")

@@ -11,6 +11,7 @@ from typing import Any
 
 from netlesion.evaluate.froc import CaseDetections
 from netlesion.evaluate.lesion_rows import LesionResult
+from netlesion.evaluate.lesion_table import LesionFacts
 from netlesion.evaluate.localise import CaseCandidates
 from netlesion.evaluate.outcome import MatchSettings, PanopticCounts
 
@@ -20,12 +21,11 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class CaseFacts:
-    """What is known of a case beside its masks; empty where the source does not tell."""
+    """What is known of a case beside its masks; empty where the source does not tell. lesions: by reference id."""
 
     tracer: str = ""
     scanner: str = ""
-    regions: Mapping[int, str] = field(default_factory=dict)
-    lesion_types: Mapping[int, str] = field(default_factory=dict)
+    lesions: Mapping[int, LesionFacts] = field(default_factory=dict)
 
 
 NO_FACTS = CaseFacts()

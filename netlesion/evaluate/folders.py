@@ -207,11 +207,11 @@ def _job(
     reference: MaskFile,
     prediction: MaskFile | Marks,
     cohort: CohortFacts,
-    tables: Mapping[str, LesionFacts],
+    tables: Mapping[str, Mapping[int, LesionFacts]],
     settings: EvaluationSettings,
 ) -> Job:
     is_mask = isinstance(prediction, MaskFile)
-    known, table = cohort.of(case), tables.get(case, LesionFacts({}, {}))
+    known = cohort.of(case)
     return Job(
         case=case,
         patient=reference.patient,
@@ -220,7 +220,7 @@ def _job(
         probability=prediction.probability if is_mask else None,
         marks=None if is_mask else prediction,
         pet=None if settings.cohort is None else known.pet,
-        facts=CaseFacts(known.tracer, known.scanner, table.regions, table.lesion_types),
+        facts=CaseFacts(known.tracer, known.scanner, tables.get(case, {})),
         settings=settings.match,
         tasks=settings.tasks,
     )

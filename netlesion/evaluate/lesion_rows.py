@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netlesion.evaluate.foreground import Foreground
+from netlesion.evaluate.lesion_table import UNKNOWN_LESION
 from netlesion.evaluate.match import CroppedCase
 from netlesion.evaluate.outcome import Matching, Outcome, PredictedLesion, ReferenceLesion
 from netlesion.evaluate.surface import SurfaceVoxels, hausdorff_mm, normalised_surface_dice, surface_distances
@@ -50,6 +51,8 @@ class LesionResult:
     )
     region: str = _column("n/a", "Region, from the table of lesions")
     lesion_type: str = _column("n/a", "Type, from the table of lesions")
+    reference_standard: str = _column("n/a", "What its truth rests on, from the table of lesions")
+    reference_source: str = _column("n/a", "The test, reader or model that its truth comes from, from the same table")
     size_bin: str = _column("ml", "Bin of the lesion's volume")
     num_voxels: int = _column("1", "Voxels of the lesion, 0 for a point")
     volume_ml: float = _column("ml", "Voxels times the volume of one")
@@ -149,8 +152,7 @@ def _reference_columns(
         "lesion_id": lesion.lesion_id,
         "outcome": lesion.outcome.value,
         "partner_id": lesion.prediction_id,
-        "region": facts.regions.get(lesion.lesion_id, ""),
-        "lesion_type": facts.lesion_types.get(lesion.lesion_id, ""),
+        **vars(facts.lesions.get(lesion.lesion_id, UNKNOWN_LESION)),
         "size_bin": size_bin(lesion.volume_ml),
         "num_voxels": lesion.num_voxels,
         "volume_ml": lesion.volume_ml,
@@ -193,8 +195,7 @@ def _prediction_row(
         lesion_id=lesion.lesion_id,
         outcome=lesion.outcome.value,
         partner_id=lesion.reference_id,
-        region="",
-        lesion_type="",
+        **vars(UNKNOWN_LESION),
         size_bin=size_bin(lesion.volume_ml) if lesion.num_voxels else "",
         num_voxels=lesion.num_voxels,
         volume_ml=lesion.volume_ml if lesion.num_voxels else NAN,

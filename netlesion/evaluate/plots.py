@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 WIDTH, HEIGHT = 460, 320
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 46
+LEFT, RIGHT, TOP, BOTTOM = 58, 26, 14, 46
 INK, LINE, BAND, GREY = "#1b1f24", "#0550ae", "#a5c8f4", "#8c959f"
 
 

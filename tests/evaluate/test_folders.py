@@ -295,6 +295,11 @@ def test_regions_and_types_come_from_a_table(folders, tmp_path):
     assert (found["region", "liver"], found["region", "bone"]) == (1.0, 0.0)
     assert found["lesion_type", "metastasis"] == 1.0
     assert found["lesion_type", "n/a"] == 0.5
+    rows = table(tmp_path / "out" / "lesions.tsv")
+    assert [row["region"] for row in rows] == ["liver", "liver", "bone", "n/a"]
+    (tmp_path / "lesions.tsv").write_text("case\tlesion_id\treference_standard\na\t1\thistology\nb\t1\tguess\n")
+    with pytest.raises(CohortError, match="line 3: reference_standard is 'guess', expected one of histology"):
+        evaluate_folders(*folders, tmp_path / "out", settings=settings)
     (tmp_path / "lesions.tsv").write_text("\n".join([*lines, lines[-1]]) + "\n")
     with pytest.raises(CohortError, match="line 5: lesion 2 of b is there twice"):
         evaluate_folders(*folders, tmp_path / "out", settings=settings)
