@@ -128,9 +128,8 @@ GROUP_OF: Mapping[str, str] = {f.name: f.metadata["group"] for f in fields(CaseR
 
 
 def blank_columns(groups: Sequence[str]) -> dict[str, float]:
-    """NaN (0 for a count) for every column of these groups."""
-    counts = {f.name for f in fields(CaseResult) if f.type == "int"}
-    return {name: 0 if name in counts else NAN for name, group in GROUP_OF.items() if group in groups}
+    """NaN for every column of these groups."""
+    return {name: NAN for name, group in GROUP_OF.items() if group in groups}
 
 
 def columns_of(tasks: Sequence[str]) -> tuple[str, ...]:

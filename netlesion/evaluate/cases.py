@@ -51,7 +51,7 @@ def evaluate_case(
 ) -> CaseResult:
     """Compares one predicted mask with its reference, both LABEL on one grid; either may be empty.
 
-    probability (else suv) says where a predicted lesion points. Columns of tasks not asked for are NaN, counts 0.
+    probability (else suv) says where a predicted lesion points. Columns of tasks not asked for are NaN.
     Raises QuantityError for another quantity and GeometryError for another grid; the message names the case.
     """
     try:

@@ -96,6 +96,11 @@ def evaluate_folders(
     """
     settings = EvaluationSettings(desc=desc, workers=workers) if settings is None else settings
     out, watch = Path(out), Stopwatch()
+    for folder in (reference, prediction):
+        if not isinstance(folder, ReaderList) and out.resolve() == Path(folder).resolve():
+            raise ConfigError(
+                f"{out}: is the output and an input; results hold a lesions.tsv of their own, give another"
+            )
     with watch.stage("cases"):
         scored = score(reference, prediction, settings)
     resampling = Resampling(seed, remark=scored.remark)

@@ -145,7 +145,7 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
         )
     if summary["unfinished_visits"]:
         notes.append(f"Unfinished visits, not scored: {', '.join(summary['unfinished_visits'])}")
-    for name in ("froc", "localisation", "categories"):
+    for name in ("challenge", "froc", "localisation", "categories"):
         if "not_run" in summary.get(name, {}):
             notes.append(f"{name}: not run, {summary[name]['not_run']}")
     return [*notes, *summary["remarks"]]

@@ -103,6 +103,8 @@ def _log_ratio(results: Sequence[CaseResult], name: str, unit: str, patients: li
 
 def _challenge(results: Sequence[CaseResult]) -> Plain:
     """Numbers that a challenge makes of a whole cohort, as coded there (no interval is part of them)."""
+    if any(np.isnan(r.num_voxels_shared) for r in results):
+        return {"not_run": "points have no extent"}
     counts = [[getattr(r, f"num_voxels_{what}") for r in results] for what in ("shared", "reference", "prediction")]
     lesions = [
         [getattr(r, f"num_{what}") for r in results]

@@ -117,6 +117,11 @@ def test_tasks_choose_columns_and_an_unknown_one_is_refused(folders, tmp_path):
     header = list(table(tmp_path / "out" / "cases.tsv")[0])
     assert "lesion_f1" in header
     assert not {"dice", "autopet_dice"} & set(header)
+    (folders[0] / "categories.tsv").write_text("case\tstage\na\tI\n")
+    (folders[1] / "categories.tsv").write_text("case\tstage\na\tI\n")
+    only = evaluate_folders(*folders, tmp_path / "only", settings=EvaluationSettings(tasks=("categories",)))
+    assert only["categories"]["stage"]["accuracy"]["value"] == 1.0
+    assert only["mean"] == {}
     with pytest.raises(ConfigError, match="tasks are speed; expected some of detection, segmentation"):
         EvaluationSettings(tasks=("speed",))
 
@@ -158,6 +163,21 @@ def test_labels_in_many_places_are_remarked_upon(folders, tmp_path):
         "b: the reference holds 2 labels in 25 separate places; each label is one lesion here, if they are tissue "
         "classes give a lesion mask instead"
     ]
+
+
+def test_an_input_is_never_the_output(folders):
+    for folder in folders:
+        with pytest.raises(ConfigError, match="is the output and an input"):
+            evaluate_folders(*folders, folder)
+
+
+def test_a_probability_that_is_no_number_is_refused_with_its_file(results, tmp_path):
+    import nibabel
+
+    path = next(results[1].glob("sub-0*/*probseg.nii.gz"))
+    nibabel.save(nibabel.Nifti1Image(np.full(SHAPE, np.nan, np.float32), AFFINE), path)
+    with pytest.raises(QuantityError, match="desc-lesions_probseg.nii.gz: 2431 voxels are not finite"):
+        evaluate_folders(*results, tmp_path / "out")
 
 
 def test_a_folder_against_itself_is_refused(folders, tmp_path):
@@ -327,6 +347,7 @@ def test_readers_marks_are_predictions_like_any_other(folders, tmp_path):
     assert anna.summary["froc"]["jafroc"]["value"] == pytest.approx(2 / 3)
     assert anna.summary["reliability"] is None  # ratings are no probabilities
     assert anna.summary["mean"]["dice"]["value"] is None
+    assert anna.summary["challenge"] == {"not_run": "points have no extent"}
     assert (ben.summary["num_cases"], ben.summary["cases_without_prediction"]) == (2, ["b"])
     assert ben.summary["pooled_lesion_sensitivity"]["value"] == 0.0
     rows = table(tmp_path / "out" / "readers.tsv")

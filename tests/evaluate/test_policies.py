@@ -138,6 +138,13 @@ def test_confidence_is_the_maximum_or_the_95th_percentile(label):
     assert [p.score for p in percentile.prediction][0] == pytest.approx(np.percentile(np.arange(21) / 32, 95))
 
 
+def test_rows_carry_the_volume_of_their_lesion(label):
+    lesion = label(SHAPE, np.s_[0:5, 0, 0])  # 5 voxels of 0.024 ml
+    matching = match_lesions(lesion, label(SHAPE, np.s_[0:4, 0, 0]))
+    assert matching.reference[0].volume_ml == pytest.approx(5 * 0.024)
+    assert matching.prediction[0].volume_ml == pytest.approx(4 * 0.024)
+
+
 def test_panoptic_quality_counted_by_hand(label):
     """IoU 4/5 and 2/3 found, one of 1/2 not enough, one speck ignored with its prediction, one invented."""
     reference = label(
