@@ -56,6 +56,8 @@ SHOWN: Mapping[str, Mapping[str, str]] = {
         "DEEP-PSMA surface Dice": "mean.deep_psma_surface_dice",
         "DEEP-PSMA SUV mean ratio": "mean.deep_psma_suv_mean_ratio",
         "DEEP-PSMA volume ratio": "mean.deep_psma_volume_ratio",
+        "HECKTOR aggregated Dice": "challenge.hecktor_dice_aggregated",
+        "HECKTOR aggregated F1 (criterion of this project)": "challenge.hecktor_f1_aggregated",
     },
 }
 

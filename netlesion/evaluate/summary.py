@@ -54,7 +54,7 @@ def summarise(
     if "segmentation" in tasks:
         summary["segmentation"] = _segmentation(results, patients, resampling)
     if "challenge" in tasks:
-        summary["challenge"] = _challenge(results)
+        summary["challenge"] = _challenge(results, patients, resampling)
     if "detection" in tasks:
         summary |= _detection(results, patients, resampling)
         summary["froc"] = _froc(results, resampling)
@@ -101,19 +101,24 @@ def _log_ratio(results: Sequence[CaseResult], name: str, unit: str, patients: li
     return found | {k: None if found[k] is None else float(np.exp(found[k])) for k in ("value", "low", "high")}
 
 
-def _challenge(results: Sequence[CaseResult]) -> Plain:
-    """Numbers that a challenge makes of a whole cohort, as coded there (no interval is part of them)."""
+def _challenge(results: Sequence[CaseResult], patients: list[str], resampling: Resampling) -> Plain:
+    """Numbers that a challenge makes of a whole cohort: the value as coded there, the interval this project's."""
     if any(np.isnan(r.num_voxels_shared) for r in results):
         return {"not_run": "points have no extent"}
-    counts = [[getattr(r, f"num_voxels_{what}") for r in results] for what in ("shared", "reference", "prediction")]
-    lesions = [
-        [getattr(r, f"num_{what}") for r in results]
-        for what in ("true_positives", "false_positives", "false_negatives")
-    ]
+    shared, of_reference, true, wrong = (
+        [getattr(r, f"num_{name}") for r in results]
+        for name in ("voxels_shared", "voxels_reference", "true_positives", "false_positives")
+    )
+    predicted, missed = [r.num_voxels_prediction for r in results], [r.num_false_negatives for r in results]
+    dice = resampling.ratio(
+        [2 * s for s in shared], [g + p for g, p in zip(of_reference, predicted, strict=True)], patients
+    )
+    f1 = resampling.ratio(
+        [2 * t for t in true], [2 * t + w + m for t, w, m in zip(true, wrong, missed, strict=True)], patients
+    )
     return {
-        "hecktor_dice_aggregated": hecktor_dice_aggregated(*counts),
-        "hecktor_f1_aggregated": hecktor_f1_aggregated(*lesions),
-        "num_cases": len(results),
+        "hecktor_dice_aggregated": plain(dice) | {"value": hecktor_dice_aggregated(shared, of_reference, predicted)},
+        "hecktor_f1_aggregated": plain(f1) | {"value": hecktor_f1_aggregated(true, wrong, missed)},
     }
 
 

@@ -75,7 +75,10 @@ def test_everything_is_written_and_says_what_it_is(folders, tmp_path):
     ]
     assert lesions[0]["hd95_mm"] == "0"
     assert lesions[0]["tlsre_g"] == lesions[3]["region"] == "n/a"
+    assert summary["challenge"]["hecktor_dice_aggregated"]["value"] == pytest.approx(4 * 64 / (3 * 64 + 2 * 64 + 27))
+    assert summary["challenge"]["hecktor_f1_aggregated"]["value"] == pytest.approx(4 / 6)
     page = (out / "evaluation.html").read_text()
+    assert "HECKTOR aggregated Dice" in page
     assert "Research software, not a medical device" in page
     assert "only 3 patients: the interval is not reliable below 10" in page
     assert "<svg" in page
