@@ -153,20 +153,51 @@ def measure(
 
 @app.command()
 def evaluate(
-    reference: Annotated[Path, typer.Option(help="Reference masks: a cohort, or a folder of NIfTI masks.")],
-    prediction: Annotated[Path, typer.Option(help="Predicted masks: a results folder, or a folder of NIfTI masks.")],
-    out: Annotated[Path, typer.Option(help="Folder for cases.tsv and summary.json.")],
+    reference: Annotated[Path, typer.Option(help="Reference masks: a cohort, results, or a folder of NIfTI masks.")],
+    prediction: Annotated[
+        list[Path],
+        typer.Option(
+            help="Results, a cohort, a folder of NIfTI masks, or a table of a reader's marks; repeat for more."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for cases.tsv, lesions.tsv, summary.json and the page.")],
+    cohort: Annotated[Path | None, typer.Option(help="Cohort of the PETs: SUV, scanners, uptake times.")] = None,
+    tasks: Annotated[str, typer.Option(help="Any of detection, segmentation, challenge, categories.")] = "",
     desc: Annotated[str, typer.Option(help="Which mask of a cohort is the reference (BIDS desc-).")] = "lesions",
+    prediction_desc: Annotated[str, typer.Option(help="The same for the prediction.")] = "lesions",
+    lesions: Annotated[
+        Path | None, typer.Option(help="Table of reference lesions: case, lesion_id, region, type, standard.")
+    ] = None,
+    criterion: Annotated[
+        str, typer.Option(help="When a lesion counts as found: iou_or_peak, iou, overlap, peak, centre, distance.")
+    ] = "iou_or_peak",
+    min_iou: Annotated[float, typer.Option(help="Smallest IoU of a found lesion.")] = 0.1,
+    assignment: Annotated[str, typer.Option(help="hungarian, or greedy by confidence.")] = "hungarian",
+    confidence: Annotated[str, typer.Option(help="Of a lesion's probabilities: max, or p95.")] = "max",
+    workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
 ) -> None:
-    """Case table and cohort summary of predicted against reference lesions."""
-    from netlesion.evaluate.folders import evaluate_folders, summary_lines
+    """Case and lesion tables, cohort summary and a page of predicted against reference lesions."""
+    from netlesion.evaluate.folders import ALL_TASKS, EvaluationSettings, summary_lines
+    from netlesion.evaluate.outcome import MatchSettings
+    from netlesion.evaluate.study import evaluate_predictions
 
-    summary = evaluate_folders(reference, prediction, out, desc, seed)
-    for line in summary_lines(summary):
-        print(line)
-    print(out / "cases.tsv")
-    print(out / "summary.json")
+    settings = EvaluationSettings(
+        tasks=tuple(task.strip() for task in tasks.split(",")) if tasks else ALL_TASKS,
+        desc=desc,
+        prediction_desc=prediction_desc,
+        match=MatchSettings(criterion=criterion, assignment=assignment, confidence=confidence, min_iou=min_iou),
+        cohort=cohort,
+        lesion_table=lesions,
+        workers=workers,
+    )
+    for evaluated in evaluate_predictions(reference, prediction, out, settings, seed):
+        if evaluated.name:
+            print(evaluated.name)
+        for line in summary_lines(evaluated.summary):
+            print(line)
+        for name in ("cases.tsv", "summary.json", "evaluation.html"):
+            print(evaluated.folder / name)
 
 
 @app.command()

@@ -1,100 +1,41 @@
-"""One case -> one row of numbers; all rows -> a summary with intervals over patients.
+"""One case -> one row of numbers, and a row for each of its lesions.
 
-Takes reference and predicted label volumes on the native PET grid; returns frozen rows and a plain dict that
-can be written as JSON. Knows nothing about files, models or how a prediction was made.
+Takes reference and predicted label volumes on the native PET grid, or a reader's points; returns a frozen row.
+Everything is cut to the box of both masks, and lesions and surfaces are found once and read many times. Knows
+nothing about files, cohorts, models or how a prediction was made.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
-from netlesion.errors import CohortError, ConfigError, NetlesionError
-from netlesion.evaluate.challenge import autopet_dice, autopet_fnv_ml, autopet_fpv_ml
-from netlesion.evaluate.detection import detection
-from netlesion.evaluate.match import match_lesions
-from netlesion.evaluate.outcome import DEFAULT_SETTINGS, MatchSettings
-from netlesion.evaluate.overlap import dice, foreground_box
-from netlesion.evaluate.statistics import (
-    CONFIDENCE,
-    INTERVAL_METHOD,
-    NUM_RESAMPLES,
-    Estimate,
-    bootstrap_mean,
-    bootstrap_proportion,
+import numpy as np
+from scipy.spatial import KDTree
+
+from netlesion.errors import NetlesionError
+from netlesion.evaluate.case_result import NO_FACTS, TASKS, CaseFacts, CaseResult, blank_columns
+from netlesion.evaluate.challenge import AUTOPET_CONNECTIVITY, challenge_components, contour_dice, untouched_voxels
+from netlesion.evaluate.detection import detection, panoptic_quality
+from netlesion.evaluate.foreground import Foreground, foreground
+from netlesion.evaluate.froc import case_detections
+from netlesion.evaluate.lesion_rows import lesion_rows, point_rows
+from netlesion.evaluate.localise import HIT_TOLERANCE_MM, CaseCandidates
+from netlesion.evaluate.match import CroppedCase, crop_case, cropped_pairs, match_pairs
+from netlesion.evaluate.outcome import DEFAULT_SETTINGS, Matching, MatchSettings
+from netlesion.evaluate.overlap import overlap_dice
+from netlesion.evaluate.pairs import point_pairs
+from netlesion.evaluate.surface import (
+    SurfaceDistances,
+    SurfaceVoxels,
+    hausdorff_mm,
+    normalised_surface_dice,
+    surface_distances,
+    surface_voxels,
 )
 from netlesion.volume import Volume
 
-
-@dataclass(frozen=True)
-class CaseResult:
-    """What is said of one case; NaN where a number has no meaning. Columns are explained in COLUMNS."""
-
-    case: str
-    patient: str
-    dice: float
-    autopet_dice: float
-    autopet_fpv_ml: float
-    autopet_fnv_ml: float
-    lesion_sensitivity: float
-    lesion_ppv: float
-    lesion_f1: float
-    num_lesions_reference: int
-    num_lesions_prediction: int
-    num_true_positives: int
-    num_false_positives: int
-    num_false_negatives: int
-    num_splits: int
-    num_merges: int
-    volume_reference_ml: float
-    volume_prediction_ml: float
-    settings: MatchSettings
-
-    def row(self) -> dict[str, str | int | float]:
-        """Column -> value, in the order of COLUMNS: the row of a table, without the settings."""
-        return {column: getattr(self, column) for column in COLUMNS}
-
-
-#: The data dictionary of a table of cases (BIDS); its keys are the columns, in order.
-COLUMNS: Mapping[str, Mapping[str, str]] = {
-    "case": {"Description": "The PET evaluated: patient, session and tracer", "Units": "n/a"},
-    "patient": {"Description": "Research id; cases of one patient are resampled together", "Units": "n/a"},
-    "dice": {"Description": "Voxel-wise Dice; 1 when both masks are empty, 0 when one is", "Units": "1"},
-    "autopet_dice": {"Description": "Voxel-wise Dice as in autoPET III; n/a for an empty reference", "Units": "1"},
-    "autopet_fpv_ml": {
-        "Description": "Volume of predicted 18-connected components with no voxel in the reference, as in autoPET III",
-        "Units": "ml",
-    },
-    "autopet_fnv_ml": {
-        "Description": "Volume of reference 18-connected components with no predicted voxel, as in autoPET III; "
-        "n/a for an empty reference",
-        "Units": "ml",
-    },
-    "lesion_sensitivity": {"Description": "Found / all reference lesions; n/a without any", "Units": "1"},
-    "lesion_ppv": {"Description": "TP / (TP + FP) of predicted lesions; n/a without any", "Units": "1"},
-    "lesion_f1": {"Description": "2 TP / (2 TP + FP + FN); n/a without any lesion at all", "Units": "1"},
-    "num_lesions_reference": {"Description": "Reference lesions without don't-cares: TP + FN", "Units": "1"},
-    "num_lesions_prediction": {
-        "Description": "Predicted lesions without don't-cares: TP + FP + splits",
-        "Units": "1",
-    },
-    "num_true_positives": {"Description": "Reference lesions found, one prediction each", "Units": "1"},
-    "num_false_positives": {"Description": "Predicted lesions that found nothing and are no split", "Units": "1"},
-    "num_false_negatives": {"Description": "Reference lesions not found", "Units": "1"},
-    "num_splits": {"Description": "Further predictions on a lesion already found, neither TP nor FP", "Units": "1"},
-    "num_merges": {
-        "Description": "Predictions that found one lesion and also cover others, which are missed",
-        "Units": "1",
-    },
-    "volume_reference_ml": {"Description": "Volume of the whole reference mask, don't-cares included", "Units": "ml"},
-    "volume_prediction_ml": {"Description": "Volume of the whole predicted mask, don't-cares included", "Units": "ml"},
-}
-
-
-#: Columns that lie between 0 and 1; all others are 0 or more.
-SHARES = ("dice", "autopet_dice", "lesion_sensitivity", "lesion_ppv", "lesion_f1")
+NAN = float("nan")
 
 
 def evaluate_case(
@@ -105,103 +46,218 @@ def evaluate_case(
     probability: Volume | None = None,
     suv: Volume | None = None,
     settings: MatchSettings = DEFAULT_SETTINGS,
+    facts: CaseFacts = NO_FACTS,
+    tasks: Sequence[str] = TASKS,
 ) -> CaseResult:
     """Compares one predicted mask with its reference, both LABEL on one grid; either may be empty.
 
-    probability (else suv) says where a predicted lesion points. Raises QuantityError for another quantity and
-    GeometryError for another grid; the message names the case.
+    probability (else suv) says where a predicted lesion points. Columns of tasks not asked for are NaN.
+    Raises QuantityError for another quantity and GeometryError for another grid; the message names the case.
     """
     try:
-        matching = match_lesions(reference, prediction, probability=probability, suv=suv, settings=settings)
+        crop = crop_case(reference, prediction, probability, suv, settings)
+        matching = match_pairs(cropped_pairs(crop, settings), crop.geometry.voxel_volume_ml, settings)
     except NetlesionError as error:
         raise type(error)(f"case {case_id}: {error}") from error
-    box = foreground_box(reference.array, prediction.array)
-    voxels_g, voxels_p = reference.array[box] != 0, prediction.array[box] != 0
-    voxel_ml = reference.geometry.voxel_volume_ml
-    rates = detection(matching)
+    columns = blank_columns(TASKS)
+    surfaces = _surfaces(crop, reference.array.shape)
+    if "segmentation" in tasks:
+        columns |= _segmentation(crop, surfaces)
+    if "challenge" in tasks:
+        columns |= _challenge(crop, surfaces, settings.connectivity)
+    columns |= _detection(matching)
     return CaseResult(
         case=case_id,
         patient=patient_id,
-        dice=dice(voxels_g, voxels_p),
-        autopet_dice=autopet_dice(voxels_g, voxels_p),
-        autopet_fpv_ml=autopet_fpv_ml(voxels_g, voxels_p, voxel_volume_ml=voxel_ml),
-        autopet_fnv_ml=autopet_fnv_ml(voxels_g, voxels_p, voxel_volume_ml=voxel_ml),
-        lesion_sensitivity=rates.sensitivity,
-        lesion_ppv=rates.ppv,
-        lesion_f1=rates.f1,
-        num_lesions_reference=matching.num_reference,
-        num_lesions_prediction=matching.num_prediction,
-        num_true_positives=matching.num_true_positives,
-        num_false_positives=matching.num_false_positives,
-        num_false_negatives=matching.num_false_negatives,
-        num_splits=matching.num_splits,
-        num_merges=matching.num_merges,
-        volume_reference_ml=float(voxels_g.sum() * voxel_ml),
-        volume_prediction_ml=float(voxels_p.sum() * voxel_ml),
+        tracer=facts.tracer,
+        scanner=facts.scanner,
+        **columns,
+        lesions=lesion_rows(case_id, patient_id, crop, matching, surfaces, facts),
+        detections=case_detections(case_id, patient_id, matching),
+        candidates=_candidates(case_id, patient_id, crop, matching),
+        panoptic=matching.panoptic,
+        remarks=_remarks(crop),
         settings=settings,
     )
 
 
-def summarise(results: Sequence[CaseResult], seed: int, *, num_resamples: int = NUM_RESAMPLES) -> dict[str, object]:
-    """Means over cases, pooled sensitivity and false positives per patient, with the settings; plain JSON values.
+def evaluate_points(
+    case_id: str,
+    patient_id: str,
+    reference: Volume,
+    points_mm: np.ndarray,
+    scores: Sequence[float],
+    settings: MatchSettings = DEFAULT_SETTINGS,
+    facts: CaseFacts = NO_FACTS,
+) -> CaseResult:
+    """Compares a reader's points (P, 3) in RAS+ mm, one rating each, with a reference mask.
 
-    A number that does not exist is None. Raises CohortError for no case or a case given twice, ConfigError for
-    cases that were matched under different settings.
+    A point has no extent: everything of segmentation and challenges is NaN but the reference's own volume.
     """
-    _require_one_cohort(results)
-    patients = [r.patient for r in results]
-    means = {
-        column: _plain(
-            bootstrap_mean(
-                [getattr(r, column) for r in results], patients, seed=seed, num_resamples=num_resamples
-            ).within(0, 1 if column in SHARES else math.inf)
-        )
-        for column in COLUMNS
-        if column not in ("case", "patient")
-    }
-    pooled = bootstrap_proportion(
-        [r.num_true_positives for r in results],
-        [r.num_lesions_reference for r in results],
-        patients,
-        seed=seed,
-        num_resamples=num_resamples,
+    points = np.asarray(points_mm, dtype=np.float64).reshape(-1, 3)
+    ratings = tuple(float(s) for s in scores)
+    try:
+        crop = crop_case(reference, reference, None, None, settings)
+        pairs = point_pairs(crop.reference, crop.geometry, points, ratings, settings)
+    except NetlesionError as error:
+        raise type(error)(f"case {case_id}: {error}") from error
+    matching = match_pairs(pairs, crop.geometry.voxel_volume_ml, settings)
+    index = crop.reference.index_N3
+    hits = np.zeros(len(points), dtype=bool)
+    if len(index) and len(points):
+        hits = KDTree(crop.geometry.to_world(index)).query(points)[0] <= HIT_TOLERANCE_MM
+    columns = blank_columns(TASKS) | _detection(matching)
+    columns["panoptic_quality"] = NAN
+    columns["volume_reference_ml"] = len(index) * crop.geometry.voxel_volume_ml
+    return CaseResult(
+        case=case_id,
+        patient=patient_id,
+        tracer=facts.tracer,
+        scanner=facts.scanner,
+        **columns,
+        lesions=point_rows(case_id, patient_id, crop, matching, points, facts),
+        detections=case_detections(case_id, patient_id, matching),
+        candidates=CaseCandidates(case_id, patient_id, bool(len(index)), ratings, tuple(hits.tolist())),
+        panoptic=None,
+        remarks=(),
+        settings=settings,
     )
-    false_positives = Counter(dict.fromkeys(patients, 0))
-    for r in results:
-        false_positives[r.patient] += r.num_false_positives
-    per_patient = bootstrap_mean(
-        list(false_positives.values()), list(false_positives), seed=seed, num_resamples=num_resamples
-    ).within(0, math.inf)
+
+
+def _surfaces(crop: CroppedCase, shape: tuple[int, ...]) -> tuple[SurfaceVoxels, SurfaceVoxels]:
+    """The surfaces of both label maps; where the box ends before the image does, there is background behind."""
+    found = []
+    for side in (crop.reference, crop.prediction):
+        surface = surface_voxels(side)
+        inside = surface.inside_N.copy()
+        for axis, cut in enumerate(crop.box):
+            if cut.start > 0:
+                inside |= surface.index_N3[:, axis] == 0
+            if cut.stop < shape[axis]:
+                inside |= surface.index_N3[:, axis] == side.labels.shape[axis] - 1
+        found.append(replace(surface, inside_N=inside))
+    return found[0], found[1]
+
+
+def _segmentation(crop: CroppedCase, surfaces: tuple[SurfaceVoxels, SurfaceVoxels]) -> dict[str, float]:
+    voxel_ml = crop.geometry.voxel_volume_ml
+    num_g, num_p, shared = _voxel_counts(crop)
+    distances = surface_distances(*(crop.geometry.to_world(s.index_N3[s.of_mask_N]) for s in surfaces))
     return {
-        "num_cases": len(results),
-        "num_patients": len(set(patients)),
-        "mean": means,
-        "pooled_lesion_sensitivity": _plain(pooled),
-        "false_positives_per_patient": _plain(per_patient),
-        "interval": {
-            "method": INTERVAL_METHOD,
-            "confidence": CONFIDENCE,
-            "num_resamples": num_resamples,
-            "seed": seed,
-        },
-        "match_settings": asdict(results[0].settings),
+        "dice": overlap_dice(num_g, num_p, shared),
+        "nsd_2mm": _surface_score(distances, 2.0, num_g, num_p),
+        "nsd_4mm": _surface_score(distances, 4.0, num_g, num_p),
+        "hd95_mm": hausdorff_mm(distances),
+        "volume_reference_ml": num_g * voxel_ml,
+        "volume_prediction_ml": num_p * voxel_ml,
+        "volume_shared_ml": shared * voxel_ml,
+        "tlsre_reference_g": _suv_times_ml(crop.suv, crop.reference, voxel_ml),
+        "tlsre_prediction_g": _suv_times_ml(crop.suv, crop.prediction, voxel_ml),
     }
 
 
-def _require_one_cohort(results: Sequence[CaseResult]) -> None:
-    if not results:
-        raise CohortError("no case to summarise, expected at least one; check the list of cases")
-    case, times = Counter(r.case for r in results).most_common(1)[0]
-    if times > 1:
-        raise CohortError(f"case {case} was given {times} times, expected once; remove the copies")
-    for r in results:
-        if r.settings != results[0].settings:
-            raise ConfigError(
-                f"case {r.case} was matched under {r.settings}, case {results[0].case} under {results[0].settings}; "
-                "evaluate all cases with the same settings"
+def _surface_score(distances: SurfaceDistances, tolerance_mm: float, num_g: int, num_p: int) -> float:
+    """NSD with the rule of this project for empty masks: 1 when both are empty, 0 when one is."""
+    if num_g == 0 or num_p == 0:
+        return float(num_g == num_p)
+    return normalised_surface_dice(distances, tolerance_mm)
+
+
+def _voxel_counts(crop: CroppedCase) -> tuple[int, int, int]:
+    """Voxels of the reference, of the prediction, and of both."""
+    shared = int(np.count_nonzero(crop.reference.at(crop.prediction.labels)))
+    return len(crop.reference.flat_N), len(crop.prediction.flat_N), shared
+
+
+def _suv_times_ml(suv: np.ndarray | None, side: Foreground, voxel_ml: float) -> float:
+    return NAN if suv is None else float(side.at(suv).sum(dtype=np.float64) * voxel_ml)
+
+
+def _challenge(crop: CroppedCase, surfaces: tuple[SurfaceVoxels, SurfaceVoxels], connectivity: int) -> dict[str, float]:
+    """The numbers of `challenge`, from lesions and surfaces that are there already."""
+    voxel_ml = crop.geometry.voxel_volume_ml
+    num_g, num_p, shared = _voxel_counts(crop)
+    components_g, components_p = (
+        side
+        if was_mask and connectivity == AUTOPET_CONNECTIVITY
+        else foreground(challenge_components(side.labels != 0))
+        for side, was_mask in ((crop.reference, crop.was_mask_g), (crop.prediction, crop.was_mask_p))
+    )
+    false_positive_ml = untouched_voxels(components_p, crop.reference.labels) * voxel_ml
+    false_negative_ml = untouched_voxels(components_g, crop.prediction.labels) * voxel_ml
+    overlap = overlap_dice(num_g, num_p, shared) if num_g + num_p else NAN
+    suv_ratio = NAN
+    if crop.suv is not None and num_g and num_p:
+        above, below = (float(s.at(crop.suv).mean(dtype=np.float64)) for s in (crop.prediction, crop.reference))
+        suv_ratio = above / below if below > 0 else NAN
+    return {
+        "autopet_dice": overlap if num_g else NAN,
+        "autopet_fpv_ml": false_positive_ml,
+        "autopet_fnv_ml": false_negative_ml if num_g else NAN,
+        "autopet1_dice": overlap,
+        "autopet1_fpv_ml": false_positive_ml,
+        "autopet1_fnv_ml": false_negative_ml,
+        "deep_psma_surface_dice": contour_dice(*surfaces),
+        "deep_psma_suv_mean_ratio": suv_ratio,
+        "deep_psma_volume_ratio": num_p / num_g if num_g else NAN,
+        "num_voxels_reference": num_g,
+        "num_voxels_prediction": num_p,
+        "num_voxels_shared": shared,
+    }
+
+
+def _detection(matching: Matching) -> dict[str, float]:
+    rates = detection(matching)
+    scores = [p.score for p in matching.prediction if p.score is not None]
+    return {
+        "lesion_sensitivity": rates.sensitivity,
+        "lesion_ppv": rates.ppv,
+        "lesion_f1": rates.f1,
+        "panoptic_quality": panoptic_quality(matching.panoptic),
+        "num_lesions_reference": matching.num_reference,
+        "num_lesions_prediction": matching.num_prediction,
+        "num_true_positives": matching.num_true_positives,
+        "num_false_positives": matching.num_false_positives,
+        "num_false_negatives": matching.num_false_negatives,
+        "num_splits": matching.num_splits,
+        "num_merges": matching.num_merges,
+        "num_dont_care": len(matching.reference) - matching.num_reference,
+        "max_score": max(scores, default=NAN),
+    }
+
+
+def _candidates(case_id: str, patient_id: str, crop: CroppedCase, matching: Matching) -> CaseCandidates | None:
+    """Every prediction with its score, and whether it overlaps the reference or its centroid lies near it."""
+    if matching.ranked is None:
+        return None
+    overlapping = set(crop.prediction.label_N[crop.prediction.at(crop.reference.labels) != 0].tolist())
+    index = crop.reference.index_N3
+    near = np.zeros(len(matching.prediction), dtype=bool)
+    if len(index) and len(near):
+        world = crop.geometry.to_world(crop.prediction.centroid_L3)
+        near = KDTree(crop.geometry.to_world(index)).query(world)[0] <= HIT_TOLERANCE_MM
+    return CaseCandidates(
+        case=case_id,
+        patient=patient_id,
+        has_culprit=bool(len(index)),
+        scores=tuple(p.score for p in matching.prediction),
+        hits=tuple(bool(n) or p.lesion_id in overlapping for n, p in zip(near, matching.prediction, strict=True)),
+    )
+
+
+def _remarks(crop: CroppedCase) -> tuple[str, ...]:
+    """What looks wrong and cannot be told for certain: class maps taken for lesion instances."""
+    found = []
+    for name, side, was_mask in (
+        ("reference", crop.reference, crop.was_mask_g),
+        ("prediction", crop.prediction, crop.was_mask_p),
+    ):
+        if was_mask:
+            continue
+        ids, parts = len(side.ids_L), int(challenge_components(side.labels != 0).max(initial=0))
+        if parts > 2 * ids:
+            found.append(
+                f"the {name} holds {ids} labels in {parts} separate places; each label is one lesion here, "
+                "if they are tissue classes give a lesion mask instead"
             )
-
-
-def _plain(estimate: Estimate) -> dict[str, object]:
-    """An estimate as JSON has it: n is the number of patients, and a NaN becomes None."""
-    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(estimate).items()}
+    return tuple(found)

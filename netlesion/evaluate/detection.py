@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netlesion.evaluate.outcome import Matching
+from netlesion.evaluate.outcome import Matching, PanopticCounts
 
 
 @dataclass(frozen=True)
@@ -44,5 +44,15 @@ def detection_rates(*, num_true_positives: int, num_false_positives: int, num_fa
     )
 
 
-def _ratio(part: int, whole: int) -> float:
+def panoptic_quality(counts: PanopticCounts) -> float:
+    """Sum of IoU over TP + FP/2 + FN/2; NaN without any lesion. A split is a false positive here."""
+    return _ratio(counts.sum_iou, panoptic_weight(counts))
+
+
+def panoptic_weight(counts: PanopticCounts) -> float:
+    """The denominator of panoptic quality, to pool cases by."""
+    return counts.num_true_positives + 0.5 * (counts.num_false_positives + counts.num_false_negatives)
+
+
+def _ratio(part: float, whole: float) -> float:
     return part / whole if whole > 0 else float("nan")

@@ -1,16 +1,41 @@
 """What became of each lesion of one case: the settings, the rows and the counts of a matching.
 
-Frozen values that `match` fills and `detection`, `cases` and tables read. Knows nothing about images.
+Frozen values that `match` fills and `detection`, `froc`, `cases` and tables read. Knows nothing about images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from netlesion.errors import ConfigError
 from netlesion.lesions import CONNECTIVITY
+
+
+class Criterion(StrEnum):
+    """When a prediction P is said to point to a reference lesion G."""
+
+    IOU_OR_PEAK = "iou_or_peak"  # IoU >= min_iou, or the peak of P in G dilated while G is small
+    IOU = "iou"  # IoU >= min_iou
+    OVERLAP = "overlap"  # one shared voxel
+    PEAK = "peak"  # the peak of P in G dilated, whatever the size of G
+    CENTRE = "centre"  # the voxel nearest the centroid of P belongs to G
+    DISTANCE = "distance"  # the centroids are at most max_distance_mm apart
+
+
+class Assignment(StrEnum):
+    """How pairs are made one to one."""
+
+    HUNGARIAN = "hungarian"  # the highest summed IoU over the whole case
+    GREEDY = "greedy"  # the most confident prediction takes its best lesion first
+
+
+class Confidence(StrEnum):
+    """How the probabilities of a lesion's voxels become one number."""
+
+    MAX = "max"
+    P95 = "p95"
 
 
 @dataclass(frozen=True)
@@ -19,21 +44,39 @@ class MatchSettings:
 
     peak_max_volume_ml: only reference lesions smaller than this can be found by their peak alone (0: none).
     peak_dilation_voxels: how far outside the lesion that peak may lie, in steps over faces and edges.
-    min_reference_voxels: smaller reference lesions are don't-care. Raises ConfigError for impossible values.
+    min_reference_voxels: smaller reference lesions are don't-care. max_distance_mm: for the criterion "distance".
+    point_tolerance_mm: how far from the lesion a reader's point may lie. Raises ConfigError for impossible values.
     """
 
+    criterion: Criterion = Criterion.IOU_OR_PEAK
+    assignment: Assignment = Assignment.HUNGARIAN
+    confidence: Confidence = Confidence.MAX
     min_iou: float = 0.1
     peak_max_volume_ml: float = 1.0
     peak_dilation_voxels: int = 1
     min_reference_voxels: int = 3
+    max_distance_mm: float = 10.0
+    point_tolerance_mm: float = 10.0
     connectivity: int = CONNECTIVITY
 
     def __post_init__(self) -> None:
+        for name, kind in (("criterion", Criterion), ("assignment", Assignment), ("confidence", Confidence)):
+            try:
+                object.__setattr__(self, name, kind(getattr(self, name)))
+            except ValueError as error:
+                known = ", ".join(member.value for member in kind)
+                raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of {known}") from error
         if not 0 < self.min_iou <= 1:
             raise ConfigError(f"min_iou is {self.min_iou:g}, expected above 0 and at most 1 (0.1 is the default)")
         if self.connectivity not in (6, 18, 26):
             raise ConfigError(f"connectivity is {self.connectivity}, expected 6, 18 or 26 (18 is the default)")
-        for name in ("peak_max_volume_ml", "peak_dilation_voxels", "min_reference_voxels"):
+        for name in (
+            "peak_max_volume_ml",
+            "peak_dilation_voxels",
+            "min_reference_voxels",
+            "max_distance_mm",
+            "point_tolerance_mm",
+        ):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected 0 or more (0 switches it off)")
 
@@ -41,7 +84,7 @@ class MatchSettings:
 DEFAULT_SETTINGS = MatchSettings()
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """What became of a lesion."""
 
     TRUE_POSITIVE = "true_positive"
@@ -65,10 +108,10 @@ class ReferenceLesion:
 
 @dataclass(frozen=True)
 class PredictedLesion:
-    """One predicted lesion.
+    """One predicted lesion, or one point of a reader (num_voxels 0).
 
     reference_id, iou: the lesion it found, split off from, or was ignored with; None for a false positive.
-    merged_ids: lesions it also covers and that were therefore missed. score: highest probability, None without.
+    merged_ids: lesions it also covers and that were therefore missed. score: confidence or rating, None without.
     """
 
     lesion_id: int
@@ -82,12 +125,37 @@ class PredictedLesion:
 
 
 @dataclass(frozen=True)
+class RankedDetection:
+    """One prediction judged by those of its case that are more confident: what FROC, AFROC and AP sweep over."""
+
+    prediction_id: int
+    score: float
+    outcome: Outcome
+    reference_id: int | None
+
+
+@dataclass(frozen=True)
+class PanopticCounts:
+    """Pairs of IoU above 0.5, which no second pair can share, and what is left over; don't-cares are in none."""
+
+    sum_iou: float
+    num_true_positives: int
+    num_false_positives: int
+    num_false_negatives: int
+
+
+@dataclass(frozen=True)
 class Matching:
-    """All lesions of one case, by rising id, and what they add up to."""
+    """All lesions of one case, by rising id, and what they add up to.
+
+    ranked is by falling score, and None when any prediction has no score.
+    """
 
     reference: tuple[ReferenceLesion, ...]
     prediction: tuple[PredictedLesion, ...]
     settings: MatchSettings
+    ranked: tuple[RankedDetection, ...] | None
+    panoptic: PanopticCounts
 
     @property
     def num_true_positives(self) -> int:

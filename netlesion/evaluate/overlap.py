@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlesion.errors import GeometryError
+from netlesion.evaluate.foreground import Foreground, foreground
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +43,13 @@ def dice(reference: np.ndarray, prediction: np.ndarray) -> float:
     Raises GeometryError when the shapes differ.
     """
     reference, prediction = binary_pair(reference, prediction)
-    total = np.count_nonzero(reference) + np.count_nonzero(prediction)
-    return 1.0 if total == 0 else float(2 * np.count_nonzero(reference & prediction) / total)
+    return overlap_dice(*(int(np.count_nonzero(m)) for m in (reference, prediction, reference & prediction)))
+
+
+def overlap_dice(num_reference: int, num_prediction: int, num_shared: int) -> float:
+    """Dice from counts of voxels, nothing added to numerator or denominator; 1.0 when both masks are empty."""
+    total = num_reference + num_prediction
+    return 1.0 if total == 0 else 2 * num_shared / total
 
 
 def label_overlap(reference: np.ndarray, prediction: np.ndarray) -> LabelOverlap:
@@ -52,22 +58,24 @@ def label_overlap(reference: np.ndarray, prediction: np.ndarray) -> LabelOverlap
     Pairs are kept as a list and not as a matrix: a noisy prediction of 100 000 specks stays small.
     An empty map has no ids and no pairs. Raises GeometryError when the shapes differ.
     """
-    mask_g, mask_p = binary_pair(reference, prediction)
-    either = mask_g | mask_p
-    ids_g, rows = np.unique(np.asarray(reference)[either], return_inverse=True)
-    ids_p, columns = np.unique(np.asarray(prediction)[either], return_inverse=True)
-    key, shared = np.unique(rows * np.int64(len(ids_p)) + columns, return_counts=True)
-    pairs = np.stack([key // max(1, len(ids_p)), key % max(1, len(ids_p))], axis=1)
-    sizes_g, sizes_p = np.bincount(rows, minlength=len(ids_g)), np.bincount(columns, minlength=len(ids_p))
-    skip_g, skip_p = int(0 in ids_g[:1]), int(0 in ids_p[:1])  # background, where one map has it and the other not
-    kept = (pairs[:, 0] >= skip_g) & (pairs[:, 1] >= skip_p)
+    binary_shapes(reference, prediction)
+    return overlap_of(foreground(reference), foreground(prediction))
+
+
+def overlap_of(reference: Foreground, prediction: Foreground) -> LabelOverlap:
+    """The same of two maps whose foreground is listed already."""
+    other = reference.at(prediction.labels)
+    both = other != 0
+    columns = np.searchsorted(prediction.ids_L, other[both])
+    width = max(1, len(prediction.ids_L))
+    key, shared = np.unique(reference.owner_N[both] * np.int64(width) + columns, return_counts=True)
     return LabelOverlap(
-        reference_ids=ids_g[skip_g:],
-        prediction_ids=ids_p[skip_p:],
-        reference_voxels=sizes_g[skip_g:],
-        prediction_voxels=sizes_p[skip_p:],
-        pairs_N2=pairs[kept] - (skip_g, skip_p),
-        shared_N=shared[kept],
+        reference_ids=reference.ids_L,
+        prediction_ids=prediction.ids_L,
+        reference_voxels=reference.sizes_L,
+        prediction_voxels=prediction.sizes_L,
+        pairs_N2=np.stack([key // width, key % width], axis=1),
+        shared_N=shared,
     )
 
 
@@ -76,22 +84,26 @@ def foreground_box(reference: np.ndarray, prediction: np.ndarray) -> tuple[slice
 
     What lies outside cannot change any count of this folder, so work on the box and save the rest.
     """
-    mask_g, mask_p = binary_pair(reference, prediction)
-    box = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        found = np.flatnonzero(mask_g.any(axis=others) | mask_p.any(axis=others))
-        box.append(slice(int(found[0]), int(found[-1]) + 1) if found.size else slice(0, 1))
-    i, j, k = box
+    binary_shapes(reference, prediction)
+    seen = []
+    for across in ((1, 2), (0, 2), (0, 1)):
+        found = [np.asarray(a).max(axis=across, initial=0) != 0 for a in (reference, prediction)]
+        seen.append(np.flatnonzero(found[0] | found[1]))
+    i, j, k = (slice(int(s[0]), int(s[-1]) + 1) if s.size else slice(0, 1) for s in seen)
     return i, j, k
 
 
 def binary_pair(reference: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both as booleans, True where not 0; raises GeometryError rather than broadcast one to the other."""
+    binary_shapes(reference, prediction)
+    return np.asarray(reference) != 0, np.asarray(prediction) != 0
+
+
+def binary_shapes(reference: np.ndarray, prediction: np.ndarray) -> None:
+    """Raises GeometryError unless both have one shape."""
     reference, prediction = np.asarray(reference), np.asarray(prediction)
     if reference.shape != prediction.shape:
         raise GeometryError(
             f"the reference has shape {reference.shape} and the prediction {prediction.shape}; "
             "bring both to the reference's grid first"
         )
-    return reference != 0, prediction != 0

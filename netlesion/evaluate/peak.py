@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlesion.errors import GeometryError
+from netlesion.evaluate.foreground import Foreground, foreground
 from netlesion.geometry import Geometry
 
 #: Distances to the centroid that differ by less than this fraction of the finest spacing are a tie.
@@ -34,19 +35,21 @@ def peak_voxels(labels: np.ndarray, geometry: Geometry, values: np.ndarray | Non
     for name, array in (("label map", labels), ("image of values", values)):
         if array is not None and array.shape != geometry.shape:
             raise GeometryError(f"the {name} has shape {array.shape} on a grid of {geometry.shape}; they must be equal")
-    index = np.argwhere(labels)
-    found = labels[tuple(index.T)]
-    ids, owner = np.unique(found, return_inverse=True)
-    position = (index * geometry.spacing_mm).astype(np.float64)
-    sizes = np.bincount(owner, minlength=len(ids))
-    centroid = np.stack([np.bincount(owner, position[:, a], minlength=len(ids)) / sizes for a in range(3)], axis=1)
+    return peaks_of(foreground(labels), geometry, values)
+
+
+def peaks_of(voxels: Foreground, geometry: Geometry, values: np.ndarray | None = None) -> Peaks:
+    """The same of a map whose foreground is listed already."""
+    owner, ids, index = voxels.owner_N, voxels.ids_L, voxels.index_N3
+    position = index * np.asarray(geometry.spacing_mm)
+    centroid = voxels.centroid_L3 * geometry.spacing_mm
     distance = np.linalg.norm(position - centroid[owner], axis=1)
     if values is not None:
-        value = values[tuple(index.T)]
+        value = voxels.at(values)
         top = np.full(len(ids), -np.inf)
         np.maximum.at(top, owner, value)
         distance = np.where(value >= top[owner], distance, np.inf)
     nearest = np.full(len(ids), np.inf)
     np.minimum.at(nearest, owner, distance)
     kept = distance <= nearest[owner] + TIE_TOLERANCE * min(geometry.spacing_mm)
-    return Peaks(labels_N=found[kept], index_N3=index[kept])
+    return Peaks(labels_N=voxels.label_N[kept], index_N3=index[kept])

@@ -1,14 +1,13 @@
 import dataclasses
-import json
 import math
 from itertools import permutations, product
 
 import numpy as np
 import pytest
 
-from netlesion.errors import CohortError, ConfigError, GeometryError, QuantityError
-from netlesion.evaluate.cases import COLUMNS, CaseResult, evaluate_case, summarise
-from netlesion.evaluate.outcome import MatchSettings
+from netlesion.errors import GeometryError, QuantityError
+from netlesion.evaluate.case_result import COLUMNS, CaseResult
+from netlesion.evaluate.cases import evaluate_case
 from netlesion.volume import Quantity
 
 SHAPE = (13, 11, 3)
@@ -23,26 +22,39 @@ def counted(label):
     return reference, prediction
 
 
-@pytest.fixture
-def make(counted):
-    """make("case", "patient", ...) -> that row, with fields replaced."""
-    row = evaluate_case("a", "a", *counted)
-    return lambda case, patient, **changes: dataclasses.replace(row, case=case, patient=patient, **changes)
-
-
 def test_a_case_counted_by_hand(counted):
     found = evaluate_case("sub-01_ses-1_trc-dotatate", "sub-01", *counted).row()
     assert found == pytest.approx(
         {
             "case": "sub-01_ses-1_trc-dotatate",
             "patient": "sub-01",
+            "tracer": "",
+            "scanner": "",
             "dice": 12 / 21,
+            "nsd_2mm": 12 / 21,  # every voxel of so small a lesion is surface
+            "nsd_4mm": 12 / 21,
+            "hd95_mm": pytest.approx(found["hd95_mm"]),
+            "volume_reference_ml": 11 * ML,
+            "volume_prediction_ml": 10 * ML,
+            "volume_shared_ml": 6 * ML,
+            "tlsre_reference_g": math.nan,
+            "tlsre_prediction_g": math.nan,
             "autopet_dice": 12 / 21,
             "autopet_fpv_ml": 4 * ML,
             "autopet_fnv_ml": 5 * ML,
+            "autopet1_dice": 12 / 21,
+            "autopet1_fpv_ml": 4 * ML,
+            "autopet1_fnv_ml": 5 * ML,
+            "deep_psma_surface_dice": 12 / 21,
+            "deep_psma_suv_mean_ratio": math.nan,
+            "deep_psma_volume_ratio": 10 / 11,
+            "num_voxels_reference": 11,
+            "num_voxels_prediction": 10,
+            "num_voxels_shared": 6,
             "lesion_sensitivity": 1 / 2,
             "lesion_ppv": 1 / 2,
             "lesion_f1": 1 / 2,
+            "panoptic_quality": 1 / 2,
             "num_lesions_reference": 2,
             "num_lesions_prediction": 2,
             "num_true_positives": 1,
@@ -50,17 +62,20 @@ def test_a_case_counted_by_hand(counted):
             "num_false_negatives": 1,
             "num_splits": 0,
             "num_merges": 0,
-            "volume_reference_ml": 11 * ML,
-            "volume_prediction_ml": 10 * ML,
-        }
+            "num_dont_care": 0,
+            "max_score": math.nan,
+        },
+        nan_ok=True,
     )
 
 
 def test_columns_are_the_fields_in_order_each_with_a_meaning_and_a_unit():
-    assert [*COLUMNS, "settings"] == [f.name for f in dataclasses.fields(CaseResult)]
+    rest = ["lesions", "detections", "candidates", "panoptic", "remarks", "settings"]
+    assert [*COLUMNS, *rest] == [f.name for f in dataclasses.fields(CaseResult)]
     for column, entry in COLUMNS.items():
         assert set(entry) == {"Description", "Units"}
         assert column.endswith("_ml") == (entry["Units"] == "ml")
+        assert column.endswith("_mm") == (entry["Units"] == "mm")
 
 
 def test_both_empty(label):
@@ -101,7 +116,7 @@ def test_permuting_axes_and_flipping_changes_no_number(counted, turned):
     expected = evaluate_case("a", "a", *counted).row()
     for axes, flips in product(permutations(range(3)), product((False, True), repeat=3)):
         found = evaluate_case("a", "a", *(turned(v, list(axes), flips) for v in counted)).row()
-        assert found == pytest.approx(expected), (axes, flips)
+        assert found == pytest.approx(expected, nan_ok=True), (axes, flips)
 
 
 def test_probability_and_suv_reach_the_matching(label):
@@ -120,62 +135,3 @@ def test_an_error_names_the_case_and_keeps_its_kind(counted, label):
         evaluate_case("sub-9", "sub-9", reference, prediction.with_array(prediction.array, Quantity.PROBABILITY))
     with pytest.raises(GeometryError, match="^case sub-9: the reference and the prediction are on different grids"):
         evaluate_case("sub-9", "sub-9", reference, label((13, 11, 5)))
-
-
-def test_a_summary_pools_lesions_and_counts_false_positives_for_each_patient(make):
-    def row(case, patient, tp, lesions, fp, sensitivity):
-        return make(
-            case,
-            patient,
-            num_true_positives=tp,
-            num_lesions_reference=lesions,
-            num_false_positives=fp,
-            lesion_sensitivity=sensitivity,
-        )
-
-    rows = [
-        row("p1-a", "p1", 1, 1, 2, 1.0),
-        row("p1-b", "p1", 0, 0, 3, math.nan),
-        row("p2-a", "p2", 2, 8, 0, 0.25),
-    ]
-    found = summarise(rows, 0)
-    assert (found["num_cases"], found["num_patients"]) == (3, 2)
-    assert found["pooled_lesion_sensitivity"]["value"] == pytest.approx(3 / 9)
-    assert found["false_positives_per_patient"]["value"] == pytest.approx(5 / 2)
-    assert found["mean"]["lesion_sensitivity"]["value"] == pytest.approx(0.625)
-    assert found["mean"]["lesion_sensitivity"]["note"].startswith("1 of 3 cases have no value and are left out; only 2")
-    assert found["mean"]["dice"]["n"] == 2
-    assert list(found["mean"]) == [c for c in COLUMNS if c not in ("case", "patient")]
-
-
-def test_a_summary_states_its_settings_and_is_plain_json(counted, make):
-    settings = MatchSettings(min_iou=0.25)
-    first = evaluate_case("a", "a", *counted, settings=settings)
-    rows = [dataclasses.replace(row, lesion_ppv=math.nan) for row in (first, make("b", "b", settings=settings))]
-    found = summarise(rows, 11)
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert found["match_settings"] == dataclasses.asdict(settings)
-    assert found["interval"] == {
-        "method": "bootstrap-t over patients",
-        "confidence": 0.95,
-        "num_resamples": 2000,
-        "seed": 11,
-    }
-    assert found["mean"]["lesion_ppv"]["value"] is None
-
-
-def test_a_summary_depends_on_the_seed_alone(make):
-    values = np.linspace(0, 1, 12) ** 2
-    rows = [make(f"c{n}", f"p{n % 11}", dice=float(v)) for n, v in enumerate(values)]
-    assert summarise(rows, 0) == summarise(rows, 0)
-    assert summarise(rows[::-1], 0)["mean"]["dice"] == pytest.approx(summarise(rows, 0)["mean"]["dice"])
-    assert summarise(rows, 1)["mean"]["dice"]["low"] != summarise(rows, 0)["mean"]["dice"]["low"]
-
-
-def test_nonsense_cohorts_are_refused(make):
-    with pytest.raises(CohortError, match="no case to summarise"):
-        summarise([], 0)
-    with pytest.raises(CohortError, match="case a was given 2 times"):
-        summarise([make("a", "p1"), make("a", "p2")], 0)
-    with pytest.raises(ConfigError, match="case b was matched under"):
-        summarise([make("a", "p1"), make("b", "p2", settings=MatchSettings(min_iou=0.5))], 0)

@@ -1,0 +1,175 @@
+"""FROC, AFROC, JAFROC and average precision of a cohort, swept over the confidence of predicted lesions.
+
+Takes one `CaseDetections` per case, judged by `match` with greedy assignment; every number is a function of the
+patients' weights, so that intervals can resample patients. Splits and don't-cares enter nothing. Knows nothing
+about images.
+
+FROC     x = false positives per case (over all cases), y = lesion sensitivity; a step curve without interpolation:
+         the sensitivity at x is the best of any threshold with at most x, so a perfect detector scores 1.
+score    mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false positives per case
+AFROC    x = share of lesion-free cases with a false positive at or above the threshold, y = lesion sensitivity
+JAFROC   chance that a lesion is rated above the highest rating of a lesion-free case, ties 1/2, unmarked is -inf;
+         weighted: the lesions of one case weigh 1 together
+AP       sum of precision times the step in recall, recall over all reference lesions
+
+Source: clinical.md 8.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlesion.evaluate.outcome import Matching, Outcome
+
+FROC_RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+#: Places on the x axis where the band of a figure is drawn.
+BAND_RATES = tuple(float(x) for x in np.geomspace(0.03, 16, 40))
+
+
+@dataclass(frozen=True)
+class CaseDetections:
+    """One case: how many lesions count, and (score, whether it is a true positive) of each TP and FP.
+
+    lesion_scores: the rating of each counted lesion, -inf where unmarked.
+    """
+
+    case: str
+    patient: str
+    scores: tuple[float, ...]
+    is_true: tuple[bool, ...]
+    lesion_scores: tuple[float, ...]
+
+
+def case_detections(case: str, patient: str, matching: Matching) -> CaseDetections | None:
+    """What the curves need of one matching; None when its predictions have no score."""
+    if matching.ranked is None:
+        return None
+    judged = [d for d in matching.ranked if d.outcome in (Outcome.TRUE_POSITIVE, Outcome.FALSE_POSITIVE)]
+    rating = {d.reference_id: d.score for d in judged if d.outcome is Outcome.TRUE_POSITIVE}
+    return CaseDetections(
+        case=case,
+        patient=patient,
+        scores=tuple(d.score for d in judged),
+        is_true=tuple(d.outcome is Outcome.TRUE_POSITIVE for d in judged),
+        lesion_scores=tuple(
+            rating.get(g.lesion_id, -np.inf) for g in matching.reference if g.outcome is not Outcome.DONT_CARE
+        ),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Operating points from the strictest threshold to the laxest; the first is "nothing is called"."""
+
+    threshold_T: np.ndarray
+    x_T: np.ndarray
+    sensitivity_T: np.ndarray
+
+
+class DetectionTable:
+    """All cases of a cohort as arrays; patients in alphabetical order, as `patients` lists them."""
+
+    def __init__(self, cases: Sequence[CaseDetections]) -> None:
+        self.patients = tuple(sorted({c.patient for c in cases}))
+        owner = {patient: n for n, patient in enumerate(self.patients)}
+        case_owner = np.array([owner[c.patient] for c in cases], dtype=int)
+        self.case_owner_C = case_owner
+        self.lesions_C = np.array([len(c.lesion_scores) for c in cases], dtype=float)
+        score = np.array([s for c in cases for s in c.scores], dtype=float)
+        order = np.argsort(-score, kind="stable")
+        self._score = score[order]
+        self._true = np.array([t for c in cases for t in c.is_true], dtype=bool)[order]
+        self._owner = np.repeat(case_owner, [len(c.scores) for c in cases])[order]
+        # a threshold cuts between different scores only: detections that tie come together
+        self._last = np.flatnonzero(np.append(self._score[1:] != self._score[:-1], True)) if len(score) else order
+        normal = np.flatnonzero(self.lesions_C == 0)
+        highest = np.array([max(cases[n].scores, default=-np.inf) for n in normal], dtype=float)
+        by_rating = np.argsort(highest, kind="stable")
+        self._normal_rating, self._normal_owner = highest[by_rating], case_owner[normal][by_rating]
+        self._rating = np.array([s for c in cases for s in c.lesion_scores], dtype=float)
+        lesion_case = np.repeat(np.arange(len(cases)), self.lesions_C.astype(int))
+        self._lesion_owner = case_owner[lesion_case]
+        self._lesion_share = 1.0 / self.lesions_C[lesion_case] if len(lesion_case) else np.zeros(0)
+        self._below = np.searchsorted(self._normal_rating, self._rating, side="left")
+        self._not_above = np.searchsorted(self._normal_rating, self._rating, side="right")
+
+    @property
+    def num_normal_cases(self) -> int:
+        """Cases without a counted reference lesion."""
+        return len(self._normal_rating)
+
+    @property
+    def num_normal_patients(self) -> int:
+        """Patients without a counted reference lesion in any of their cases."""
+        with_lesion = set(self.case_owner_C[self.lesions_C > 0].tolist())
+        return len(self.patients) - len(with_lesion)
+
+    @property
+    def num_lesions(self) -> int:
+        return len(self._rating)
+
+    def froc(self, weights_P: np.ndarray | None = None) -> Curve:
+        """False positives per case against lesion sensitivity, NaN without any lesion."""
+        weights = np.ones(len(self.patients)) if weights_P is None else weights_P
+        each = weights[self._owner]
+        found = np.cumsum(np.where(self._true, each, 0.0))[self._last]
+        wrong = np.cumsum(np.where(self._true, 0.0, each))[self._last]
+        lesions, cases = weights[self._lesion_owner].sum(), weights[self.case_owner_C].sum()
+        return Curve(
+            threshold_T=np.append(np.inf, self._score[self._last]),
+            x_T=_over(np.append(0.0, wrong), cases),
+            sensitivity_T=_over(np.append(0.0, found), lesions),
+        )
+
+    def sensitivity_at(self, rates: Sequence[float], weights_P: np.ndarray | None = None) -> np.ndarray:
+        """The best sensitivity with at most each number of false positives per case."""
+        curve = self.froc(weights_P)
+        if np.isnan(curve.x_T[0]):
+            return np.full(len(rates), np.nan)
+        place = np.searchsorted(curve.x_T, np.asarray(rates) + 1e-12, side="right") - 1
+        return curve.sensitivity_T[place]
+
+    def froc_score(self, weights_P: np.ndarray | None = None) -> float:
+        """Mean sensitivity at the seven rates."""
+        return float(self.sensitivity_at(FROC_RATES, weights_P).mean())
+
+    def average_precision(self, weights_P: np.ndarray | None = None) -> float:
+        """NaN without any reference lesion, 0 when nothing is found."""
+        weights = np.ones(len(self.patients)) if weights_P is None else weights_P
+        each = weights[self._owner]
+        found = np.cumsum(np.where(self._true, each, 0.0))[self._last]
+        called = np.cumsum(each)[self._last]
+        lesions = weights[self._lesion_owner].sum()
+        if lesions == 0:
+            return float("nan")
+        precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
+        return float((np.diff(found, prepend=0.0) * precision).sum() / lesions)
+
+    def afroc(self) -> Curve:
+        """Share of lesion-free cases with a false positive against lesion sensitivity; NaN without such cases."""
+        marks = np.concatenate([self._rating, self._normal_rating])
+        thresholds = np.unique(marks[np.isfinite(marks)])[::-1]
+        above = [(self._normal_rating >= t).sum() for t in thresholds]
+        found = [(self._rating >= t).sum() for t in thresholds]
+        return Curve(
+            threshold_T=np.append(np.inf, thresholds),
+            x_T=_over(np.append(0.0, above), self.num_normal_cases),
+            sensitivity_T=_over(np.append(0.0, found), self.num_lesions),
+        )
+
+    def jafroc(self, weights_P: np.ndarray | None = None, *, weighted: bool = False) -> float:
+        """The figure of merit theta; NaN without a lesion-free case or without a lesion."""
+        weights = np.ones(len(self.patients)) if weights_P is None else weights_P
+        normal = np.append(0.0, np.cumsum(weights[self._normal_owner]))
+        lesion = weights[self._lesion_owner] * (self._lesion_share if weighted else 1.0)
+        if normal[-1] == 0 or lesion.sum() == 0:
+            return float("nan")
+        psi = (normal[self._below] + normal[self._not_above]) / 2
+        return float((lesion * psi).sum() / (normal[-1] * lesion.sum()))
+
+
+def _over(values: np.ndarray, total: float) -> np.ndarray:
+    return values / total if total > 0 else np.full(len(values), np.nan)

@@ -1,0 +1,103 @@
+"""One case as a job of a process of its own: read, score, hash. Memory is one case per process, however many there are.
+
+A process starts by importing this module, so it imports little. Knows nothing about how cases were paired.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from netlesion.errors import CohortError, NetlesionError
+from netlesion.evaluate.case_result import CaseFacts, CaseResult
+from netlesion.evaluate.cases import evaluate_case, evaluate_points
+from netlesion.evaluate.outcome import MatchSettings
+from netlesion.evaluate.readers import Marks
+from netlesion.io.cohort import read_suv_image
+from netlesion.io.nifti import read_volume
+from netlesion.provenance import hash_file
+from netlesion.volume import Quantity, Volume
+
+#: Fewer cases than this are not worth starting processes for.
+MIN_CASES_FOR_WORKERS = 4
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that one process needs for one case; paths, not images."""
+
+    case: str
+    patient: str
+    reference: Path
+    prediction: Path | None
+    probability: Path | None
+    marks: Marks | None
+    pet: Path | None
+    facts: CaseFacts
+    settings: MatchSettings
+    tasks: tuple[str, ...]
+
+
+def run_jobs(jobs: Sequence[Job], workers: int | None) -> Iterator[tuple[CaseResult, dict[str, str]]]:
+    """The result and the input hashes of every job, in order; the first error ends the rest."""
+    from tqdm import tqdm
+
+    wanted = min(len(jobs), len(os.sched_getaffinity(0)) if workers is None else workers)
+    with tqdm(total=len(jobs), desc="evaluate", unit="case", file=sys.stderr, disable=None) as bar:
+        if wanted == 1 or (workers is None and len(jobs) < MIN_CASES_FOR_WORKERS):
+            for job in jobs:
+                yield evaluate_job(job)
+                bar.update(1)
+            return
+        pool = ProcessPoolExecutor(wanted, mp_context=get_context("spawn"))
+        try:
+            for found in pool.map(evaluate_job, jobs):
+                yield found
+                bar.update(1)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
+    """Reads one case, scores it, and hashes what was read."""
+    reference = _read_mask(job.reference, job.case)
+    hashes = {"reference": hash_file(job.reference)}
+    if job.marks is not None:
+        result = evaluate_points(
+            job.case, job.patient, reference, job.marks.points_mm, job.marks.ratings, job.settings, job.facts
+        )
+        return result, hashes
+    probability = None if job.probability is None else read_volume(job.probability, Quantity.PROBABILITY)
+    suv = None if job.pet is None else read_suv_image(job.pet)
+    result = evaluate_case(
+        job.case,
+        job.patient,
+        reference,
+        _read_mask(job.prediction, job.case),
+        probability,
+        suv,
+        job.settings,
+        job.facts,
+        job.tasks,
+    )
+    return result, hashes | {"prediction": hash_file(job.prediction)}
+
+
+def _read_mask(path: Path, case: str) -> Volume:
+    """A mask of 0/1 or of lesion instances; a lone other value is an 8-bit mask and refused."""
+    try:
+        mask = read_volume(path, Quantity.LABEL)
+    except NetlesionError as error:
+        raise type(error)(f"case {case}: {error}") from error
+    top = int(mask.array.max(initial=0))
+    if top == 255 and not ((mask.array > 0) & (mask.array < 255)).any():
+        raise CohortError(
+            f"case {case}: {path} holds only 0 and 255, an 8-bit picture of a mask; expected 0 and 1, or one label "
+            "per lesion (divide by 255)"
+        )
+    return mask

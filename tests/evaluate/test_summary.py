@@ -1,0 +1,90 @@
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from netlesion.errors import CohortError, ConfigError
+from netlesion.evaluate.case_result import COLUMNS
+from netlesion.evaluate.cases import evaluate_case
+from netlesion.evaluate.interval import METHOD
+from netlesion.evaluate.outcome import MatchSettings
+from netlesion.evaluate.summary import summarise
+
+SHAPE = (13, 11, 3)
+
+
+@pytest.fixture
+def counted(label):
+    """Reference: 6 voxels found in full, 5 on the border missed. Prediction: those 6, and 4 invented."""
+    reference = label(SHAPE, np.s_[2:5, 2:4, 1], np.s_[12, 6:11, 2])
+    prediction = label(SHAPE, np.s_[2:5, 2:4, 1], np.s_[8:12, 0, 0])
+    return reference, prediction
+
+
+@pytest.fixture
+def make(counted):
+    """make("case", "patient", ...) -> that row, with fields replaced."""
+    row = evaluate_case("a", "a", *counted)
+    return lambda case, patient, **changes: dataclasses.replace(row, case=case, patient=patient, **changes)
+
+
+def test_a_summary_pools_lesions_and_counts_false_positives_for_each_patient(make):
+    def row(case, patient, tp, lesions, fp, sensitivity):
+        return make(
+            case,
+            patient,
+            num_true_positives=tp,
+            num_lesions_reference=lesions,
+            num_false_positives=fp,
+            lesion_sensitivity=sensitivity,
+        )
+
+    rows = [
+        row("p1-a", "p1", 1, 1, 2, 1.0),
+        row("p1-b", "p1", 0, 0, 3, math.nan),
+        row("p2-a", "p2", 2, 8, 0, 0.25),
+    ]
+    found = summarise(rows, 0)
+    assert (found["num_cases"], found["num_patients"]) == (3, 2)
+    assert found["pooled_lesion_sensitivity"]["value"] == pytest.approx(3 / 9)
+    assert found["false_positives_per_patient"]["value"] == pytest.approx(5 / 2)
+    assert found["mean"]["lesion_sensitivity"]["value"] == pytest.approx(0.625)
+    assert found["mean"]["lesion_sensitivity"]["note"].startswith("1 of 3 cases have no value and are left out; only 2")
+    assert found["mean"]["dice"]["n"] == 2
+    assert list(found["mean"]) == [c for c in COLUMNS if c not in ("case", "patient", "tracer", "scanner")]
+
+
+def test_a_summary_states_its_settings_and_is_plain_json(counted, make):
+    settings = MatchSettings(min_iou=0.25)
+    first = evaluate_case("a", "a", *counted, settings=settings)
+    rows = [dataclasses.replace(row, lesion_ppv=math.nan) for row in (first, make("b", "b", settings=settings))]
+    found = summarise(rows, 11)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["match_settings"] == dataclasses.asdict(settings)
+    assert found["interval"] == {
+        "method": METHOD,
+        "method_of_curves": "percentile bootstrap over patients",
+        "confidence": 0.95,
+        "num_resamples": 2000,
+        "seed": 11,
+    }
+    assert found["mean"]["lesion_ppv"]["value"] is None
+
+
+def test_a_summary_depends_on_the_seed_alone(make):
+    values = np.linspace(0, 1, 12) ** 2
+    rows = [make(f"c{n}", f"p{n % 11}", dice=float(v)) for n, v in enumerate(values)]
+    assert summarise(rows, 0) == summarise(rows, 0)
+    assert summarise(rows[::-1], 0)["mean"]["dice"] == pytest.approx(summarise(rows, 0)["mean"]["dice"])
+    assert summarise(rows, 1)["mean"]["dice"]["low"] != summarise(rows, 0)["mean"]["dice"]["low"]
+
+
+def test_nonsense_cohorts_are_refused(make):
+    with pytest.raises(CohortError, match="no case to summarise"):
+        summarise([], 0)
+    with pytest.raises(CohortError, match="case a was given 2 times"):
+        summarise([make("a", "p1"), make("a", "p2")], 0)
+    with pytest.raises(ConfigError, match="case b was matched under"):
+        summarise([make("a", "p1"), make("b", "p2", settings=MatchSettings(min_iou=0.5))], 0)
