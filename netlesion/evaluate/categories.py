@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.errors import CohortError
-from netlesion.evaluate.interval import Resampling, plain
+from netlesion.evaluate.interval import SHARE, Resampling, plain
 from netlesion.io.masks import patient_of
 
 TABLE = "categories.tsv"
@@ -62,7 +62,7 @@ def summarise_categories(pairs: tuple[PairedCategory, ...], resampling: Resampli
         for g, p in zip(pair.reference, pair.prediction, strict=True):
             cross.setdefault(g, Counter())[p] += 1
         summary[pair.name] = {
-            "accuracy": plain(resampling.mean(equal, pair.patients)),
+            "accuracy": plain(resampling.mean(equal, pair.patients, SHARE)),
             "cross_table": {g: dict(sorted(row.items())) for g, row in sorted(cross.items())},
             "num_pairs": len(equal),
             "num_unpaired": pair.num_unpaired,

@@ -20,11 +20,13 @@ from netlesion.evaluate.statistics import (
     NUM_RESAMPLES,
     Estimate,
     bootstrap_mean,
-    bootstrap_ratio,
+    bootstrap_proportion,
 )
 
 #: What the module of statistics says of its intervals, where it does.
-METHOD = getattr(statistics, "INTERVAL_METHOD", "percentile bootstrap over patients")
+METHOD = statistics.INTERVAL_METHOD
+#: What a share can be, and a number of things.
+SHARE, COUNT = (0.0, 1.0), (0.0, math.inf)
 QUANTILES = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 
 
@@ -36,14 +38,17 @@ class Resampling:
     num_resamples: int = NUM_RESAMPLES
     remark: str = ""
 
-    def mean(self, values: Sequence[float], patients: Sequence[str]) -> Estimate:
-        """The mean over cases, NaN left out and counted in the note."""
-        return self._remarked(bootstrap_mean(values, patients, seed=self.seed, num_resamples=self.num_resamples))
+    def mean(
+        self, values: Sequence[float], patients: Sequence[str], within: tuple[float, float] = (-math.inf, math.inf)
+    ) -> Estimate:
+        """The mean over cases, NaN left out and counted in the note; its interval is cut to what the figure can be."""
+        found = bootstrap_mean(values, patients, seed=self.seed, num_resamples=self.num_resamples)
+        return self._remarked(found.within(*within))
 
     def ratio(self, tops: Sequence[float], bottoms: Sequence[float], patients: Sequence[str]) -> Estimate:
-        """Sum of tops over sum of bottoms."""
+        """A pooled share: sum of tops over sum of bottoms, no top above its bottom."""
         return self._remarked(
-            bootstrap_ratio(tops, bottoms, patients, seed=self.seed, num_resamples=self.num_resamples)
+            bootstrap_proportion(tops, bottoms, patients, seed=self.seed, num_resamples=self.num_resamples)
         )
 
     def statistics(

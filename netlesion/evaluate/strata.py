@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from netlesion.evaluate.case_result import CaseResult
-from netlesion.evaluate.interval import Resampling
+from netlesion.evaluate.interval import COUNT, SHARE, Resampling
 from netlesion.evaluate.lesion_rows import SIZE_BINS, LesionResult
 from netlesion.evaluate.outcome import Outcome
 from netlesion.evaluate.statistics import Estimate
@@ -98,6 +98,6 @@ def _cases(results: Sequence[CaseResult], resampling: Resampling, by: str, name:
         sensitivity=resampling.ratio(tp, [a + b for a, b in zip(tp, fn, strict=True)], patients),
         ppv=resampling.ratio(tp, [a + b for a, b in zip(tp, fp, strict=True)], patients),
         f1=resampling.ratio([2 * a for a in tp], [2 * a + b + c for a, b, c in zip(tp, fp, fn, strict=True)], patients),
-        false_positives_per_case=resampling.mean(fp, patients),
-        dice=resampling.mean([r.dice for r in results], patients),
+        false_positives_per_case=resampling.mean(fp, patients, COUNT),
+        dice=resampling.mean([r.dice for r in results], patients, SHARE),
     )

@@ -18,7 +18,7 @@ from netlesion.evaluate.case_result import COLUMNS, GROUP_OF, TASKS, CaseResult
 from netlesion.evaluate.challenge import hecktor_dice_aggregated, hecktor_f1_aggregated
 from netlesion.evaluate.detection import panoptic_weight
 from netlesion.evaluate.froc import BAND_RATES, FROC_RATES, DetectionTable
-from netlesion.evaluate.interval import Resampling, exact_interval, plain
+from netlesion.evaluate.interval import COUNT, SHARE, Resampling, exact_interval, plain
 from netlesion.evaluate.localise import RANKS, TAUS, CaseCandidates, hit_at, is_quiet, lroc_area, reciprocal_rank
 from netlesion.evaluate.statistics import NUM_RESAMPLES
 
@@ -44,7 +44,7 @@ def summarise(
         "num_cases": len(results),
         "num_patients": len(set(patients)),
         "mean": {
-            column: plain(resampling.mean([getattr(r, column) for r in results], patients))
+            column: plain(resampling.mean([getattr(r, column) for r in results], patients, _range_of(column)))
             for column, group in GROUP_OF.items()
             if group in tasks
         },
@@ -61,6 +61,11 @@ def summarise(
         summary["reliability"] = _reliability(results, resampling)
         summary["localisation"] = _localisation(results, resampling)
     return summary
+
+
+def _range_of(column: str) -> tuple[float, float]:
+    """What a mean of this column can be: shares end at 1; ratios, counts, volumes and distances have no end."""
+    return SHARE if COLUMNS[column]["Units"] == "1" and "ratio" not in column and "num" not in column else COUNT
 
 
 def require_one_cohort(results: Sequence[CaseResult]) -> None:
@@ -126,6 +131,8 @@ def _detection(results: Sequence[CaseResult], patients: list[str], resampling: R
     rows = [(r.num_true_positives, r.num_false_positives, r.num_false_negatives) for r in results]
     ratio: Callable[..., Plain] = lambda tops, bottoms: plain(resampling.ratio(tops, bottoms, patients))  # noqa: E731
     false_positives = Counter(dict.fromkeys(patients, 0))
+    seen = [float(r.num_lesions_prediction > 0) if r.num_lesions_reference else np.nan for r in results]
+    silent = [np.nan if r.num_lesions_reference else float(r.num_lesions_prediction == 0) for r in results]
     for r in results:
         false_positives[r.patient] += r.num_false_positives
     with_masks = [r for r in results if r.panoptic is not None]
@@ -140,18 +147,12 @@ def _detection(results: Sequence[CaseResult], patients: list[str], resampling: R
                 [r.patient for r in with_masks],
             )
         ),
-        "false_positives_per_patient": plain(resampling.mean(list(false_positives.values()), list(false_positives))),
-        "false_positives_per_case": plain(resampling.mean([r.num_false_positives for r in results], patients)),
-        "case_sensitivity": plain(
-            resampling.mean(
-                [float(r.num_lesions_prediction > 0) if r.num_lesions_reference else np.nan for r in results], patients
-            )
+        "false_positives_per_patient": plain(
+            resampling.mean(list(false_positives.values()), list(false_positives), COUNT)
         ),
-        "case_specificity": plain(
-            resampling.mean(
-                [np.nan if r.num_lesions_reference else float(r.num_lesions_prediction == 0) for r in results], patients
-            )
-        ),
+        "false_positives_per_case": plain(resampling.mean([r.num_false_positives for r in results], patients, COUNT)),
+        "case_sensitivity": plain(resampling.mean(seen, patients, SHARE)),
+        "case_specificity": plain(resampling.mean(silent, patients, SHARE)),
         "counts": {
             name: sum(getattr(r, name) for r in results)
             for name, entry in COLUMNS.items()
@@ -226,7 +227,9 @@ def _reliability(results: Sequence[CaseResult], resampling: Resampling) -> list[
                     "to": (n + 1) / 10,
                     "num_detections": len(inside),
                     "mean_score": float(np.mean([s for _, s, _ in inside])),
-                    "share_true": plain(resampling.mean([float(t) for _, _, t in inside], [p for p, _, _ in inside])),
+                    "share_true": plain(
+                        resampling.mean([float(t) for _, _, t in inside], [p for p, _, _ in inside], SHARE)
+                    ),
                 }
             )
     return bins
