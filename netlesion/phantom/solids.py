@@ -80,6 +80,22 @@ def sphere(centre_mm: Point, radius_mm: float) -> Ellipsoid:
 
 
 @dataclass(frozen=True)
+class Half:
+    """Everything on the side of a plane that its normal points away from: (p - point) . normal <= 0. No box of its own."""
+
+    point_mm: Point
+    normal: Point
+
+    def bounds_mm(self) -> np.ndarray:
+        return np.array([[-1e4] * 3, [1e4] * 3])
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        n = np.array(self.normal) / np.linalg.norm(self.normal)
+        terms = [(c - np.float32(p)) * np.float32(f) for c, p, f in zip((x, y, z), self.point_mm, n, strict=True)]
+        return terms[0] + terms[1] + terms[2]
+
+
+@dataclass(frozen=True)
 class Capsule:
     """A straight piece of tube from start_mm to end_mm with round ends; its radius goes linearly from one to the other.
 
