@@ -160,6 +160,11 @@ class Uptake:
         sstr = {t: suv * (keep if t in s.sink_tissues else 1.0) for t, suv in self.suv[SSTR].items()}
         return replace(self, suv=MappingProxyType({**self.suv, SSTR: MappingProxyType(sstr)}))
 
+    def times(self, factors: Mapping[str, float]) -> Uptake:
+        """Every tissue's SUV multiplied by the channel's factor."""
+        suv = {c: MappingProxyType({t: v * factors[c] for t, v in table.items()}) for c, table in self.suv.items()}
+        return replace(self, suv=MappingProxyType(suv))
+
     def again(self, rng: np.random.Generator, sigma: float) -> Uptake:
         """The same patient on another day: every tissue changed by a lognormal factor of this sigma, mean 1."""
         suv = {

@@ -8,14 +8,15 @@ oblique or flipped. Pure; knows nothing about what is painted.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
+from scipy.interpolate import BSpline
 
-from netlesion.phantom.solids import Union
+from netlesion.phantom.solids import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,13 +61,21 @@ class Stage:
     def box_of(self, solid: Solid, segment: str) -> Box:
         """The voxels a solid of this segment can touch; a box with an empty axis when it is off the grid."""
         low, high = solid.bounds_mm()
-        ticks = [np.linspace(a, b, 3) for a, b in zip(low, high, strict=True)]
-        points = self.pose.to_scan(np.array(np.meshgrid(*ticks, indexing="ij")).reshape(3, -1).T, segment)
-        index = self.geometry.to_index(points)
-        margin = 0.6 + (2.0 / np.array(self.geometry.spacing_mm) if segment == "trunk" else 0.0)
-        first = np.clip(np.ceil(index.min(axis=0) - margin), 0, self.geometry.shape).astype(int)
-        last = np.clip(np.floor(index.max(axis=0) + margin) + 1, first, self.geometry.shape).astype(int)
-        return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+        if segment == "trunk" and self.pose.displacement is not None:
+            low, high = self.pose.displacement.box_undone(low, high)
+        to_index = self._to_index[segment]
+        middle = to_index[:3, :3] @ ((low + high) / 2.0) + to_index[:3, 3]
+        reach = np.abs(to_index[:3, :3]) @ ((high - low) / 2.0) + 0.6
+        shape = self.geometry.shape
+        first = [min(max(math.ceil(m - r), 0), n) for m, r, n in zip(middle, reach, shape, strict=True)]
+        last = [min(max(math.floor(m + r) + 1, f), n) for m, r, f, n in zip(middle, reach, first, shape, strict=True)]
+        return tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+
+    @cached_property
+    def _to_index(self) -> dict[str, np.ndarray]:
+        """segment -> (4, 4), posed body -> voxel index."""
+        inverse = np.linalg.inv(self.geometry.affine_ras)
+        return {segment: inverse @ matrix for segment, matrix in self.pose.matrices.items()}
 
     @cached_property
     def voxel_mm(self) -> float:
@@ -90,12 +99,19 @@ class Stage:
         return found
 
     def _displaced(self, index: list[np.ndarray]) -> list[np.ndarray]:
-        """The rigid coordinates plus the displacement, by one matrix product per axis from the coarse lattice."""
-        basis = [spline(i).astype(np.float32) for spline, i in zip(self._splines, index, strict=True)]
+        """The rigid coordinates plus the displacement, one matrix product per axis from the few knots around the box."""
+        basis, near = [], [slice(None)]
+        for knots, i in zip(self._knots, index, strict=True):
+            first = int(np.searchsorted(knots, i[0], side="right")) - 1 - 3
+            last = int(np.searchsorted(knots, i[-1], side="right"))
+            first, last = max(first, 0), min(last, len(knots) - 4)
+            full = BSpline.design_matrix(np.clip(i, knots[3], knots[-4] - 1e-9), knots, 3)
+            basis.append(full[:, first:last].toarray().astype(np.float32))
+            near.append(slice(first, last))
         found = []
-        for rigid, coarse in zip(self._rigid("trunk", index), self._lattice, strict=True):
+        for rigid, coarse in zip(self._rigid("trunk", index), self._lattice[tuple(near)], strict=True):
             field = np.tensordot(basis[0], coarse, (1, 0))
-            field = np.einsum("jb,ibc->ijc", basis[1], field, optimize=True)
+            field = np.matmul(basis[1], field)
             field = field @ basis[2].T
             field += rigid
             found.append(field)
@@ -103,24 +119,26 @@ class Stage:
 
     @cached_property
     def _knots(self) -> list[np.ndarray]:
-        """Voxel indices along each axis where the displacement is sampled; at least four."""
-        counts = [
-            max(4, int(np.ceil(n * s / LATTICE_MM)) + 1)
-            for n, s in zip(self.geometry.shape, self.geometry.spacing_mm, strict=True)
-        ]
-        return [np.linspace(-0.5, max(n - 0.5, 2.5), c) for n, c in zip(self.geometry.shape, counts, strict=True)]
-
-    @cached_property
-    def _splines(self) -> list:
-        return [make_interp_spline(k, np.eye(len(k)), k=3) for k in self._knots]
+        """Knots of a cubic spline along each axis, in voxels, every LATTICE_MM or so over the grid; at least four cells."""
+        knots = []
+        for n, s in zip(self.geometry.shape, self.geometry.spacing_mm, strict=True):
+            cells = max(4, math.ceil(n * s / LATTICE_MM))
+            step = n / cells
+            knots.append(-0.5 + step * np.arange(-3, cells + 4))
+        return knots
 
     @cached_property
     def _lattice(self) -> np.ndarray:
-        """(3, a, b, c) float32: the displacement at the knots."""
-        index = np.stack(np.meshgrid(*self._knots, indexing="ij"), axis=-1).reshape(-1, 3)
-        y = index @ self._matrix("trunk")[:3, :3].T + self._matrix("trunk")[:3, 3]
-        vectors = self.pose.displacement.at(y)
-        return vectors.T.reshape(3, *(len(k) for k in self._knots)).astype(np.float32)
+        """(3, a, b, c) float32: spline coefficients of the displacement, from its values at the spline's own sites."""
+        sites = [(k[1:-3] + k[2:-2] + k[3:-1]) / 3.0 for k in self._knots]
+        index = np.stack(np.meshgrid(*sites, indexing="ij"), axis=-1).reshape(-1, 3)
+        matrix = self._matrix("trunk")
+        vectors = self.pose.displacement.at(index @ matrix[:3, :3].T + matrix[:3, 3]).T
+        values = vectors.reshape(3, *(len(s) for s in sites))
+        for axis in (1, 2, 3):
+            # quasi-interpolation of cubic B-splines: exact for cubics, no system to solve
+            values = _coefficients(values, axis)
+        return values.astype(np.float32)
 
     @cached_property
     def _trunk_box(self) -> Box:
@@ -131,12 +149,20 @@ class Stage:
         return self._displaced([np.arange(s.start, s.stop, dtype=np.float64) for s in self._trunk_box])
 
 
+def _coefficients(values: np.ndarray, axis: int) -> np.ndarray:
+    """Values at the knots of a uniform cubic B-spline -> its coefficients: (-1, 8, -1) / 6, ends repeated."""
+    padded = np.concatenate([values.take([0], axis), values, values.take([-1], axis)], axis)
+    n = values.shape[axis]
+    before, after = padded.take(range(n), axis), padded.take(range(2, n + 2), axis)
+    return (8.0 * values - before - after) / 6.0
+
+
 def share_of(stage: Stage, solid: Solid, segment: str) -> Share:
     """The share of each voxel inside the solid; the share is empty when the solid is off the grid."""
-    pieces = solid.solids if isinstance(solid, Union) else (solid,)
-    if len(pieces) == 1:
-        return _share_of_piece(stage, pieces[0], segment)
-    shares = [s for s in (share_of(stage, piece, segment) for piece in pieces) if s.share.size]
+    parts = pieces(solid)
+    if len(parts) == 1:
+        return _share_of_piece(stage, parts[0], segment)
+    shares = [s for s in (_share_of_piece(stage, part, segment) for part in parts) if s.share.size]
     if not shares:
         return Share(tuple(slice(0, 0) for _ in range(3)), np.zeros((0, 0, 0), dtype=np.float32))
     low = [min(s.box[a].start for s in shares) for a in range(3)]

@@ -51,9 +51,29 @@ class Displacement:
         assert self.values.shape == other.values.shape, "fields on different lattices"
         return Displacement(self.values + other.values, self.origin_mm, self.spacing_mm)
 
-    @property
-    def largest_mm(self) -> float:
-        return float(np.linalg.norm(self.values, axis=0).max())
+    @cached_property
+    def _inverse(self) -> np.ndarray:
+        """(3, a, b, c): y - x at every lattice point x, where y + v(y) = x."""
+        ticks = [o + self.spacing_mm * np.arange(n) for o, n in zip(self.origin_mm, self.values.shape[1:], strict=True)]
+        points = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1).reshape(-1, 3)
+        return (self.undone(points) - points).T.reshape(self.values.shape)
+
+    def undone(self, points_N3: np.ndarray) -> np.ndarray:
+        """The y (N, 3) with y + v(y) = x, for points x (N, 3)."""
+        points = y = np.asarray(points_N3, dtype=np.float64)
+        for _ in range(FIXED_POINT_STEPS):
+            y = points - self.at(y)
+        return y
+
+    def box_undone(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A box that holds every y whose y + v(y) lies between low and high (mm), a few mm generous."""
+        first, last = (
+            np.clip(np.floor((np.asarray(p) - self.origin_mm) / self.spacing_mm).astype(int) + add, 0, top)
+            for p, add, top in ((low, 0, np.array(self.values.shape[1:]) - 2), (high, 2, np.array(self.values.shape[1:])))
+        )
+        last = np.maximum(last, first + 1)
+        near = self._inverse[(slice(None), *(slice(a, b) for a, b in zip(first, last, strict=True)))].reshape(3, -1)
+        return low + near.min(axis=1) - 1.0, high + near.max(axis=1) + 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +107,9 @@ class Pose:
     def to_scan(self, points_N3: np.ndarray, segment: str) -> np.ndarray:
         """Points of the reference body on this segment, (N, 3) mm -> the scan's world (N, 3)."""
         points = np.atleast_2d(np.asarray(points_N3, dtype=np.float64))
-        y = points
         if segment == "trunk" and self.displacement is not None:
-            for _ in range(FIXED_POINT_STEPS):
-                y = points - self.displacement.at(y)
-        return _apply(self.matrices[segment], y)
+            points = self.displacement.undone(points)
+        return _apply(self.matrices[segment], points)
 
     def to_body(self, points_N3: np.ndarray, segment: str) -> np.ndarray:
         """Points of the scan's world on this segment, (N, 3) mm -> the reference body (N, 3)."""

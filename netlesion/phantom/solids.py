@@ -128,7 +128,9 @@ class Capsule:
             off = dx * fx + dy * fy + dz * fz
             square = square + off * off * np.float32(1.0 / self.flatten**2 - 1.0)
             stretch = np.float32(self.flatten)
-        d = np.sqrt(square) - (np.float32(self.start_radius_mm) + t * np.float32(self.end_radius_mm - self.start_radius_mm))
+        d = np.sqrt(square) - (
+            np.float32(self.start_radius_mm) + t * np.float32(self.end_radius_mm - self.start_radius_mm)
+        )
         return d * stretch if self.flatten < 1.0 else d
 
 
@@ -198,6 +200,10 @@ class Loft:
         return PchipInterpolator(z, rows)(np.linspace(low, high, count)).T.astype(np.float32)
 
     def bounds_mm(self) -> np.ndarray:
+        return self._bounds
+
+    @cached_property
+    def _bounds(self) -> np.ndarray:
         width, front, back, x, y, _ = self._table.astype(np.float64)
         low, high = self._ends
         own = np.array([[(x - width).min(), (y - back).min(), low], [(x + width).max(), (y + front).max(), high]])
@@ -395,6 +401,19 @@ def rotation(turn_deg: Point) -> np.ndarray:
     if tuple(turn_deg) == (0.0, 0.0, 0.0):
         return np.eye(3)
     return Rotation.from_euler("xyz", turn_deg, degrees=True).as_matrix()
+
+
+def pieces(solid: Solid) -> tuple[Solid, ...]:
+    """The solids of a union, each to be drawn in its own small box; also of a union with limits, holes or a mirror."""
+    if isinstance(solid, Union):
+        return tuple(p for s in solid.solids for p in pieces(s))
+    if isinstance(solid, Within):
+        return tuple(Within(p, solid.limits, solid.holes) for p in pieces(solid.solid))
+    if isinstance(solid, Mirrored):
+        return tuple(Mirrored(p) for p in pieces(solid.solid))
+    if isinstance(solid, Offset):
+        return tuple(Offset(p, solid.margin_mm) for p in pieces(solid.solid))
+    return (solid,)
 
 
 def contains(solid: Solid, points_N3: np.ndarray) -> np.ndarray:

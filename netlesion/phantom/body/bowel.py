@@ -18,7 +18,7 @@ from netlesion.phantom.solids import Ellipsoid, Union, Within, contains, smooth_
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
-    from netlesion.phantom.solids import Point
+    from netlesion.phantom.solids import Solid
 
 COLON_SIGMA, SMALL_BOWEL_SIGMA = 0.35, 0.2
 #: (x, y, z, radius) along the colon, rectum first.
@@ -62,14 +62,21 @@ def _colon(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         lift = radii[at] * 0.35
         centre = (float(curve[at, 0]), float(curve[at, 1] + lift), float(curve[at, 2]))
         r = float(radii[at] * rng.uniform(0.35, 0.6))
-        parts.append(Part("colon", "bowel_gas" if n % 3 else "bowel_content", _inside(Ellipsoid(centre, (r, r * 0.8, r)), inside)))
+        parts.append(
+            Part(
+                "colon", "bowel_gas" if n % 3 else "bowel_content", _inside(Ellipsoid(centre, (r, r * 0.8, r)), inside)
+            )
+        )
     return parts
 
 
 def _small_bowel(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     """One tube; its first two fifths are jejunum."""
     o = draw_organ(rng, shape, (0, 20, -110), shift_sd_mm=3.0, size_sd=0.03)
-    region = (o.ellipsoid((-8, 32, -92), (84, 36, 62), (0, 0, 0), power=2.5), o.ellipsoid((4, 22, -178), (78, 38, 48), power=2.5))
+    region = (
+        o.ellipsoid((-8, 32, -92), (84, 36, 62), (0, 0, 0), power=2.5),
+        o.ellipsoid((4, 22, -178), (78, 38, 48), power=2.5),
+    )
     start, end = np.array(o.at((-34, 12, -60))), np.array(o.at((62, 10, -172)))
     curve = smooth_curve(_winding(rng, region, start, end, o.length(LOOP_SPACING_MM)), 7.0)
     inside = abdominal_cavity(shape)
@@ -85,7 +92,9 @@ def _small_bowel(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     return parts
 
 
-def _winding(rng: np.random.Generator, region: tuple[Ellipsoid, ...], start: np.ndarray, end: np.ndarray, spacing_mm: float) -> np.ndarray:
+def _winding(
+    rng: np.random.Generator, region: tuple[Ellipsoid, ...], start: np.ndarray, end: np.ndarray, spacing_mm: float
+) -> np.ndarray:
     """A path (N, 3) from start to end that visits a jittered lattice of the region once, mostly by near neighbours."""
     boxes = np.array([s.bounds_mm() for s in region])
     low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
@@ -109,10 +118,11 @@ def _winding(rng: np.random.Generator, region: tuple[Ellipsoid, ...], start: np.
     return np.array([*path, end])
 
 
-def _inside(solid: Union | Ellipsoid, cavity) -> Union | Within:
-    """The solid clipped by the cavity, piece by piece, so that each keeps its small box."""
-    if isinstance(solid, Union):
-        return Union(tuple(Within(piece, (cavity,)) for piece in solid.solids))
-    return Within(solid, (cavity,))
-
-
+def _inside(solid: Union | Ellipsoid, cavity: Solid) -> Solid:
+    """The solid clipped by the cavity; pieces well inside are left alone, which is faster to draw."""
+    if not isinstance(solid, Union):
+        return Within(solid, (cavity,))
+    middles = np.array([piece.bounds_mm().mean(axis=0) for piece in solid.solids], dtype=np.float32)
+    reach = np.array([np.linalg.norm(np.diff(piece.bounds_mm(), axis=0)) / 2.0 for piece in solid.solids])
+    near = cavity.distance(*middles.T) > -reach
+    return Union(tuple(Within(p, (cavity,)) if n else p for p, n in zip(solid.solids, near, strict=True)))

@@ -13,13 +13,13 @@ import numpy as np
 from netlesion.phantom.body.cavities import thoracic_cavity
 from netlesion.phantom.body.draw import Organ, draw_organ, fused, toward
 from netlesion.phantom.body.parts import Part
-from netlesion.phantom.solids import Capsule, Half, Loft, Section, Union, Within, tube
+from netlesion.phantom.solids import Capsule, Half, Loft, Section, Union, Within
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
     from netlesion.phantom.solids import Point
 
-BRANCHINGS = 5
+BRANCHINGS = 4
 
 
 def draw_chest(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
@@ -37,7 +37,11 @@ def _lungs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         oblique = Half(o.at((0, 0, 165)), (0.0, 0.78, 0.62))
         parts.append(Part(f"lung_upper_lobe_{side}", "lung", Within(cavity, (half,))))
         if sign > 0:
-            parts.append(Part("lung_middle_lobe_right", "lung", Within(cavity, (half, Half(o.at((0, 40, 165)), (0.0, -0.1, 1.0))))))
+            parts.append(
+                Part(
+                    "lung_middle_lobe_right", "lung", Within(cavity, (half, Half(o.at((0, 40, 165)), (0.0, -0.1, 1.0))))
+                )
+            )
         parts.append(Part(f"lung_lower_lobe_{side}", "lung", Within(cavity, (half, oblique))))
         root = o.at((26 * sign, -10, 192))
         parts.append(Part("", "blood", Within(Union(tuple(_tree(rng, root, sign, o.length(1.0)))), (cavity,))))
@@ -61,7 +65,7 @@ def _tree(rng: np.random.Generator, root: Point, sign: float, scale: float) -> l
             for _ in range(2):
                 turned = direction + rng.normal(0.0, 0.45, 3)
                 grown.append((end, turned / np.linalg.norm(turned), 0.68 * radius))
-        ends = grown if level < 2 else grown[::2] + grown[1::4]
+        ends = grown if level < 1 else grown[::2] + grown[1::4]
     return pieces
 
 
@@ -79,7 +83,10 @@ def _mediastinum(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         )
     )  # fmt: skip
     thymus = fused(o.ellipsoid((7, 60, 208), (8, 6, 26)), o.ellipsoid((-7, 60, 205), (8, 6, 28)), round_mm=6.0)
-    gullet = o.tube(((0, -14, 312), (-3, -20, 250), (-2, -24, 200), (-8, -22, 150), (-14, -12, 112), (-26, -4, 92), (-46, -4, 84)), 8.0)
+    gullet = o.tube(
+        ((0, -14, 312), (-3, -20, 250), (-2, -24, 200), (-8, -22, 150), (-14, -12, 112), (-26, -4, 92), (-46, -4, 84)),
+        8.0,
+    )
     airway = o.tube(((0, 4, 330), (0, -2, 280), (1, -8, 216)), 8.5)
     bronchi = Union(
         (

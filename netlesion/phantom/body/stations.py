@@ -30,7 +30,9 @@ PLACES = (
     ("omentum", (0, 76, -90), (70, 8, 50)), ("pelvic_peritoneum", (0, -14, -240), (44, 10, 18)),
     ("liver_capsule", (118, 0, 30), (8, 40, 40)),
 )  # fmt: skip
-PERITONEUM = frozenset({"paracolic_left", "paracolic_right", "omentum", "pelvic_peritoneum", "liver_capsule", "mesentery_root"})
+PERITONEUM = frozenset(
+    {"paracolic_left", "paracolic_right", "omentum", "pelvic_peritoneum", "liver_capsule", "mesentery_root"}
+)
 NODES_NEAR_GUT = frozenset({"mesenteric", "retroperitoneal", "hilar_hepatic", "coeliac", "iliac_left", "iliac_right"})
 
 

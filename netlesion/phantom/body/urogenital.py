@@ -44,7 +44,15 @@ def _ureters(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     parts = []
     for side, sign in (("right", 1.0), ("left", -1.0)):
         o = draw_organ(rng, shape, (40 * sign, -30, -150), shift_sd_mm=2.0, size_sd=0.0)
-        way = ((46, -40, -40), (36, -34, -80), (32, -30, -130), (34, -20, -180), (46, -22, -225), (38, -12, -268), (16, 0, -290))
+        way = (
+            (46, -40, -40),
+            (36, -34, -80),
+            (32, -30, -130),
+            (34, -20, -180),
+            (46, -22, -225),
+            (38, -12, -268),
+            (16, 0, -290),
+        )
         curve = o.path(tuple((sign * x, y, z) for x, y, z in way), 5.0)
         count = int(rng.integers(0, MOST_URETER_PIECES + 1))
         for n in range(MOST_URETER_PIECES):
@@ -77,5 +85,7 @@ def _female(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     parts = [Part("uterus", "uterus", uterus)]
     for sign in (1.0, -1.0):
         x, y, z = (float(v) for v in rng.uniform((36, -20, -246), (50, 4, -222)))
-        parts.append(Part(f"ovary_{'right' if sign > 0 else 'left'}", "ovary", sphere(o.at((sign * x, y, z)), o.length(11.0))))
+        parts.append(
+            Part(f"ovary_{'right' if sign > 0 else 'left'}", "ovary", sphere(o.at((sign * x, y, z)), o.length(11.0)))
+        )
     return parts

@@ -96,7 +96,16 @@ def _stomach(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
 def _duodenum_and_pancreas(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     """The C of the duodenum around the head; uncinate process, neck, body and tail rising towards the spleen."""
     o = draw_organ(rng, shape, (10, 10, -20), shift_sd_mm=3.0)
-    c = ((16, 38, -8), (40, 24, -4), (52, 8, -22), (52, 2, -50), (40, -2, -76), (14, -2, -86), (-14, 0, -82), (-32, 8, -64))
+    c = (
+        (16, 38, -8),
+        (40, 24, -4),
+        (52, 8, -22),
+        (52, 2, -50),
+        (40, -2, -76),
+        (14, -2, -86),
+        (-14, 0, -82),
+        (-32, 8, -64),
+    )
     lift = float(rng.uniform(-8.0, 10.0))
     tail = ((16, 18, -20), (2, 25, -8), (-22, 20, 4 + lift / 2), (-52, 0, 18 + lift), (-78, -20, 32 + lift))
     head = fused(
@@ -124,7 +133,8 @@ def _adrenals(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         middle = o.at(tuple((0.55 * np.array(top) + 0.45 * (np.array(medial) + lateral) / 2).tolist()))
         thick = o.length(3.4)
         limbs = [
-            Capsule(middle, o.at(end), thick * 1.15, thick * 0.85, (1.0, 0.0, 0.0), 1.0) for end in (top, medial, lateral)
+            Capsule(middle, o.at(end), thick * 1.15, thick * 0.85, (1.0, 0.0, 0.0), 1.0)
+            for end in (top, medial, lateral)
         ]
         parts.append(Part(f"adrenal_gland_{side}", "adrenal", Union(tuple(limbs)), factor=factor(rng, 0.1)))
     return parts
@@ -151,7 +161,12 @@ def _kidneys(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         pelvis = Union(
             tuple(
                 Capsule(o.at((46, -41, z - 2)), o.at(end), o.length(5.0), o.length(r))
-                for end, r in (((54, -44, z + 24), 3.0), ((55, -45, z), 3.2), ((54, -44, z - 24), 3.0), ((42, -38, z - 10), 3.5))
+                for end, r in (
+                    ((54, -44, z + 24), 3.0),
+                    ((55, -45, z), 3.2),
+                    ((54, -44, z - 24), 3.0),
+                    ((42, -38, z - 10), 3.5),
+                )
             )
         )
         kidney = Within(o.rough(cortex, 0.8, 30.0), holes=(dent,))

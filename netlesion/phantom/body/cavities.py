@@ -1,0 +1,61 @@
+"""The cavities of the trunk as solids: thorax above the diaphragm's domes, abdomen and pelvis below, in nominal mm.
+
+Organs are clipped by them. Takes a BodyShape; draws nothing. The rib cage follows `CAGE`, the chest's inner outline.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netlesion.phantom.body.spine_curve import CENTRES
+from netlesion.phantom.solids import Blend, Ellipsoid, Loft, Section, Within, tube
+
+if TYPE_CHECKING:
+    from netlesion.phantom.body.shape import BodyShape
+    from netlesion.phantom.solids import Solid
+
+#: z, half width, front, back of the inner chest wall around (0, CAGE_Y).
+CAGE = (
+    (10, 118, 74, 64), (60, 128, 80, 74), (110, 131, 83, 80), (160, 127, 80, 83), (205, 113, 69, 80), (240, 92, 53, 72),
+    (266, 68, 36, 60), (284, 46, 22, 46), (294, 26, 12, 34),
+)  # fmt: skip
+CAGE_Y = -4.0
+ABDOMEN = (
+    (-338, 46, 48, 42), (-312, 66, 60, 52), (-270, 84, 70, 66), (-230, 100, 76, 66), (-185, 117, 80, 64), (-120, 123, 82, 62),
+    (-50, 124, 82, 68), (20, 124, 84, 74), (50, 122, 82, 74),
+)  # fmt: skip
+#: Domes: centre and semi-axes; the right one is the highest.
+DOMES = (((64, 0, 36), (72, 86, 78)), ((-66, -4, 26), (68, 84, 76)), ((0, 14, 22), (56, 70, 78)))
+DOME_TOP_MM = 114.0
+
+
+@lru_cache(maxsize=4)
+def thoracic_cavity(shape: BodyShape) -> Solid:
+    """Inside of the chest wall above the diaphragm."""
+    return Within(_loft(shape, CAGE), holes=tuple(_domes(shape)))
+
+
+@lru_cache(maxsize=4)
+def abdominal_cavity(shape: BodyShape) -> Solid:
+    """Under the diaphragm down to the pelvic floor, in front of the spine and between the hip bones."""
+    belly = tuple((z, w, f * (shape.belly if -200 < z < 40 else 1.0), b) for z, w, f, b in ABDOMEN)
+    inside = Blend((_loft(shape, belly), *(_grown(d, -2.0) for d in _domes(shape))), 16.0)
+    column = np.array([shape.at((0.0, y - 4.0, z)) for y, z in CENTRES.values() if z < 150.0] + [shape.at((0, -86, -225))])
+    return Within(inside, holes=(tube(column[np.argsort(column[:, 2])], 26.0),))
+
+
+def _loft(shape: BodyShape, rows: tuple[tuple[float, ...], ...]) -> Loft:
+    sx, sy, sz = shape.scale
+    sections = (Section(z * sz, w * sx, f * sy, b * sy, 0.0, CAGE_Y * sy, 2.3) for z, w, f, b in rows)
+    return Loft(tuple(sections))
+
+
+def _domes(shape: BodyShape) -> list[Ellipsoid]:
+    return [Ellipsoid(shape.at(centre), shape.size(axes)) for centre, axes in DOMES]
+
+
+def _grown(solid: Ellipsoid, margin_mm: float) -> Ellipsoid:
+    return Ellipsoid(solid.centre_mm, tuple(a + margin_mm for a in solid.semi_axes_mm))
