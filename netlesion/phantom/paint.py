@@ -9,14 +9,14 @@ oblique or flipped. Pure; knows nothing about what is painted.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.interpolate import BSpline
 
-from netlesion.phantom.solids import pieces
+from netlesion.phantom.solids import Offset, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,8 +30,10 @@ Box = tuple[slice, slice, slice]
 #: The trunk's displacement is sampled this often over the grid and interpolated by cubic splines in between.
 LATTICE_MM = 16.0
 #: A voxel is split until this many sub-voxels span a solid's half thickness, at most MOST_SPLIT per axis.
-SUBVOXELS_PER_HALF_THICKNESS = 2.0
+SUBVOXELS_PER_HALF_THICKNESS = 1.5
 MOST_SPLIT = 4
+#: Distances kept for the layers inside a shell.
+MOST_KEPT = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,17 @@ class Share:
 
 
 @dataclass(frozen=True, eq=False)
+class Sampling:
+    """Signed distances of a solid over `box`, each voxel split^3 times; the solid meant is margin_mm larger."""
+
+    box: Box
+    split: int
+    distance: np.ndarray
+    widest_mm: float
+    margin_mm: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
 class Stage:
     """A posed body seen through a grid."""
 
@@ -51,12 +64,42 @@ class Stage:
 
     def coordinates(self, segment: str, box: Box, split: int = 1) -> list[np.ndarray]:
         """x, y, z (mm, float32, broadcastable) in the reference body of every voxel of `box`, each split^3 times."""
-        index = [(np.arange(s.start * split, s.stop * split) + 0.5) / split - 0.5 for s in box]
-        displaced = segment == "trunk" and self.pose.displacement is not None
-        if displaced and split == 1:
-            return [c[tuple(slice(s.start - o.start, s.stop - o.start) for s, o in zip(box, self._trunk_box, strict=True))]
-                    for c in self._trunk]  # fmt: skip
-        return self._displaced(index) if displaced else self._rigid(segment, index)
+        if segment == "trunk" and self.pose.displacement is not None:
+            return [c[box] for c in self._trunk] if split == 1 else self._displaced(box, split)
+        return self._rigid(segment, box, split)
+
+    def distance(self, solid: Solid, segment: str) -> Sampling | None:
+        """The solid's distances over the voxels it can touch; None when it is off the grid.
+
+        A shell, its inside and what is inside that are Offsets of one solid: the first, widest one is kept for the others.
+        """
+        margin = 0.0
+        while isinstance(solid, Offset):
+            solid, margin = solid.solid, margin + solid.margin_mm
+        key = (solid, segment)
+        kept = self._kept.get(key)
+        if kept is None or kept.widest_mm < margin:
+            whole = Offset(solid, margin) if margin > 0.0 else solid
+            kept = self._sampled(solid, segment, self.box_of(whole, segment), max(margin, 0.0))
+            while len(self._kept) >= MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = kept
+        return None if kept.distance.size == 0 else replace(kept, margin_mm=margin)
+
+    def _sampled(self, solid: Solid, segment: str, box: Box, widest_mm: float) -> Sampling:
+        size = tuple(s.stop - s.start for s in box)
+        if 0 in size:
+            return Sampling(box, 1, np.zeros((0, 0, 0), dtype=np.float32), widest_mm)
+        low, high = solid.bounds_mm()
+        half_thickness = max(float((high - low).min()) / 2.0, 0.1)
+        split = math.ceil(SUBVOXELS_PER_HALF_THICKNESS * self.voxel_mm / half_thickness)
+        split = min(max(split, 1), MOST_SPLIT)
+        distance = solid.distance(*self.coordinates(segment, box, split))
+        return Sampling(box, split, np.broadcast_to(distance, [n * split for n in size]), widest_mm)
+
+    @cached_property
+    def _kept(self) -> dict[tuple[Solid, str], Sampling]:
+        return {}
 
     def box_of(self, solid: Solid, segment: str) -> Box:
         """The voxels a solid of this segment can touch; a box with an empty axis when it is off the grid."""
@@ -87,10 +130,11 @@ class Stage:
         matrix[np.abs(matrix) < 1e-9] = 0.0
         return matrix
 
-    def _rigid(self, segment: str, index: list[np.ndarray]) -> list[np.ndarray]:
+    def _rigid(self, segment: str, box: Box, split: int) -> list[np.ndarray]:
+        index = [(np.arange(s.start * split, s.stop * split, dtype=np.float32) + 0.5) / split - 0.5 for s in box]
         grids = np.ix_(*(i.astype(np.float32) for i in index))
         found = []
-        for row in self._matrix(segment)[:3].astype(np.float32):
+        for row in self._matrices[segment]:
             total = np.full((1, 1, 1), row[3], dtype=np.float32)
             for factor, grid in zip(row, grids, strict=False):
                 if factor != 0.0:
@@ -98,24 +142,49 @@ class Stage:
             found.append(total)
         return found
 
-    def _displaced(self, index: list[np.ndarray]) -> list[np.ndarray]:
+    @cached_property
+    def _matrices(self) -> dict[str, np.ndarray]:
+        """segment -> (3, 4) float32, voxel index -> posed body."""
+        return {segment: self._matrix(segment)[:3].astype(np.float32) for segment in self.pose.matrices}
+
+    def _displaced(self, box: Box, split: int) -> list[np.ndarray]:
         """The rigid coordinates plus the displacement, one matrix product per axis from the few knots around the box."""
         basis, near = [], [slice(None)]
-        for knots, i in zip(self._knots, index, strict=True):
-            first = int(np.searchsorted(knots, i[0], side="right")) - 1 - 3
-            last = int(np.searchsorted(knots, i[-1], side="right"))
-            first, last = max(first, 0), min(last, len(knots) - 4)
-            full = BSpline.design_matrix(np.clip(i, knots[3], knots[-4] - 1e-9), knots, 3)
-            basis.append(full[:, first:last].toarray().astype(np.float32))
+        for axis, s in enumerate(box):
+            full = self._basis(axis, split)
+            rows = slice(s.start * split, s.stop * split)
+            first, last = self._support(axis, s)
+            basis.append(full[rows, first:last])
             near.append(slice(first, last))
         found = []
-        for rigid, coarse in zip(self._rigid("trunk", index), self._lattice[tuple(near)], strict=True):
+        for rigid, coarse in zip(self._rigid("trunk", box, split), self._lattice[tuple(near)], strict=True):
             field = np.tensordot(basis[0], coarse, (1, 0))
             field = np.matmul(basis[1], field)
             field = field @ basis[2].T
             field += rigid
             found.append(field)
         return found
+
+    def _support(self, axis: int, s: slice) -> tuple[int, int]:
+        """Which spline coefficients along an axis matter for voxels s."""
+        knots = self._knots[axis]
+        step = knots[1] - knots[0]
+        first = int((s.start - 0.5 - knots[0]) / step) - 3
+        last = int((s.stop - 0.5 - knots[0]) / step) + 1
+        return max(first, 0), min(last, len(knots) - 4)
+
+    def _basis(self, axis: int, split: int) -> np.ndarray:
+        """(voxels * split, coefficients) float32 along an axis."""
+        if (axis, split) not in self._bases:
+            knots, n = self._knots[axis], self.geometry.shape[axis]
+            index = (np.arange(n * split) + 0.5) / split - 0.5
+            matrix = BSpline.design_matrix(np.clip(index, knots[3], knots[-4] - 1e-9), knots, 3)
+            self._bases[axis, split] = matrix.toarray().astype(np.float32)
+        return self._bases[axis, split]
+
+    @cached_property
+    def _bases(self) -> dict[tuple[int, int], np.ndarray]:
+        return {}
 
     @cached_property
     def _knots(self) -> list[np.ndarray]:
@@ -141,12 +210,8 @@ class Stage:
         return values.astype(np.float32)
 
     @cached_property
-    def _trunk_box(self) -> Box:
-        return tuple(slice(0, n) for n in self.geometry.shape)
-
-    @cached_property
     def _trunk(self) -> list[np.ndarray]:
-        return self._displaced([np.arange(s.start, s.stop, dtype=np.float64) for s in self._trunk_box])
+        return self._displaced(tuple(slice(0, n) for n in self.geometry.shape), 1)
 
 
 def _coefficients(values: np.ndarray, axis: int) -> np.ndarray:
@@ -189,17 +254,15 @@ def blend(canvas: np.ndarray, share: Share, value: float | np.ndarray) -> None:
 
 
 def _share_of_piece(stage: Stage, solid: Solid, segment: str) -> Share:
-    box = stage.box_of(solid, segment)
-    size = tuple(s.stop - s.start for s in box)
-    if 0 in size:
-        return Share(box, np.zeros(size, dtype=np.float32))
-    low, high = solid.bounds_mm()
-    half_thickness = max(float((high - low).min()) / 2.0, 0.1)
-    split = int(np.clip(np.ceil(SUBVOXELS_PER_HALF_THICKNESS * stage.voxel_mm / half_thickness), 1, MOST_SPLIT))
-    distance = solid.distance(*stage.coordinates(segment, box, split))
-    share = np.clip(np.float32(0.5) - distance * np.float32(split / stage.voxel_mm), 0.0, 1.0)
-    share = np.broadcast_to(share, [n * split for n in size])
+    sampling = stage.distance(solid, segment)
+    if sampling is None:
+        return Share(tuple(slice(0, 0) for _ in range(3)), np.zeros((0, 0, 0), dtype=np.float32))
+    split = sampling.split
+    slope = np.float32(-split / stage.voxel_mm)
+    share = sampling.distance * slope
+    share += np.float32(0.5) - slope * np.float32(sampling.margin_mm)
+    np.clip(share, 0.0, 1.0, out=share)
     if split > 1:
-        i, j, k = size
+        i, j, k = (n // split for n in share.shape)
         share = share.reshape(i, split, j, split, k, split).mean(axis=(1, 3, 5), dtype=np.float32)
-    return Share(box, share)
+    return Share(sampling.box, share)

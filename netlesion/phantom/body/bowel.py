@@ -46,10 +46,10 @@ def _colon(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     sag = float(rng.uniform(-30.0, 14.0)) * np.exp(-(((np.arange(len(points)) - 15.5) / 2.2) ** 2))
     points[:, 2] += sag
     wide = float(np.exp(0.1 * np.clip(rng.normal(), -2, 2)))
-    curve = smooth_curve(points, 7.0)
+    curve = smooth_curve(points, 9.0)
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
     knots = np.linspace(0.0, along[-1], len(points))
-    radii = np.interp(along, knots, [row[3] for row in COLON]) * 0.86 * o.length(1.0) * wide
+    radii = np.interp(along, knots, [row[3] for row in COLON]) * 0.77 * o.length(1.0) * wide
     radii *= 1.0 + HAUSTRA_DEPTH * np.sin(2 * np.pi * along / HAUSTRA_MM) * (along > 0.12 * along[-1])
     inside = abdominal_cavity(shape)
     parts = []
@@ -78,7 +78,7 @@ def _small_bowel(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         o.ellipsoid((4, 22, -178), (78, 38, 48), power=2.5),
     )
     start, end = np.array(o.at((-34, 12, -60))), np.array(o.at((62, 10, -172)))
-    curve = smooth_curve(_winding(rng, region, start, end, o.length(LOOP_SPACING_MM)), 7.0)
+    curve = smooth_curve(_winding(rng, region, start, end, o.length(LOOP_SPACING_MM)), 10.0)
     inside = abdominal_cavity(shape)
     radius = o.length(LOOP_RADIUS_MM)
     parts = []

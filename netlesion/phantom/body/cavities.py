@@ -43,8 +43,9 @@ def abdominal_cavity(shape: BodyShape) -> Solid:
     """Under the diaphragm down to the pelvic floor, in front of the spine and between the hip bones."""
     belly = tuple((z, w, f * (shape.belly if -200 < z < 40 else 1.0), b) for z, w, f, b in ABDOMEN)
     inside = Blend((_loft(shape, belly), *(_grown(d, -2.0) for d in _domes(shape))), 16.0)
-    column = np.array([shape.at((0.0, y - 4.0, z)) for y, z in CENTRES.values() if z < 150.0] + [shape.at((0, -86, -225))])
-    return Within(inside, holes=(tube(column[np.argsort(column[:, 2])], 26.0),))
+    bends = ("T8", "T11", "L2", "L4")
+    column = [shape.at((0.0, CENTRES[v][0] - 4.0, CENTRES[v][1])) for v in bends] + [shape.at((0, -86, -225))]
+    return Within(inside, holes=(tube(np.array(column), 26.0),))
 
 
 def _loft(shape: BodyShape, rows: tuple[tuple[float, ...], ...]) -> Loft:

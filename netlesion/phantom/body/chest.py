@@ -13,7 +13,7 @@ import numpy as np
 from netlesion.phantom.body.cavities import thoracic_cavity
 from netlesion.phantom.body.draw import Organ, draw_organ, fused, toward
 from netlesion.phantom.body.parts import Part
-from netlesion.phantom.solids import Capsule, Half, Loft, Section, Union, Within
+from netlesion.phantom.solids import Capsule, Half, Loft, Section, Union, Within, contains
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
@@ -44,7 +44,9 @@ def _lungs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
             )
         parts.append(Part(f"lung_lower_lobe_{side}", "lung", Within(cavity, (half, oblique))))
         root = o.at((26 * sign, -10, 192))
-        parts.append(Part("", "blood", Within(Union(tuple(_tree(rng, root, sign, o.length(1.0)))), (cavity,))))
+        tree = _tree(rng, root, sign, o.length(1.0))
+        ends = contains(cavity, np.array([piece.end_mm for piece in tree]))
+        parts.append(Part("", "blood", Union(tuple(p for p, inside in zip(tree, ends, strict=True) if inside))))
     return parts
 
 
@@ -113,20 +115,20 @@ def _heart(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     def along(mm: float) -> Point:
         return tuple((centre + mm * axis).tolist())
 
-    wall = Within(o.ellipsoid(tuple(centre.tolist()), (32, 32, 50), turn), holes=(_base(o, along(-26), axis),))
-    cavity = Within(o.ellipsoid(along(-8), (21, 21, 44), turn), holes=(_base(o, along(-30), axis),))
+    wall = Within(o.ellipsoid(tuple(centre.tolist()), (37, 37, 55), turn), holes=(_base(o, along(-26), axis),))
+    cavity = Within(o.ellipsoid(along(-8), (25, 25, 49), turn), holes=(_base(o, along(-30), axis),))
     outer = fused(
-        o.ellipsoid(tuple(centre.tolist()), (33, 33, 50), turn),
-        o.ellipsoid((-2, 48, 126), (38, 24, 32), (0, 18, -20)),
-        o.ellipsoid((28, 22, 148), (24, 27, 32)),
-        o.ellipsoid((-4, -6, 162), (34, 22, 24)),
+        o.ellipsoid(tuple(centre.tolist()), (38, 38, 55), turn),
+        o.ellipsoid((-2, 48, 126), (43, 28, 36), (0, 18, -20)),
+        o.ellipsoid((28, 22, 148), (27, 30, 36)),
+        o.ellipsoid((-4, -6, 162), (38, 25, 27)),
         round_mm=10.0,
     )
     return [
         Part("heart", "myocardium", outer, factor=0.35),
-        Part("heart", "blood", o.ellipsoid((-2, 49, 127), (33, 19, 27), (0, 18, -20))),
-        Part("heart", "blood", o.ellipsoid((28, 22, 148), (21, 24, 29))),
-        Part("heart", "blood", o.ellipsoid((-4, -6, 162), (31, 19, 21))),
+        Part("heart", "blood", o.ellipsoid((-2, 49, 127), (38, 23, 31), (0, 18, -20))),
+        Part("heart", "blood", o.ellipsoid((28, 22, 148), (24, 27, 33))),
+        Part("heart", "blood", o.ellipsoid((-4, -6, 162), (35, 22, 24))),
         Part("heart", "myocardium", wall),
         Part("heart", "blood", cavity),
     ]

@@ -47,9 +47,11 @@ class Organ:
         """Nominal control points -> a smooth curve (M, 3)."""
         return smooth_curve(np.array([self.at(p) for p in points]), step_mm)
 
-    def tube(self, points: tuple[Point, ...], radii: tuple[float, ...] | float, flatten: float = 1.0) -> Union:
+    def tube(
+        self, points: tuple[Point, ...], radii: tuple[float, ...] | float, flatten: float = 1.0, step_mm: float = 16.0
+    ) -> Union:
         """A tube along nominal control points with a nominal radius at each (or one for all), round in section."""
-        curve = self.path(points)
+        curve = self.path(points, step_mm)
         own = np.broadcast_to(np.asarray(radii, dtype=float), len(points))
         along = np.linspace(0.0, 1.0, len(curve))
         return tube(curve, self.length(1.0) * np.interp(along, _parameter(points), own), flatten=flatten)

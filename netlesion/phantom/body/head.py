@@ -55,11 +55,11 @@ def _skull(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
 def _brain(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     o = draw_organ(rng, shape, (0, 0, 490), shift_sd_mm=0.0, size_sd=0.015)
     hemispheres = fused(
-        o.ellipsoid((31, 4, 500), (33, 81, 68)), o.ellipsoid((-31, 4, 500), (33, 81, 68)),
+        o.ellipsoid((29, 4, 499), (31, 77, 63)), o.ellipsoid((-29, 4, 499), (31, 77, 63)),
         o.ellipsoid((42, 26, 456), (22, 36, 24)), o.ellipsoid((-42, 26, 456), (22, 36, 24)), round_mm=5.0,
     )  # fmt: skip
     white = fused(
-        o.ellipsoid((27, 4, 498), (25, 71, 54)), o.ellipsoid((-27, 4, 498), (25, 71, 54)),
+        o.ellipsoid((26, 4, 497), (23, 67, 50)), o.ellipsoid((-26, 4, 497), (23, 67, 50)),
         o.ellipsoid((42, 26, 458), (15, 28, 16)), o.ellipsoid((-42, 26, 458), (15, 28, 16)), round_mm=8.0,
     )  # fmt: skip
     folds = Rough(Rough(white, 3.2, 22.0, o.phases), 1.8, 15.0, tuple(reversed(o.phases)))

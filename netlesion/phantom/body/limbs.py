@@ -37,8 +37,8 @@ def _bone(organ: str, solid: Solid, cortex_mm: float, segment: str, marrow: str 
 def _muscles(o: Organ, side: str) -> list[Part]:
     """Gluteal muscles, psoas and the long muscles of the back: labels only, they are muscle like what is around."""
     loin = o.tube(((36, -46, 20), (42, -38, -60), (54, -22, -140), (74, 2, -220), (92, 6, -300)), (9, 16, 19, 15, 8))
-    back = o.tube(((26, -84, -190), (32, -82, -110), (32, -88, -20), (30, -104, 80), (26, -110, 180), (20, -94, 260)),
-                  (20, 22, 21, 17, 14, 11))  # fmt: skip
+    back = o.tube(((26, -78, -190), (32, -66, -110), (32, -68, -20), (30, -86, 80), (26, -94, 180), (20, -82, 260)),
+                  (15, 18, 17, 14, 11, 9))  # fmt: skip
     return [
         Part(f"iliopsoas_{side}", "muscle", loin),
         Part(f"autochthon_{side}", "muscle", back),

@@ -152,7 +152,7 @@ def _ribs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
                 share = (angle - 38.0) / (max(reach, 60) - 38.0)
                 height = min(z + 2.0 - (drop + extra) * share**1.15, 290.0)
                 points.append(_cage_point(o, height, float(angle), RIB_RADIUS_MM + 0.5))
-            curve = o.path(tuple(points), 14.0)
+            curve = o.path(tuple(points), 20.0)
             outer = tube(curve, o.length(RIB_RADIUS_MM))
             if side == "left":
                 outer = Mirrored(outer)

@@ -26,11 +26,11 @@ def draw_viscera(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     """Stomach, pancreas, spleen, liver, gallbladder, adrenals, kidneys, in painting order."""
     return [
         *_kidneys(rng, shape),
-        *_adrenals(rng, shape),
         *_stomach(rng, shape),
         *_duodenum_and_pancreas(rng, shape),
         *_spleen(rng, shape),
         *_liver(rng, shape),
+        *_adrenals(rng, shape),
     ]
 
 
@@ -131,7 +131,7 @@ def _adrenals(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     ):
         o = draw_organ(rng, shape, top, shift_sd_mm=1.5, size_sd=0.08)
         middle = o.at(tuple((0.55 * np.array(top) + 0.45 * (np.array(medial) + lateral) / 2).tolist()))
-        thick = o.length(3.4)
+        thick = o.length(4.3)
         limbs = [
             Capsule(middle, o.at(end), thick * 1.15, thick * 0.85, (1.0, 0.0, 0.0), 1.0)
             for end in (top, medial, lateral)
@@ -146,9 +146,9 @@ def _kidneys(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     for side, z in (("right", -26.0), ("left", -12.0)):
         o = draw_organ(rng, shape, (60, -48, z), shift_sd_mm=3.0, size_sd=0.05)
         turn = (-8.0 + float(rng.normal(0, 3)), -11.0 + float(rng.normal(0, 4)), -28.0)
-        cortex = o.ellipsoid((61, -48, z), (26, 28, 55), turn, power=2.1)
+        cortex = o.ellipsoid((61, -48, z), (28, 30, 58), turn, power=2.1)
         sinus = o.ellipsoid((50, -42, z), (13, 12, 26), turn)
-        dent = o.ellipsoid((38, -36, z), (13, 12, 22), turn)
+        dent = o.ellipsoid((36, -34, z), (12, 11, 21), turn)
         axes = cortex.axes
         pyramids = []
         for k, height in enumerate(np.linspace(-0.72, 0.72, 6)):
