@@ -134,6 +134,38 @@ class Capsule:
         return d * stretch if self.flatten < 1.0 else d
 
 
+@dataclass(frozen=True)
+class Plate:
+    """A flat or bent bone: everything within radius_mm of a triangle; several of them make a curved blade."""
+
+    corners_mm: tuple[Point, Point, Point]
+    radius_mm: float
+
+    def bounds_mm(self) -> np.ndarray:
+        corners = np.array(self.corners_mm)
+        return np.array([corners.min(axis=0) - self.radius_mm, corners.max(axis=0) + self.radius_mm])
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        corners = np.array(self.corners_mm, dtype=np.float64)
+        normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+        normal /= max(float(np.linalg.norm(normal)), 1e-9)
+        axes = np.stack([corners[1] - corners[0], np.zeros(3), normal], axis=1)
+        axes[:, 0] /= max(float(np.linalg.norm(axes[:, 0])), 1e-9)
+        axes[:, 1] = np.cross(normal, axes[:, 0])
+        u, v, w = _own(x, y, z, tuple(corners[0]), axes)
+        flat = ((corners - corners[0]) @ axes)[:, :2].astype(np.float32)
+        inside, nearest = None, None
+        for a, b in zip(flat, np.roll(flat, -1, axis=0), strict=True):
+            along = b - a
+            du, dv = u - a[0], v - a[1]
+            t = np.clip((du * along[0] + dv * along[1]) / max(float(along @ along), 1e-6), 0, 1).astype(np.float32)
+            left = along[0] * dv - along[1] * du
+            square = (du - t * along[0]) ** 2 + (dv - t * along[1]) ** 2
+            nearest = square if nearest is None else np.minimum(nearest, square)
+            inside = left >= 0 if inside is None else inside & (left >= 0)
+        return np.sqrt(np.where(inside, np.float32(0), nearest) + w * w) - np.float32(self.radius_mm)
+
+
 def tube(points_mm: np.ndarray, radii_mm: np.ndarray | float, flat_axis: Point = (0.0, 1.0, 0.0), flatten: float = 1.0):
     """A tube along a polyline (N, 3) with a radius at every point (or one for all): a Union of N - 1 capsules."""
     points = np.asarray(points_mm, dtype=np.float64)
@@ -215,17 +247,21 @@ class Loft:
         low, high = self._ends
         table = self._table
         where = np.clip((w - np.float32(low)) * np.float32((table.shape[1] - 1) / (high - low)), 0, table.shape[1] - 1)
-        width, front, back, cx, cy, power = (row[where.astype(np.int32)] for row in table)
+        where = where.astype(np.int32)
+        width, front, back, cx, cy, power = (row[0] if (row == row[0]).all() else row[where] for row in table)
         u = np.abs(u - cx) / width
         v = v - cy
-        depth = np.where(v >= 0, front, back)
+        depth = front if front is back else np.where(v >= 0, front, back)
         v = np.abs(v) / depth
-        if (table[5] == 2.0).all():
+        if np.ndim(power) == 0 and power == 2.0:
             radius = np.sqrt(u * u + v * v)
             slope = np.sqrt((u / width) ** 2 + (v / depth) ** 2)
             side = radius * (radius - 1) / np.maximum(slope, np.float32(1e-6))
         else:
-            up, vp = u ** (power - 1), v ** (power - 1)
+            if np.ndim(power) == 0 and power == 2.5:
+                up, vp = u * np.sqrt(u), v * np.sqrt(v)
+            else:
+                up, vp = u ** (power - 1), v ** (power - 1)
             slope = power * np.sqrt((up / width) ** 2 + (vp / depth) ** 2)
             side = (up * u + vp * v - 1) / np.maximum(slope, np.float32(1e-3))
         return np.maximum(side, np.maximum(np.float32(low) - w, w - np.float32(high)))

@@ -14,7 +14,7 @@ from netlesion.phantom.body.cavities import CAGE, CAGE_Y
 from netlesion.phantom.body.draw import Organ, draw_organ, fused
 from netlesion.phantom.body.parts import SIDES, Part
 from netlesion.phantom.body.spine_curve import CENTRES
-from netlesion.phantom.solids import Capsule, Ellipsoid, Mirrored, Offset, Union, Within, tube
+from netlesion.phantom.solids import Capsule, Ellipsoid, Mirrored, Offset, Plate, Union, Within, tube
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
@@ -26,9 +26,25 @@ RIBS = {1: (118, 34), 2: (136, 52), 3: (146, 66), 4: (150, 76), 5: (152, 84), 6:
         9: (120, 98), 10: (108, 92), 11: (82, 62), 12: (56, 36)}  # fmt: skip
 
 
+#: Right iliac crest from the sacral joint over its top to the front spines.
+CREST = (
+    (56, -72, -200), (60, -74, -166), (78, -60, -138), (102, -30, -122), (124, 6, -124), (131, 28, -148), (118, 48, -180), (101, 30, -228)
+)  # fmt: skip
+#: Heights along the sternum and how far in front it lies.
+STERNUM = ((134, 200, 238, 254), (85, 76, 64, 55))
+#: Right shoulder blade: upper angle, root of its spine, lower angle, below and above the socket.
+BLADE = ((84, -64, 272), (77, -80, 238), (102, -80, 150), (138, -38, 240), (132, -32, 268))
+
+
 def draw_skeleton(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     """Every bone of the trunk and the spinal canal."""
-    return [*_hips(rng, shape), *_sacrum(rng, shape), *_shoulder_girdle(rng, shape), *_ribs(rng, shape), *_spine(rng, shape)]
+    return [
+        *_hips(rng, shape),
+        *_sacrum(rng, shape),
+        *_shoulder_girdle(rng, shape),
+        *_ribs(rng, shape),
+        *_spine(rng, shape),
+    ]
 
 
 def shelled(organ: str, solid: Solid, cortex_mm: float, marrow: str, segment: str = "trunk") -> list[Part]:
@@ -48,27 +64,49 @@ def _spine(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         x = float(bow[0] * np.sin(np.pi * (z + 150) / 570) + bow[1] * np.sin(2 * np.pi * (z + 150) / 570))
         column.append((x, y, z))
         if name[0] == "L":
-            axes, spine, wing = (25.5, 17.5, 13.5), (26, -8), 36
+            axes, spine, wing = (25.5, 17.5, 13.5), (20, -8), 36
         elif name[0] == "T":
             t = int(name[1:])
-            axes, spine, wing = (15.0 + 0.8 * t, 13.5 + 0.35 * t, 8.6 + 0.28 * t), (24, -20), 30
+            axes, spine, wing = (15.0 + 0.8 * t, 13.5 + 0.35 * t, 8.6 + 0.28 * t), (8, -26), 28
         else:
-            axes, spine, wing = (12.5, 9.0, 6.2), (20, -6), 24
+            axes, spine, wing = (12.5, 9.0, 6.2), (18 if name == "C7" else 11, -7), 24
         a, b, c = axes
         body = o.ellipsoid((x, y, z), axes, power=4.0)
         back = y - b
-        canal = max(8.5, 0.4 * b)
+        canal = 7.5 if name[0] == "C" else 8.5
         arch = Union(
             tuple(
                 piece
                 for s in (1.0, -1.0)
                 for piece in (
-                    Capsule(o.at((x + s * 0.55 * a, back, z + 1)), o.at((x + s * (canal + 3), back - 2 * canal, z - 3)), 4.8, 4.6),
-                    Capsule(o.at((x + s * (canal + 3), back - 2 * canal, z - 3)), o.at((x, back - 2 * canal - 5, z - 5)), 4.4, 4.2),
-                    Capsule(o.at((x + s * (canal + 3), back - canal, z - 1)), o.at((x + s * wing, back - canal - 7, z)), 4.6, 3.2),
+                    Capsule(
+                        o.at((x + s * 0.55 * a, back, z + 1)),
+                        o.at((x + s * (canal + 3), back - 2 * canal, z - 3)),
+                        4.8,
+                        4.6,
+                    ),
+                    Capsule(
+                        o.at((x + s * (canal + 3), back - 2 * canal, z - 3)),
+                        o.at((x, back - 2 * canal - 5, z - 5)),
+                        4.4,
+                        4.2,
+                    ),
+                    Capsule(
+                        o.at((x + s * (canal + 3), back - canal, z - 1)),
+                        o.at((x + s * wing, back - canal - 7, z)),
+                        4.6,
+                        3.2,
+                    ),
                 )
             )
-            + (Capsule(o.at((x, back - 2 * canal - 4, z - 5)), o.at((x, back - 2 * canal - spine[0], z - 5 + spine[1])), 4.4, 3.4),)
+            + (
+                Capsule(
+                    o.at((x, back - 2 * canal - 4, z - 5)),
+                    o.at((x, back - 2 * canal - spine[0], z - 5 + spine[1])),
+                    4.4,
+                    3.4,
+                ),
+            )
         )
         label = f"vertebrae_{name}"
         parts += [Part(label, "cortical_bone", arch), *shelled(label, body, 1.3, "bone_marrow")]
@@ -77,10 +115,17 @@ def _spine(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     for (x0, y0, z0), (x1, y1, z1) in zip(column, column[1:], strict=False):
         middle = ((x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2)
         wide = float(np.interp(middle[2], [-130, 0, 150, 300, 330, 420], [24, 22, 15, 13, 11, 9]))
-        discs.append(Ellipsoid(shape.at(middle), shape.size((wide, 0.72 * wide, 2.6 if middle[2] > 60 else 4.0)), 2.6, 2.0))
+        discs.append(
+            Ellipsoid(shape.at(middle), shape.size((wide, 0.72 * wide, 2.6 if middle[2] > 60 else 4.0)), 2.6, 2.0)
+        )
     cord = tuple(shape.at((x, y - (30 if z < 10 else 25 if z < 310 else 19), z)) for x, y, z in column if z > -20)
     low, high = tube(np.array(cord), 8.5), tube(np.array(cord), 4.6)
-    return [Part("", "cartilage", Union(tuple(discs))), *parts, Part("spinal_cord", "csf", low), Part("spinal_cord", "spinal_cord", high)]
+    return [
+        Part("", "cartilage", Union(tuple(discs))),
+        *parts,
+        Part("spinal_cord", "csf", low),
+        Part("spinal_cord", "spinal_cord", high),
+    ]
 
 
 def _sacrum(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
@@ -103,25 +148,28 @@ def _sacrum(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
 
 
 def _hips(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
-    """Iliac wing, socket, pubis and ischium grown together; the socket is hollowed for the femoral head."""
-    wide = 1.06 if shape.sex == "F" else 1.0
+    """Iliac wing as a fan of plates under a thick crest; socket, pubis and ischium; the socket holds the femoral head."""
+    wide = 1.05 if shape.sex == "F" else 1.0
+    flare = float(np.clip(rng.normal(), -2, 2)) * 3.0
     parts: list[Part] = []
     for side in SIDES:
-        o = draw_organ(rng, shape, (84, -20, -250), shift_sd_mm=1.0, size_sd=0.02)
-        bone = fused(
-            o.ellipsoid((96 * wide, -14, -176), (6.5, 46, 46), (0, 16, -38)),
-            o.ellipsoid((70 * wide, -58, -196), (9, 26, 34), (14, 4, -40)),
-            o.tube(((62 * wide, -66, -160), (96 * wide, -36, -132), (118 * wide, 10, -146), (116 * wide, 34, -182)), 6.5),
-            o.tube(((74 * wide, -46, -216), (84 * wide, -22, -252)), (15, 17)),
-            o.ellipsoid((88, -8, -280), (27, 30, 30)),
-            o.tube(((74, 14, -276), (44, 40, -288), (13, 48, -304)), (12, 8, 9)),
-            o.tube(((84, -24, -296), (70, -40, -330), (58, -34, -352)), (15, 14, 15)),
-            o.tube(((56, -26, -352), (36, 12, -342), (12, 42, -318)), (9, 6.5, 7)),
-            round_mm=7.0,
-        )
-        socket = o.ellipsoid((94, -6, -288), (25, 25, 25))
-        solid = Within(bone, holes=(socket,))
-        parts += shelled(f"hip_{side}", Mirrored(solid) if side == "left" else solid, 2.0, "bone_marrow")
+        o = draw_organ(rng, shape, (84, -20, -250), shift_sd_mm=1.0, size_sd=0.015)
+        bend = rng.normal(0.0, 1.2, (len(CREST), 3))
+        rim = [
+            (x * wide + flare * (x > 90) + d[0], y + d[1], z + d[2]) for (x, y, z), d in zip(CREST, bend, strict=True)
+        ]
+        root = (83.0 * wide, -16.0, -244.0)
+        wing = [Plate((o.at(root), o.at(p), o.at(q)), o.length(3.6)) for p, q in zip(rim, rim[1:], strict=False)]
+        crest = o.tube(tuple(rim), (10, 7.5, 5.5, 5.5, 7.5, 6.5, 7, 8))
+        socket = o.ellipsoid((93, -5, -288), (25, 25, 25))
+        cup = fused(
+            o.tube((rim[0], (70 * wide, -48, -216), (84, -20, -252)), (12, 14, 17)), o.ellipsoid((85, -7, -284), (28, 31, 32)),
+            o.tube(((74, 14, -276), (44, 38, -288), (12, 47, -304)), (12, 8, 9)), o.ellipsoid((8, 46, -310), (6, 10, 20), (20, 0, 0)),
+            o.tube(((82, -26, -300), (68, -42, -328), (58, -36, -350)), (14, 13, 15)),
+            o.tube(((57, -28, -352), (36, 10, -342), (11, 40, -322)), (8, 6.5, 7)), round_mm=6.0,
+        )  # fmt: skip
+        solid = Union((*wing, *crest.solids, Within(cup, holes=(socket,))))
+        parts += shelled(f"hip_{side}", Mirrored(solid) if side == "left" else solid, 1.9, "bone_marrow")
     return parts
 
 
@@ -162,35 +210,57 @@ def _ribs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
             ]
             if n <= 10:
                 x, yy, zz = points[-1]
-                end = (17.0, 84.0, 258.0 - 20.0 * n) if n <= 7 else (30.0 + 9.0 * (n - 7), 80.0 - 6.0 * (n - 7), 110.0 - 16.0 * (n - 7))
+                end = (
+                    (17.0, float(np.interp(258.0 - 20.0 * n, *STERNUM)), 258.0 - 20.0 * n)
+                    if n <= 7
+                    else (30.0 + 9.0 * (n - 7), 80.0 - 6.0 * (n - 7), 110.0 - 16.0 * (n - 7))
+                )
                 middle = ((x + end[0]) / 2, max(yy, end[1]) + 2.0, (zz + end[2]) / 2 - 6.0)
                 cartilage = o.tube(((x, yy, zz), middle, end), 5.0)
                 cartilages.append(Mirrored(cartilage) if side == "left" else cartilage)
     o = draw_organ(rng, shape, (0, 84, 180), shift_sd_mm=1.0, size_sd=0.02)
+    flat = (0.0, 0.98, 0.2)
     blade = fused(
-        o.ellipsoid((0, 66, 256), (26, 8, 22), (14, 0, 0), power=2.6),
-        Capsule(o.at((0, 76, 236)), o.at((0, 90, 132)), 17.0, 17.0, (0.0, 1.0, 0.15), 0.42),
-        Capsule(o.at((0, 90, 132)), o.at((0, 88, 102)), 9.0, 5.0, (0.0, 1.0, 0.0), 0.5),
+        o.ellipsoid((0, 55, 254), (27, 7.5, 23), (24, 0, 0), power=2.6),
+        Capsule(o.at((0, 64, 238)), o.at((0, 76, 200)), 13.0, 16.0, flat, 0.45),
+        Capsule(o.at((0, 76, 200)), o.at((0, 86, 134)), 16.0, 18.0, flat, 0.42),
+        Capsule(o.at((0, 86, 130)), o.at((0, 84, 102)), 8.0, 4.5, flat, 0.6),
         round_mm=8.0,
     )
-    return [*parts, Part("costal_cartilages", "cartilage", Union(tuple(cartilages))), *shelled("sternum", blade, 1.4, "bone_marrow")]
+    return [
+        *parts,
+        Part("costal_cartilages", "cartilage", Union(tuple(cartilages))),
+        *shelled("sternum", blade, 1.4, "bone_marrow"),
+    ]
 
 
 def _shoulder_girdle(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
+    """Shoulder blades as plates with their spine, acromion, socket and coracoid; collar bones in their S."""
     parts: list[Part] = []
     for side in SIDES:
         o = draw_organ(rng, shape, (110, -70, 230), shift_sd_mm=1.5, size_sd=0.02)
-        blade = fused(
-            o.ellipsoid((112, -86, 206), (34, 4.2, 62), (6, 16, -32)),
-            o.tube(((84, -96, 236), (118, -92, 256), (152, -62, 280), (164, -30, 286)), (5, 6, 8, 8)),
-            o.tube(((132, -58, 250), (148, -26, 262)), (10, 15)),
-            o.tube(((142, -22, 268), (140, 14, 266)), (7, 5.5)),
-            round_mm=7.0,
+        loose = rng.normal(0.0, 1.5, (len(BLADE), 3))
+        top, root, tip, low, high = (o.at(tuple((np.array(p) + d).tolist())) for p, d in zip(BLADE, loose, strict=True))
+        blade = Union(
+            (
+                *(Plate(corners, o.length(2.8)) for corners in ((top, root, high), (root, high, low), (root, tip, low))),
+                *tube(np.array([low, tip]), o.length(4.5)).solids, *tube(np.array([top, root, tip]), o.length(3.2)).solids,
+                *o.tube(((78, -84, 239), (112, -82, 258), (146, -54, 282), (166, -26, 290)), (3.5, 5, 7, 8)).solids,
+                *o.tube(((132, -38, 252), (145, -24, 260)), (9, 16)).solids,
+                *o.tube(((140, -22, 270), (144, -4, 278), (142, 16, 270)), (7, 6.5, 5.5)).solids,
+            )
+        )  # fmt: skip
+        bow = rng.normal(0.0, 1.5, 3)
+        collar = o.tube(
+            (
+                (20, 45, 264),
+                (56 + bow[0], 43 + bow[1], 273 + bow[2]),
+                (96, 14 + bow[2], 285),
+                (132, -16 + bow[1], 294),
+                (158, -24, 294),
+            ),
+            (9.5, 7, 6, 6.5, 7.5),
         )
-        collar = o.tube(((20, 56, 268), (56, 52, 274), (96, 20, 284), (132, -16, 292), (156, -26, 290)), (9, 7, 6, 6.5, 7))
-        for organ, solid, cortex in ((f"scapula_{side}", blade, 1.5), (f"clavicula_{side}", collar, 2.0)):
-            own = Mirrored(solid) if side == "left" else solid
-            parts += shelled(organ, own, cortex, "bone_marrow")
+        for organ, solid, cortex in ((f"scapula_{side}", blade, 1.3), (f"clavicula_{side}", collar, 2.0)):
+            parts += shelled(organ, Mirrored(solid) if side == "left" else solid, cortex, "bone_marrow")
     return parts
-
-
