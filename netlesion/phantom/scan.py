@@ -189,7 +189,7 @@ def _render_ct(
     metal: tuple[Metal, ...] = ()
     if rng.random() < settings.metal_share and "hip_left" in patient.body.joints:
         metal = (Metal(tuple(pose.to_scan(np.array([patient.body.joints["hip_left"]]), "thigh_left")[0].tolist()), 18.0),)
-    image = ct_image(true, grid, noise_hu=noise_hu, fwhm_mm=2.5, seed=exam.seeds["ct_noise"], metal=metal)
+    image = ct_image(true, grid, noise_hu=noise_hu, kernel_fwhm_mm=2.5, seed=exam.seeds["ct_noise"], metal=metal)
     return Volume(image, grid, Quantity.HU)
 
 
