@@ -32,6 +32,8 @@ LATTICE_MM = 16.0
 #: A voxel is split until this many sub-voxels span a solid's half thickness, at most MOST_SPLIT per axis.
 SUBVOXELS_PER_HALF_THICKNESS = 1.5
 MOST_SPLIT = 4
+#: Distances are computed this many voxels at a time.
+SLAB_VOXELS = 16_384
 #: Distances kept for the layers inside a shell.
 MOST_KEPT = 40
 
@@ -94,8 +96,7 @@ class Stage:
         half_thickness = max(float((high - low).min()) / 2.0, 0.1)
         split = math.ceil(SUBVOXELS_PER_HALF_THICKNESS * self.voxel_mm / half_thickness)
         split = min(max(split, 1), MOST_SPLIT)
-        distance = solid.distance(*self.coordinates(segment, box, split))
-        return Sampling(box, split, np.broadcast_to(distance, [n * split for n in size]), widest_mm)
+        return Sampling(box, split, _in_slabs(solid, self.coordinates(segment, box, split), [n * split for n in size]), widest_mm)
 
     @cached_property
     def _kept(self) -> dict[tuple[Solid, str], Sampling]:
@@ -212,6 +213,16 @@ class Stage:
     @cached_property
     def _trunk(self) -> list[np.ndarray]:
         return self._displaced(tuple(slice(0, n) for n in self.geometry.shape), 1)
+
+
+def _in_slabs(solid: Solid, coordinates: list[np.ndarray], shape: list[int]) -> np.ndarray:
+    """The solid's distances, float32, a slab at a time so that what is computed with stays in the cache."""
+    found = np.empty(shape, dtype=np.float32)
+    thick = max(1, SLAB_VOXELS // (shape[1] * shape[2]))
+    for start in range(0, shape[0], thick):
+        slab = slice(start, start + thick)
+        found[slab] = solid.distance(*(c if c.shape[0] == 1 else c[slab] for c in coordinates))
+    return found
 
 
 def _coefficients(values: np.ndarray, axis: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from netlesion.phantom.body.head import draw_head
 from netlesion.phantom.body.limbs import draw_limbs
 from netlesion.phantom.body.outline import SOLE, draw_outline, joints
 from netlesion.phantom.body.parts import Body, Part
-from netlesion.phantom.body.shape import BodySettings, draw_shape
+from netlesion.phantom.body.shape import BodySettings, draw_shape, head_shape
 from netlesion.phantom.body.skeleton import draw_skeleton
 from netlesion.phantom.body.stations import stations
 from netlesion.phantom.body.urogenital import draw_urogenital
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 #: name -> nominal place.
 LANDMARKS = {
-    "vertex": (0, 4, 586), "skull_base": (0, 8, 428), "diaphragm_dome": (64, 0, DOME_TOP_MM), "pubis": (0, 48, -305),
+    "vertex": (0, 4, 577), "skull_base": (0, 8, 428), "diaphragm_dome": (64, 0, DOME_TOP_MM), "pubis": (0, 48, -305),
     "mid_thigh": (92, 0, -500), "knee": (90, 0, -706), "sole": (94, 40, SOLE),
 }  # fmt: skip
+OF_HEAD = ("vertex", "skull_base")
 
 
 def draw_body(rng: np.random.Generator, settings: BodySettings) -> Body:
@@ -38,8 +39,9 @@ def draw_body(rng: np.random.Generator, settings: BodySettings) -> Body:
     head, chest = draw_head(rng, shape), draw_chest(rng, shape)
     bowel, urogenital = draw_bowel(rng, shape), draw_urogenital(rng, shape)
     viscera, vessels = draw_viscera(rng, shape), draw_vessels(rng, shape)
-    muscles = [p for p in limbs if p.tissue == "muscle"]
-    bones = [p for p in limbs if p.tissue != "muscle"]
+    soft = ("muscle", "fat", "blood")
+    muscles = [p for p in limbs if p.tissue in soft]
+    bones = [p for p in limbs if p.tissue not in soft]
     belly = Part("visceral_fat", "visceral_fat", abdominal_cavity(shape))
     parts = [*outline, belly, *chest, *muscles, *bowel, *urogenital, *viscera, *vessels, *skeleton, *bones, *head]
     return Body(
@@ -48,5 +50,7 @@ def draw_body(rng: np.random.Generator, settings: BodySettings) -> Body:
         parts=tuple(parts),
         stations=stations(shape),
         joints=joints(shape),
-        landmarks={name: shape.at(place) for name, place in LANDMARKS.items()},
+        landmarks={
+            name: (head_shape(shape) if name in OF_HEAD else shape).at(place) for name, place in LANDMARKS.items()
+        },
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlesion.phantom.body.spine_curve import CENTRES
-from netlesion.phantom.solids import Blend, Ellipsoid, Loft, Section, Within, tube
+from netlesion.phantom.solids import Blend, Ellipsoid, Half, Loft, Section, Within, tube
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
@@ -22,10 +22,10 @@ CAGE = (
     (10, 118, 74, 64), (60, 128, 80, 74), (110, 131, 83, 80), (160, 127, 80, 83), (205, 113, 69, 80), (240, 92, 53, 72),
     (266, 68, 36, 60), (284, 46, 22, 46), (294, 26, 12, 34),
 )  # fmt: skip
-CAGE_Y = -4.0
+CAGE_Y, CAGE_POWER = -4.0, 2.5
 ABDOMEN = (
-    (-338, 46, 48, 42), (-312, 66, 60, 52), (-270, 84, 70, 66), (-230, 100, 76, 66), (-185, 117, 80, 64), (-120, 123, 82, 62),
-    (-50, 124, 82, 68), (20, 124, 84, 74), (50, 122, 82, 74),
+    (-340, 12, 14, 16), (-328, 34, 32, 34), (-308, 58, 54, 52), (-270, 84, 70, 66), (-230, 98, 72, 66), (-185, 113, 74, 64), (-120, 118, 75, 62),
+    (-50, 118, 76, 68), (20, 120, 80, 74), (50, 121, 81, 74),
 )  # fmt: skip
 #: Domes: centre and semi-axes; the right one is the highest.
 DOMES = (((64, 0, 36), (72, 86, 78)), ((-66, -4, 26), (68, 84, 76)), ((0, 14, 22), (56, 70, 78)))
@@ -34,8 +34,9 @@ DOME_TOP_MM = 114.0
 
 @lru_cache(maxsize=4)
 def thoracic_cavity(shape: BodyShape) -> Solid:
-    """Inside of the chest wall above the diaphragm."""
-    return Within(_loft(shape, CAGE), holes=tuple(_domes(shape)))
+    """Inside of the chest wall above the diaphragm; its lower edge rises from behind to the front."""
+    edge = Half(shape.at((0.0, -70.0, 14.0)), (0.0, 0.42, -1.0))
+    return Within(_loft(shape, CAGE), limits=(edge,), holes=tuple(_domes(shape)))
 
 
 @lru_cache(maxsize=4)
@@ -50,7 +51,7 @@ def abdominal_cavity(shape: BodyShape) -> Solid:
 
 def _loft(shape: BodyShape, rows: tuple[tuple[float, ...], ...]) -> Loft:
     sx, sy, sz = shape.scale
-    sections = (Section(z * sz, w * sx, f * sy, b * sy, 0.0, CAGE_Y * sy, 2.3) for z, w, f, b in rows)
+    sections = (Section(z * sz, w * sx, f * sy, b * sy, 0.0, CAGE_Y * sy, CAGE_POWER) for z, w, f, b in rows)
     return Loft(tuple(sections))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from netlesion.phantom.body.draw import Organ, draw_organ, factor, fused
 from netlesion.phantom.body.parts import SIDES, Part
+from netlesion.phantom.body.shape import head_shape
 from netlesion.phantom.solids import Capsule, Ellipsoid, Half, Mirrored, Offset, Plate, Rough, Union, Within, sphere
 
 if TYPE_CHECKING:
@@ -24,14 +25,15 @@ HEAD = "head"
 
 def draw_head(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     """Everything inside the outline of head and neck but the spine."""
-    return [*_skull(rng, shape), *_brain(rng, shape), *_face(rng, shape), *_glands(rng, shape), *_thyroid(rng, shape)]
+    own = head_shape(shape)
+    return [*_skull(rng, own), *_brain(rng, own), *_face(rng, own), *_glands(rng, own), *_throat(rng, shape)]
 
 
 def _skull(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     """A vault over a base that rises forwards; orbits, cheeks, nose, upper jaw; the lower jaw with its branches; teeth."""
     o = draw_organ(rng, shape, (0, 0, 480), shift_sd_mm=0.0, size_sd=0.01)
     bend = rng.normal(0.0, 1.0, 6)
-    vault, inside = o.ellipsoid((0, 3, 496), (72, 91, 86)), o.ellipsoid((0, 3, 496), (66, 85, 80))
+    vault, inside = o.ellipsoid((0, 3, 490), (70, 90, 77)), o.ellipsoid((0, 3, 490), (64, 84, 71))
     shell = Within(vault, _base(o, -5.0))
     marrow = Within(Offset(vault, -1.8), _base(o, -3.0), (Within(Offset(inside, 1.8), _base(o, 1.8)),))
     bones: list[Solid] = [
@@ -90,7 +92,7 @@ def _skull(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     return [
         Part("skull", "cortical_bone", shell, HEAD),
         Part("skull", "bone_marrow", marrow, HEAD),
-        Part("skull", "csf", Within(inside, _base(o, 0.0)), HEAD),
+        Part("brain", "csf", Within(inside, _base(o, 0.0)), HEAD),
         Part("skull", "cortical_bone", Union(tuple(bones)), HEAD),
         Part("mandible", "cortical_bone", lower, HEAD),
         Part("mandible", "bone_marrow", Offset(lower, -2.4), HEAD),
@@ -110,7 +112,7 @@ def _brain(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     o = draw_organ(rng, shape, (0, 0, 490), shift_sd_mm=0.0, size_sd=0.012)
     falx = Union(
         (
-            o.ellipsoid((0, 3, 578), (1.8, 100, 62)),
+            o.ellipsoid((0, 3, 570), (1.8, 100, 60)),
             o.ellipsoid((0, 78, 492), (1.8, 28, 50)),
             o.ellipsoid((0, -78, 500), (1.8, 28, 44)),
         )
@@ -123,11 +125,11 @@ def _brain(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         )
     )
     clefts = tuple(o.ellipsoid((s * 58, 22, 474), (20, 40, 2.2), (20, s * 12, 0)) for s in (1.0, -1.0))
-    hull = o.ellipsoid((0, 3, 497), (63, 81, 77), power=2.2)
+    hull = o.ellipsoid((0, 3, 490), (61, 80, 67.5), power=2.1)
     sella = o.ellipsoid((0, 22, 440), (19, 24, 17))
     cortex = Within(hull, _base(o, 3.0), (falx, Offset(lobes, 2.5), sella, *clefts))
     inner = fused(
-        o.ellipsoid((24, 4, 500), (27, 66, 56), power=2.2), o.ellipsoid((-24, 4, 500), (27, 66, 56), power=2.2),
+        o.ellipsoid((24, 4, 493), (26, 65, 47), power=2.2), o.ellipsoid((-24, 4, 493), (26, 65, 47), power=2.2),
         o.ellipsoid((42, 22, 457), (12, 26, 10)), o.ellipsoid((-42, 22, 457), (12, 26, 10)), round_mm=8.0,
     )  # fmt: skip
     folds = Rough(Rough(inner, 4.0, 21.0, o.phases), 2.4, 13.0, tuple(reversed(o.phases)))
@@ -148,7 +150,7 @@ def _brain(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         Part(
             "cerebellum",
             "cerebellum",
-            Within(Rough(lobes, 0.8, 14.0, o.phases), (*_base(o, 2.0), o.ellipsoid((0, 3, 496), (65, 84, 79)))),
+            Within(Rough(lobes, 0.8, 14.0, o.phases), (*_base(o, 2.0), o.ellipsoid((0, 3, 490), (63, 83, 70)))),
             HEAD,
         ),
         Part("pituitary", "pituitary", pituitary, HEAD),
@@ -172,7 +174,6 @@ def _face(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         Part("tongue", "muscle", o.ellipsoid((0, 44, 392), (22, 32, 17)), HEAD),
         Part("soft_palate", "soft_palate", o.ellipsoid((0, 24, 406), (15, 9, 4)), HEAD),
         Part("airway", "air", o.tube(((0, 20, 424), (0, 10, 402), (0, 10, 380), (0, 8, 350)), (7, 7, 7, 8)), HEAD),
-        Part("airway", "air", o.tube(((0, 8, 352), (0, 4, 330)), 8.0)),
     ]
 
 
@@ -198,8 +199,13 @@ def _glands(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     ]
 
 
-def _thyroid(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
+def _throat(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
+    """Larynx and thyroid, which lie on the trunk's neck."""
+    larynx = draw_organ(rng, shape, (0, 10, 350), shift_sd_mm=0.0, size_sd=0.02)
+    cartilage = larynx.tube(((0, 14, 366), (0, 12, 340)), (14, 12))
+    airway = larynx.tube(((0, 10, 384), (0, 8, 352), (0, 4, 326)), (7.5, 7, 8))
     o = draw_organ(rng, shape, (0, 18, 318), shift_sd_mm=2.0, size_sd=0.1)
     lobes = [o.ellipsoid((s * 17, 12, 322), (8, 10, 22), (0, -s * 10, 0)) for s in (1.0, -1.0)]
     bridge = Capsule(o.at((11, 19, 314)), o.at((-11, 19, 314)), o.length(4.0), o.length(4.0))
-    return [Part("thyroid_gland", "thyroid", fused(*lobes, bridge, round_mm=6.0))]
+    parts = [Part("", "cartilage", cartilage), Part("airway", "air", airway)]
+    return [*parts, Part("thyroid_gland", "thyroid", fused(*lobes, bridge, round_mm=6.0))]

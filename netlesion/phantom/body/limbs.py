@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from netlesion.phantom.body.draw import draw_organ, fused
 from netlesion.phantom.body.parts import SIDES, Part
-from netlesion.phantom.solids import Mirrored, Offset, Union
+from netlesion.phantom.solids import Mirrored, Offset, Plate, Union
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,12 +19,36 @@ if TYPE_CHECKING:
     from netlesion.phantom.solids import Solid
 
 
+#: Sheets of fat between muscles, right side, by four corners each: near the bone above and below, under the skin below and above.
+SHEETS_THIGH = (
+    ((118, -14, -350), (106, -8, -620), (132, -36, -620), (158, -40, -350)), ((100, 12, -340), (100, 10, -640), (92, 44, -640), (84, 62, -340)),
+    ((96, -2, -350), (96, -4, -640), (46, 10, -640), (26, 14, -350)), ((98, -16, -360), (96, -18, -650), (58, -44, -650), (36, -66, -370)),
+    ((64, 34, -320), (74, 22, -520), (56, 40, -520), (46, 56, -320)),
+)  # fmt: skip
+SHEETS_SHANK = (
+    ((58, -34, -770), (62, -40, -950), (122, -44, -950), (128, -38, -770)), ((66, -20, -780), (78, -26, -1040), (112, -30, -1040), (118, -22, -780)),
+    ((118, -14, -780), (112, -22, -1000), (124, -2, -1000), (132, 8, -780)),
+)  # fmt: skip
+SHEETS_ARM = (
+    ((150, -6, 170), (168, -6, -10), (190, -10, -10), (176, -10, 170)), ((190, -12, 150), (206, -12, -10), (228, -10, -10), (214, -12, 150)),
+)  # fmt: skip
+SHEETS_SEAT = (
+    ((76, -66, -196), (96, -52, -262), (140, -52, -270), (132, -42, -196)), ((100, -40, -170), (108, -24, -250), (136, 2, -250), (140, 4, -190)),
+)  # fmt: skip
+#: Pads of fat: centre and semi-axes.
+PADS_THIGH = (((72, 50, -318), (18, 12, 34)), ((93, -44, -700), (16, 13, 36)))
+PADS_TRUNK = (
+    ((140, 4, 226), (13, 24, 34)), ((128, -34, 224), (9, 16, 30)), ((36, -42, -336), (15, 24, 22)), ((40, -34, 348), (8, 11, 30)),
+    ((60, 6, 292), (18, 12, 9)), ((70, -40, -226), (9, 12, 22)),
+)  # fmt: skip
+
+
 def draw_limbs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     """Muscles first, bones over them."""
     parts: list[Part] = []
     for side in SIDES:
         o = draw_organ(rng, shape, (90, 0, -500), shift_sd_mm=0.5, size_sd=0.008)
-        for part in (*_muscles(o, side), *_leg(o, side), *_arm(o, side)):
+        for part in (*_muscles(o, side), *_fat_planes(o, side), *_vessels(o, side), *_leg(o, side), *_arm(o, side)):
             solid = Mirrored(part.solid) if side == "left" else part.solid
             parts.append(Part(part.organ, part.tissue, solid, part.segment, part.factor))
     return parts
@@ -46,6 +70,38 @@ def _muscles(o: Organ, side: str) -> list[Part]:
         Part(f"gluteus_medius_{side}", "muscle", o.ellipsoid((118, -26, -206), (14, 38, 48), (0, 8, 0))),
         Part(f"gluteus_minimus_{side}", "muscle", o.ellipsoid((106, -8, -224), (9, 28, 32), (0, 8, 0))),
     ]
+
+
+def _fat_planes(o: Organ, side: str) -> list[Part]:
+    """Fat between the muscles: sheets along the limbs, pads in armpit, groin, hollow of the knee, neck and around the seat."""
+    thigh, shank, upper = f"thigh_{side}", f"shank_{side}", f"upper_arm_{side}"
+    parts = []
+    for segment, radius, rims in (
+        (thigh, 1.1, SHEETS_THIGH), (shank, 1.0, SHEETS_SHANK), (upper, 0.9, SHEETS_ARM), ("trunk", 1.2, SHEETS_SEAT),
+    ):  # fmt: skip
+        plates = []
+        for a, b, c, d in rims:
+            a, b, c, d = (o.at(p) for p in (a, b, c, d))
+            plates += [Plate((a, b, c), o.length(radius)), Plate((a, c, d), o.length(radius))]
+        parts.append(Part("fat", "fat", Union(tuple(plates)), segment))
+    for segment, pads in ((thigh, PADS_THIGH), ("trunk", PADS_TRUNK)):
+        parts += [Part("fat", "fat", o.rough(o.ellipsoid(centre, axes), 2.0, 30.0), segment) for centre, axes in pads]
+    return parts
+
+
+def _vessels(o: Organ, side: str) -> list[Part]:
+    """Femoral, popliteal and brachial artery and vein side by side; they have no label of their own."""
+    parts = []
+    for segment, way, radii, apart in (
+        (f"thigh_{side}", ((60, 44, -292), (70, 40, -350), (78, 24, -430), (80, 2, -540), (88, -30, -640), (92, -36, -706)),
+         (5.5, 5, 4.5, 4.2, 4, 4), (-9, -3, 0)),
+        (f"shank_{side}", ((92, -36, -700), (94, -34, -770), (90, -34, -900), (80, -38, -1060)), (4, 3.2, 2.4, 2), (7, -3, 0)),
+        (f"upper_arm_{side}", ((150, -2, 232), (168, 4, 180), (178, 6, 90), (192, 8, -20)), (3.6, 2.8, 2.2, 2.2), (-5, 3, 0)),
+    ):  # fmt: skip
+        parts.append(Part("", "blood", o.tube(way, radii), segment))
+        beside = tuple(tuple(c + d for c, d in zip(p, apart, strict=True)) for p in way)
+        parts.append(Part("", "blood", o.tube(beside, radii), segment))
+    return parts
 
 
 def _leg(o: Organ, side: str) -> list[Part]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from netlesion.phantom.body.draw import Organ, draw_organ
 from netlesion.phantom.body.parts import SIDES, Part
+from netlesion.phantom.body.shape import head_shape
 from netlesion.phantom.solids import Blend, Capsule, Ellipsoid, Loft, Mirrored, Offset, Section, Union, sphere, tube
 
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
 SKIN_MM = 2.0
 #: z, half width, front, back, y of the middle: muscle and bone of the trunk of a lean adult. Two lofts that overlap.
 TORSO = (
-    (-205, 149, 85, 98, -4), (-150, 138, 85, 98, -3), (-95, 130, 85, 95, -2), (-45, 129, 86, 94, -2), (0, 134, 89, 97, -3),
-    (60, 143, 93, 103, -4), (115, 150, 97, 110, -5), (165, 156, 98, 113, -6), (205, 162, 93, 112, -8), (238, 160, 82, 107, -10),
-    (262, 146, 71, 97, -13), (284, 116, 60, 80, -16), (302, 84, 53, 70, -17), (318, 64, 49, 66, -16), (334, 52, 46, 64, -14),
+    (-205, 149, 83, 101, -4), (-150, 138, 82, 101, -3), (-95, 130, 81, 99, -2), (-45, 128, 82, 98, -2), (0, 133, 86, 102, -3),
+    (60, 143, 93, 108, -4), (115, 150, 97, 115, -5), (165, 156, 98, 117, -6), (205, 162, 93, 115, -8), (238, 160, 82, 109, -10),
+    (262, 146, 71, 98, -13), (284, 116, 60, 82, -16), (302, 84, 53, 72, -17), (318, 64, 49, 68, -16), (334, 52, 46, 65, -14),
 )  # fmt: skip
 PELVIS = (
     (-374, 44, 46, 52, -10), (-358, 116, 62, 74, -8), (-338, 146, 71, 86, -8), (-312, 159, 77, 93, -8), (-280, 163, 80, 99, -8),
-    (-235, 157, 84, 99, -6), (-185, 145, 85, 98, -4), (-150, 138, 85, 98, -3), (-126, 134, 85, 97, -2),
+    (-235, 157, 83, 101, -6), (-185, 145, 83, 101, -4), (-150, 138, 82, 101, -3), (-126, 134, 81, 100, -2),
 )  # fmt: skip
 NECK_ROWS = (
     (316, 64, 48, 70, -16),
@@ -141,7 +142,7 @@ def _trunk(rng: np.random.Generator, shape: BodyShape) -> list[_Layers]:
     for sign in (1.0, -1.0):
         ways = (
             ((96, -22, 262), (160, -14, 262), 40, 42), ((92, 34, 216), (156, 8, 244), 30, 30), ((124, -54, 172), (162, -26, 236), 30, 32),
-            ((40, -30, 300), (148, -18, 268), 36, 36),
+            ((40, -30, 300), (148, -18, 268), 36, 36), ((84, -72, 244), (150, -42, 264), 28, 32), ((96, -64, 180), (144, -40, 240), 26, 30),
         )  # fmt: skip
         inner = [_capsule(girdle, sign, *way) for way in ways]
         fold = 0.35 * shape.fat_mm
@@ -167,12 +168,13 @@ def _grown(solid: Ellipsoid, margin_mm: float) -> Ellipsoid:
 
 def _head(rng: np.random.Generator, shape: BodyShape) -> list[_Layers]:
     """Scalp and face; the neck of the head fits into that of the trunk."""
-    o = draw_organ(rng, shape, (0, 0, 480), shift_sd_mm=0.0, size_sd=0.015)
+    own = head_shape(shape)
+    o = draw_organ(rng, own, (0, 0, 480), shift_sd_mm=0.0, size_sd=0.01)
     nose_mm, chin_mm, cheek_mm = (float(v) for v in np.clip(rng.normal(size=3), -2, 2) * (2.0, 2.5, 2.0))
     lean = 0.08 * shape.fat_mm
     head = Blend(
         (
-            o.ellipsoid((0, 2, 500), (77, 96, 86)),
+            o.ellipsoid((0, 2, 492), (75, 95, 79)),
             o.ellipsoid((0, -38, 470), (66, 58, 62)),
             o.ellipsoid((0, 40, 440), (62 + cheek_mm, 58, 62), power=2.2),
             o.ellipsoid((0, 48, 396), (53 + cheek_mm, 50, 38), (8, 0, 0), power=2.2),
@@ -190,7 +192,7 @@ def _head(rng: np.random.Generator, shape: BodyShape) -> list[_Layers]:
         10.0,
     )
     ears = [o.ellipsoid((s * 78, -8, 442), (7, 17, 30), (12, 0, s * 22)) for s in (1.0, -1.0)]
-    neck = Capsule(shape.at((0, -16, 374)), shape.at((0, -16, 440)), o.length(50.0), o.length(57.0))
+    neck = Capsule(own.at((0, -16, 374)), own.at((0, -16, 440)), o.length(50.0), o.length(57.0))
     whole = Blend((head, neck), 20.0)
     return [
         _Layers("head", Offset(whole, 2.5 + lean), whole),
@@ -292,8 +294,8 @@ def _breasts(rng: np.random.Generator, shape: BodyShape) -> tuple[list[Solid], l
         breasts.append(
             Blend(
                 (
-                    o.ellipsoid((sign * 84, y - 8, 158), tuple(full * a for a in (80, 41, 80)), (0, 0, -sign * 16)),
-                    o.ellipsoid((sign * 104, y - 16, 200), tuple(full * a for a in (50, 24, 54))),
+                    o.ellipsoid((sign * 84, y - 12, 158), tuple(full * a for a in (80, 37, 80)), (0, 0, -sign * 16)),
+                    o.ellipsoid((sign * 90, y - 20, 172), tuple(full * a for a in (94, 33, 98)), (0, 0, -sign * 18)),
                 ),
                 24.0,
             )

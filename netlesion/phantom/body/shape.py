@@ -53,6 +53,31 @@ class BodyShape:
         return self.at(nominal_mm)
 
 
+#: Where the head meets the spine, and how much of the body's size the head follows: heads differ less than bodies.
+HEAD_BASE_MM, HEAD_SHARE, FEMALE_HEAD, MALE_HEAD = (0.0, -10.0, 410.0), 0.4, 0.955, 0.985
+
+
+@dataclass(frozen=True)
+class HeadShape(BodyShape):
+    """The shape that the head is drawn with: nearer to the nominal adult, standing on this person's spine."""
+
+    shift_mm: Point = (0.0, 0.0, 0.0)
+
+    def at(self, nominal_mm: Point) -> Point:
+        return tuple(c + s for c, s in zip(super().at(nominal_mm), self.shift_mm, strict=True))
+
+    def size(self, nominal_mm: Point) -> Point:
+        return super().at(nominal_mm)
+
+
+def head_shape(shape: BodyShape) -> HeadShape:
+    """The head of a body of this shape."""
+    sex = FEMALE_HEAD if shape.sex == "F" else MALE_HEAD
+    scale = tuple(sex * (1.0 + HEAD_SHARE * (s - 1.0)) for s in shape.scale)
+    shift = tuple(full - s * c for full, s, c in zip(shape.at(HEAD_BASE_MM), scale, HEAD_BASE_MM, strict=True))
+    return HeadShape(shape.sex, shape.height_cm, scale, shape.fat_mm, shape.belly, shift)
+
+
 def draw_shape(rng: np.random.Generator, settings: BodySettings) -> BodyShape:
     """One person's sex, height, build and fat; always takes the same number of draws."""
     sex = "F" if rng.random() < settings.female_share else "M"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlesion.phantom.body.cavities import CAGE, CAGE_Y
+from netlesion.phantom.body.cavities import CAGE, CAGE_POWER, CAGE_Y
 from netlesion.phantom.body.draw import Organ, draw_organ, fused
 from netlesion.phantom.body.parts import SIDES, Part
 from netlesion.phantom.body.spine_curve import CENTRES
@@ -64,10 +64,10 @@ def _spine(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         x = float(bow[0] * np.sin(np.pi * (z + 150) / 570) + bow[1] * np.sin(2 * np.pi * (z + 150) / 570))
         column.append((x, y, z))
         if name[0] == "L":
-            axes, spine, wing = (25.5, 17.5, 13.5), (20, -8), 36
+            axes, spine, wing = (25.5, 17.5, 13.5), (17, -8), 36
         elif name[0] == "T":
             t = int(name[1:])
-            axes, spine, wing = (15.0 + 0.8 * t, 13.5 + 0.35 * t, 8.6 + 0.28 * t), (8, -26), 28
+            axes, spine, wing = (15.0 + 0.8 * t, 13.5 + 0.35 * t, 8.6 + 0.28 * t), (5, -25), 28
         else:
             axes, spine, wing = (12.5, 9.0, 6.2), (18 if name == "C7" else 11, -7), 24
         a, b, c = axes
@@ -179,8 +179,7 @@ def _cage_point(o: Organ, z: float, angle: float, margin: float) -> tuple[float,
     w, f, b = (float(np.interp(z, rows[:, 0], rows[:, c])) for c in (1, 2, 3))
     a = np.radians(angle)
     s, c = np.sin(a), -np.cos(a)
-    # the inner wall is a superellipse of power 2.3
-    r = (abs(s) ** 2.3 + abs(c) ** 2.3) ** (-1 / 2.3)
+    r = (abs(s) ** CAGE_POWER + abs(c) ** CAGE_POWER) ** (-1.0 / CAGE_POWER)
     depth = f if c > 0 else b
     return float((w * r + margin) * s), float(CAGE_Y + (depth * r + margin) * c), z
 
@@ -245,7 +244,7 @@ def _shoulder_girdle(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
             (
                 *(Plate(corners, o.length(2.8)) for corners in ((top, root, high), (root, high, low), (root, tip, low))),
                 *tube(np.array([low, tip]), o.length(4.5)).solids, *tube(np.array([top, root, tip]), o.length(3.2)).solids,
-                *o.tube(((78, -84, 239), (112, -82, 258), (146, -54, 282), (166, -26, 290)), (3.5, 5, 7, 8)).solids,
+                *o.tube(((78, -80, 239), (112, -75, 258), (146, -48, 280), (166, -24, 288)), (3.5, 5, 7, 8)).solids,
                 *o.tube(((132, -38, 252), (145, -24, 260)), (9, 16)).solids,
                 *o.tube(((140, -22, 270), (144, -4, 278), (142, 16, 270)), (7, 6.5, 5.5)).solids,
             )
@@ -253,11 +252,11 @@ def _shoulder_girdle(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         bow = rng.normal(0.0, 1.5, 3)
         collar = o.tube(
             (
-                (20, 45, 264),
-                (56 + bow[0], 43 + bow[1], 273 + bow[2]),
-                (96, 14 + bow[2], 285),
-                (132, -16 + bow[1], 294),
-                (158, -24, 294),
+                (20, 41, 262),
+                (56 + bow[0], 36 + bow[1], 271 + bow[2]),
+                (96, 8 + bow[2], 283),
+                (132, -17 + bow[1], 290),
+                (158, -24, 290),
             ),
             (9.5, 7, 6, 6.5, 7.5),
         )
