@@ -121,11 +121,14 @@ def phantom(
         str, typer.Option(help="net-petct, net-petmr, tio-petct, tio-petmr, followup, both-scanners or mixed.")
     ] = "net-petct",
     spacing: Annotated[
-        str, typer.Option(help="PET voxel in mm, one number or three as 2x2x3 (1.6 to 6), or native: each scanner's own.")
+        str,
+        typer.Option(help="PET voxel in mm, one number or three as 2x2x3 (1.6 to 6), or native: each scanner's own."),
     ] = "4",
     workers: Annotated[int, typer.Option(min=1, help="Patients made at a time.")] = 2,
     noise_free: Annotated[bool, typer.Option("--noise-free", help="Write the true activity as an image, too.")] = False,
-    dicom: Annotated[bool, typer.Option("--dicom", help="Write DICOM studies with RTSTRUCT and SEG instead of BIDS.")] = False,
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="Write DICOM studies with RTSTRUCT and SEG instead of BIDS.")
+    ] = False,
     anatomy: Annotated[
         Path | None, typer.Option(help="Organ label map, or a folder of them, instead of the built-in body.")
     ] = None,

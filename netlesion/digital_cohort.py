@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from netlesion.atomic import write_json, write_text
+from netlesion.digital_dicom import write_dicom_patient
 from netlesion.errors import CohortError, ConfigError, OutputError
 from netlesion.io.bids_write import (
     PetRecord,
@@ -41,12 +42,13 @@ from netlesion.phantom.body.labels import LABELS
 from netlesion.phantom.patient import NUCLIDE, Exam, PatientDraw, draw_patient
 from netlesion.phantom.scan import ExamImages, PetScan, render_exam
 from netlesion.phantom.settings import PhantomSettings, settings_of
-from netlesion.phantom.truth import LesionRow, classes_of, lesion_rows, true_field
+from netlesion.phantom.truth import LesionRow, classes_of, lesion_rows, lesion_table, true_field
 from netlesion.provenance import Stopwatch, provenance
 from netlesion.volume import Quantity, Volume
 
 TRACER_LABEL: Mapping[str, str] = {SSTR: "dotatate", FDG: "fdg"}
 MARKER = "phantom.json"
+FINEST_MM, COARSEST_MM = 1.6, 6.0
 #: BIDS place of each MR sequence: folder, suffix, entities.
 MR_PLACE: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "dixon_water": ("anat", "T1w", ("acq-dixonwater",)),
@@ -61,7 +63,11 @@ MR_PLACE: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class CohortPlan:
-    """What to make. settings: None takes the preset's; noise_free: also the truth as an image, without blur or noise."""
+    """What to make.
+
+    settings: None takes the preset's. noise_free: also the true activity as an image, without blur or noise. dicom:
+    DICOM studies instead of a BIDS cohort. anatomy: organ label maps instead of the built-in body.
+    """
 
     patients: int
     seed: int
@@ -78,6 +84,11 @@ class CohortPlan:
             raise ConfigError(f"a cohort of {self.patients} patients cannot be made; expected at least 1")
         if self.seed < 0:
             raise ConfigError(f"seed {self.seed} cannot be used; expected 0 or more")
+        if self.spacing_mm is not None and not all(FINEST_MM <= s <= COARSEST_MM for s in self.spacing_mm):
+            raise ConfigError(
+                f"a PET spacing of {'x'.join(f'{s:g}' for s in self.spacing_mm)} mm is not simulated; "
+                f"expected {FINEST_MM:g} to {COARSEST_MM:g} mm along every axis"
+            )
         self.settings_of(0)
 
     def settings_of(self, index: int) -> PhantomSettings:
@@ -123,8 +134,9 @@ def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
                 _made(work, plan, workers), total=plan.patients, desc="digital cohort", unit="patient", file=sys.stderr
             ):
                 rows[subject] = sessions
-        write_dataset(work, rows)
-        _write_dictionary(work)
+        if not plan.dicom:
+            write_dataset(work, rows)
+            _write_dictionary(work)
         write_json(work / MARKER, provenance(config=wanted, seed=plan.seed, stopwatch=watch))
         for done in work.glob(".done-*"):
             done.unlink()
@@ -133,7 +145,9 @@ def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
         work.rename(cohort)
     except OSError as error:
         shutil.rmtree(work, ignore_errors=True)
-        raise OutputError(f"{cohort}: could not be written ({error.strerror or error}); nothing was left behind") from error
+        raise OutputError(
+            f"{cohort}: could not be written ({error.strerror or error}); nothing was left behind"
+        ) from error
     except Exception:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -155,7 +169,9 @@ def subject_of(index: int) -> str:
     return f"{index + 1:03d}"
 
 
-def write_patient(cohort: Path, patient: PatientDraw, settings: PhantomSettings, *, noise_free: bool) -> list[SessionRow]:
+def write_patient(
+    cohort: Path, patient: PatientDraw, settings: PhantomSettings, *, noise_free: bool
+) -> list[SessionRow]:
     """Every file of one patient below `cohort`; returns the rows of its sessions."""
     subject = subject_of(patient.index)
     truth = cohort / DERIVATIVES / f"sub-{subject}"
@@ -170,7 +186,7 @@ def write_patient(cohort: Path, patient: PatientDraw, settings: PhantomSettings,
         if images is not first:
             _write_transform(truth, subject, patient, exam, images, first)
         sessions.append(SessionRow(exam.session, exam.visit, patient.weight_kg, patient.body.height_cm))
-    write_text(truth / f"sub-{subject}_lesions.tsv", _table([r.as_row() for r in rows], LesionRow.columns()))
+    write_text(truth / f"sub-{subject}_lesions.tsv", lesion_table(rows))
     if patient.links:
         links = [
             {"from_visit": v - 1, "from_id": k.from_id, "to_visit": v, "to_id": k.to_id, "relation": k.relation,
@@ -199,7 +215,11 @@ def _make_one(work: Path, plan: CohortPlan, index: int) -> tuple[str, list[Sessi
     if done.is_file():
         return subject, [SessionRow(*row) for row in json.loads(done.read_text(encoding="utf-8"))]
     patient = draw_patient(index, seed=plan.seed, settings=settings)
-    rows = write_patient(work, patient, settings, noise_free=plan.noise_free)
+    if plan.dicom:
+        write_dicom_patient(work / f"sub-{subject}", patient, settings, seed=plan.seed)
+        rows = []
+    else:
+        rows = write_patient(work, patient, settings, noise_free=plan.noise_free)
     write_json(done, [[r.session_id, r.visit, r.weight_kg, r.height_cm] for r in rows])
     return subject, rows
 
@@ -305,5 +325,3 @@ def _holds(folder: Path, wanted: dict) -> bool:
         return json.loads((folder / MARKER).read_text(encoding="utf-8")).get("config") == wanted
     except (OSError, ValueError, AttributeError):
         return False
-
-

@@ -79,13 +79,13 @@ def evolve(
         factor = median * math.exp(sigma * float(rng.normal()))
         uptake = math.exp(settings.uptake_sigma * float(rng.normal()))
         chances, direction = rng.random(2), rng.normal(size=3)
-        grown = replace(
-            focus, volume_ml=focus.volume_ml * factor, suv={c: v * uptake for c, v in focus.suv.items()}
-        )
+        grown = replace(focus, volume_ml=focus.volume_ml * factor, suv={c: v * uptake for c, v in focus.suv.items()})
         gone = course == "response" and chances[0] < settings.resolve_share_response
         if gone or grown.diameter_mm < RESOLVED_MM:
             links.append(Link(focus.lesion_id, 0, "resolved"))
-        elif chances[1] < settings.split_share and focus.diameter_mm >= settings.split_min_diameter_mm and factor <= 1.2:
+        elif (
+            chances[1] < settings.split_share and focus.diameter_mm >= settings.split_min_diameter_mm and factor <= 1.2
+        ):
             for piece in _split(grown, direction, next_id):
                 there.append(piece)
                 links.append(Link(focus.lesion_id, piece.lesion_id, "split"))
@@ -111,7 +111,9 @@ def _split(focus: Focus, direction: np.ndarray, next_id: int) -> tuple[Focus, Fo
     for n, (share, sign) in enumerate(((0.35, 1.0), (0.45, -1.0))):
         centre = tuple((np.array(focus.centre_mm) + sign * reach * direction).tolist())
         pieces.append(
-            replace(focus, lesion_id=next_id + n, centre_mm=centre, volume_ml=share * 0.5 * focus.volume_ml, core_ratio=1.0)
+            replace(
+                focus, lesion_id=next_id + n, centre_mm=centre, volume_ml=share * 0.5 * focus.volume_ml, core_ratio=1.0
+            )
         )
     return pieces[0], pieces[1]
 

@@ -85,7 +85,9 @@ def mr_image(signal_IJK: np.ndarray, geometry: Geometry, *, noise: float, scale:
     coarse = rng.normal(size=(4, 4, 5))
     shading = np.ones((1, 1, 1), dtype=np.float32)
     if min(geometry.shape) > 1:
-        field = zoom(coarse, [n / c for n, c in zip(geometry.shape, coarse.shape, strict=True)], order=3, grid_mode=False)
+        field = zoom(
+            coarse, [n / c for n, c in zip(geometry.shape, coarse.shape, strict=True)], order=3, grid_mode=False
+        )
         field = field[tuple(slice(0, n) for n in geometry.shape)]
         shading = np.exp(np.float32(SHADING) * np.tanh(field).astype(np.float32))
     real = signal_IJK * shading + np.float32(noise) * rng.standard_normal(signal_IJK.shape, dtype=np.float32)

@@ -92,7 +92,9 @@ def draw_patient(index: int, *, seed: int, settings: PhantomSettings, body: Body
     drawn = draw_body(body_rng, settings.body) if body is None else body
     own_field = draw_own_field(body_rng, settings.posture)
     uptake = draw_uptake(uptake_rng, settings.uptake)
-    mimics = draw_mimics(lesion_rng, drawn, settings.mimics, settings.tio.mean_fractures if settings.disease == "tio" else 0.3)
+    mimics = draw_mimics(
+        lesion_rng, drawn, settings.mimics, settings.tio.mean_fractures if settings.disease == "tio" else 0.3
+    )
     visits, links, courses = _draw_visits(lesion_rng, drawn, settings)
     budget = _Budget.of(drawn, uptake)
     exams = _draw_exams(exam_rng, drawn, own_field, uptake, budget, visits, settings)
@@ -119,7 +121,9 @@ def _draw_visits(
     for visit in range(1, settings.followups + 1):
 
         def draw_new(count: int, there: tuple[Focus, ...]) -> tuple[Focus, ...]:
-            fresh = replace(settings.lesions, negative_share=0.0, primary_share=0.0, max_count=max(count, 1), extra_mean=50.0)
+            fresh = replace(
+                settings.lesions, negative_share=0.0, primary_share=0.0, max_count=max(count, 1), extra_mean=50.0
+            )
             new = draw_net_lesions(rng, body, fresh, limits) if count else ()
             return tuple(
                 n for n in new[:count]
@@ -174,7 +178,9 @@ def _draw_exams(
                     acquisitions={c: _draw_acquisition(rng, c, body, budget.weight_kg, settings) for c in channels},
                     seconds_per_bed=float(round(rng.uniform(*beds))),
                     foci=tuple(replace(f, suv={c: v * kept[c] for c, v in f.suv.items()}) for f in foci),
-                    seeds={name: int(rng.integers(2**62)) for name in ("texture", "noise", "ct_noise", "mr_noise", "misc")},
+                    seeds={
+                        name: int(rng.integers(2**62)) for name in ("texture", "noise", "ct_noise", "mr_noise", "misc")
+                    },
                 )
             )
         day += int(rng.integers(*VISIT_DAYS))

@@ -69,7 +69,10 @@ class Displacement:
         """A box that holds every y whose y + v(y) lies between low and high (mm), a few mm generous."""
         first, last = (
             np.clip(np.floor((np.asarray(p) - self.origin_mm) / self.spacing_mm).astype(int) + add, 0, top)
-            for p, add, top in ((low, 0, np.array(self.values.shape[1:]) - 2), (high, 2, np.array(self.values.shape[1:])))
+            for p, add, top in (
+                (low, 0, np.array(self.values.shape[1:]) - 2),
+                (high, 2, np.array(self.values.shape[1:])),
+            )
         )
         last = np.maximum(last, first + 1)
         near = self._inverse[(slice(None), *(slice(a, b) for a, b in zip(first, last, strict=True)))].reshape(3, -1)

@@ -134,7 +134,9 @@ def _render_pet(
     grid = pet_grid(patient, exam, pose, settings)
     stage = Stage(grid, pose)
     foci = (*patient.mimics, *exam.foci)
-    truth = paint_tracer(patient.body, foci, exam.uptake, channel, stage, settings.paint, exam.seeds["texture"] + number)
+    truth = paint_tracer(
+        patient.body, foci, exam.uptake, channel, stage, settings.paint, exam.seeds["texture"] + number
+    )
     facts = exam.acquisitions[channel]
     bq_ml_per_suv = 1.0 / facts.suv_factor
     scanner = SCANNERS[exam.scanner]
@@ -156,7 +158,9 @@ def _render_pet(
     return PetScan(channel, Volume(image, grid, Quantity.SUVBW), truth, scanner, activity)
 
 
-def _lower_near_bone(image: np.ndarray, truth: TracerTruth, grid: Geometry, exam: Exam, settings: PhantomSettings) -> None:
+def _lower_near_bone(
+    image: np.ndarray, truth: TracerTruth, grid: Geometry, exam: Exam, settings: PhantomSettings
+) -> None:
     """In place: the attenuation map of an MR has no bone, so PET reads 5-15 % low in and around it (clinical.md 7.6)."""
     bone = truth.of_tissue({"cortical_bone": 1.0, "bone_marrow": 0.5})
     sigma = [MR_BIAS_FWHM_MM / FWHM_PER_SIGMA / s for s in grid.spacing_mm]
@@ -172,9 +176,11 @@ def _render_ct(
     """CT in HU: venous phase, native in a third of patients; truncated at 500 mm; sometimes metal in a hip."""
     rng = np.random.default_rng(exam.seeds["misc"])
     spacing_pet = SCANNERS[exam.scanner].spacing_mm if settings.spacing_mm is None else settings.spacing_mm
-    spacing = tuple(max(f, c * s) for f, c, s in zip(CT_FINEST_MM, CT_SHARE, spacing_pet, strict=True))
+    finer = tuple(max(f, c * s) for f, c, s in zip(CT_FINEST_MM, CT_SHARE, spacing_pet, strict=True))
+    spacing = finer if settings.ct_spacing_mm is None else settings.ct_spacing_mm
     low, high = body_box(patient, pose, settings)
-    grid = grid_around(np.maximum(low, [-CT_FIELD_MM / 2 - 10.0, -1e4, -1e4]), np.minimum(high, [CT_FIELD_MM / 2 + 10.0, 1e4, 1e4]), spacing, "LPS")
+    low[:2], high[:2] = np.maximum(low[:2], -CT_FIELD_MM / 2 - 10.0), np.minimum(high[:2], CT_FIELD_MM / 2 + 10.0)
+    grid = grid_around(low, high, spacing, "LPS")
     contrast = rng.random() > 0.33
     hu = {name: t.hu for name, t in TISSUES.items()} if contrast else {name: native_hu(name) for name in TISSUES}
     strength = 1.0 if contrast else 0.6
@@ -188,14 +194,23 @@ def _render_ct(
     noise_hu = float(rng.uniform(*settings.ct_noise_hu))
     metal: tuple[Metal, ...] = ()
     if rng.random() < settings.metal_share and "hip_left" in patient.body.joints:
-        metal = (Metal(tuple(pose.to_scan(np.array([patient.body.joints["hip_left"]]), "thigh_left")[0].tolist()), 18.0),)
+        metal = (
+            Metal(tuple(pose.to_scan(np.array([patient.body.joints["hip_left"]]), "thigh_left")[0].tolist()), 18.0),
+        )
     image = ct_image(true, grid, noise_hu=noise_hu, kernel_fwhm_mm=2.5, seed=exam.seeds["ct_noise"], metal=metal)
     return Volume(image, grid, Quantity.HU)
 
 
 def native_hu(tissue: str) -> float:
     """CT number without contrast medium: enhancing tissues fall to about that of muscle."""
-    enhanced = {"blood": 42.0, "liver": 58.0, "spleen": 48.0, "kidney_cortex": 34.0, "kidney_medulla": 32.0, "myocardium": 45.0}
+    enhanced = {
+        "blood": 42.0,
+        "liver": 58.0,
+        "spleen": 48.0,
+        "kidney_cortex": 34.0,
+        "kidney_medulla": 32.0,
+        "myocardium": 45.0,
+    }
     hu = TISSUES[tissue].hu
     if tissue in enhanced:
         return enhanced[tissue]
@@ -219,9 +234,7 @@ def _render_mr(
     brightest = max(signals.values())
     scale = float(np.exp(rng.normal(np.log(500.0), 0.4))) / brightest
     seed = int(rng.integers(2**62))
-    return Volume(
-        mr_image(image, grid, noise=sequence.noise * brightest, scale=scale, seed=seed), grid, Quantity.MR
-    )
+    return Volume(mr_image(image, grid, noise=sequence.noise * brightest, scale=scale, seed=seed), grid, Quantity.MR)
 
 
 def _bent(pose: Pose, exam: Exam) -> Pose:
@@ -232,4 +245,3 @@ def _bent(pose: Pose, exam: Exam) -> Pose:
     field = gaussian_filter(rng.normal(size=values.shape[1:]), 1.0, mode="wrap")
     values[1] += field / np.abs(field).max() * float(rng.uniform(*EPI_SHIFT_MM))
     return replace(pose, displacement=replace(pose.displacement, values=values))
-

@@ -20,7 +20,6 @@ from netlesion.phantom.posture import PostureSettings
 from netlesion.phantom.render import PaintSettings
 
 Modality = Literal["PET/CT", "PET/MR"]
-FINEST_MM, COARSEST_MM = 1.6, 6.0
 PETCT_SCANNERS = ("discovery_mi", "biograph_mct_flow", "vereos", "biograph_vision", "biograph_truepoint")
 PETMR_SCANNERS = ("signa_petmr", "biograph_mmr")
 
@@ -29,7 +28,7 @@ PETMR_SCANNERS = ("signa_petmr", "biograph_mmr")
 class PhantomSettings:
     """What a cohort is made of.
 
-    spacing_mm: of every PET, or None for each scanner's own grid. in_plane: "body" cuts images to the body, "scanner"
+    spacing_mm: of every PET, or None for each scanner's own grid; ct_spacing_mm: None for finer than that. in_plane: "body" cuts images to the body, "scanner"
     keeps the whole transverse field of view. ends: landmarks at the foot and head end of the scan.
     tracers_apart: FDG on another day in another posture (else one session holds both, on one table position).
     followups: visits after the baseline. noise: False gives images with blur and without counting noise.
@@ -43,6 +42,7 @@ class PhantomSettings:
     tracers_apart: bool = True
     followups: int = 0
     spacing_mm: tuple[float, float, float] | None = (4.0, 4.0, 4.0)
+    ct_spacing_mm: tuple[float, float, float] | None = None
     in_plane: Literal["body", "scanner"] = "body"
     noise: bool = True
     petct_scanners: tuple[str, ...] = PETCT_SCANNERS
@@ -67,14 +67,10 @@ class PhantomSettings:
     paint: PaintSettings = field(default_factory=PaintSettings)
 
     def __post_init__(self) -> None:
-        if self.spacing_mm is not None:
-            if len(self.spacing_mm) != 3 or not all(FINEST_MM <= s <= COARSEST_MM for s in self.spacing_mm):
-                raise ConfigError(
-                    f"a PET spacing of {'x'.join(f'{s:g}' for s in self.spacing_mm)} mm is not simulated; "
-                    f"expected three numbers from {FINEST_MM:g} to {COARSEST_MM:g} mm"
-                )
         if self.followups < 0 or not self.modalities:
-            raise ConfigError(f"a cohort needs a modality and 0 or more follow-ups, got {self.modalities}, {self.followups}")
+            raise ConfigError(
+                f"a cohort needs a modality and 0 or more follow-ups, got {self.modalities}, {self.followups}"
+            )
 
 
 _DOWN = PostureSettings(arms="down")

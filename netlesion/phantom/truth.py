@@ -91,6 +91,12 @@ class LesionRow:
         return {k: _text(v) for k, v in asdict(self).items()}
 
 
+def lesion_table(rows: list[LesionRow]) -> str:
+    """lesions.tsv: a header and one line per row."""
+    lines = ["\t".join(LesionRow.columns()), *("\t".join(r.as_row().values()) for r in rows)]
+    return "\n".join(lines) + "\n"
+
+
 def classes_of(truth: TracerTruth, foci: tuple[Focus, ...]) -> np.ndarray:
     """uint8 IJK: 0 background, 1 physiologic, 2 primary, 3 metastasis."""
     table = np.zeros(max((f.lesion_id for f in foci), default=0) + 1, dtype=np.uint8)
