@@ -96,7 +96,9 @@ class Stage:
         half_thickness = max(float((high - low).min()) / 2.0, 0.1)
         split = math.ceil(SUBVOXELS_PER_HALF_THICKNESS * self.voxel_mm / half_thickness)
         split = min(max(split, 1), MOST_SPLIT)
-        return Sampling(box, split, _in_slabs(solid, self.coordinates(segment, box, split), [n * split for n in size]), widest_mm)
+        return Sampling(
+            box, split, _in_slabs(solid, self.coordinates(segment, box, split), [n * split for n in size]), widest_mm
+        )
 
     @cached_property
     def _kept(self) -> dict[tuple[Solid, str], Sampling]:

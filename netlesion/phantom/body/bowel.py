@@ -78,16 +78,18 @@ def _small_bowel(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         o.ellipsoid((4, 22, -178), (78, 38, 48), power=2.5),
     )
     start, end = np.array(o.at((-34, 12, -60))), np.array(o.at((62, 10, -172)))
-    curve = smooth_curve(_winding(rng, region, start, end, o.length(LOOP_SPACING_MM)), 10.0)
+    # a stream of its own: how many points are visited depends on the person's size
+    way_rng = np.random.default_rng(int(rng.integers(2**63)))
+    curve = smooth_curve(_winding(way_rng, region, start, end, o.length(LOOP_SPACING_MM)), 10.0)
     inside = abdominal_cavity(shape)
     radius = o.length(LOOP_RADIUS_MM)
     parts = []
     for n in range(NUM_SEGMENTS):
         first, last = (int(round((len(curve) - 1) * f / NUM_SEGMENTS)) for f in (n, n + 1))
         tissue = "jejunum" if n < 0.4 * NUM_SEGMENTS else "ileum"
-        times = factor(rng, SMALL_BOWEL_SIGMA)
+        times, wide = factor(rng, SMALL_BOWEL_SIGMA), float(rng.uniform(0.9, 1.1))
         if last > first:
-            piece = tube(curve[first : last + 1], radius * float(rng.uniform(0.9, 1.1)))
+            piece = tube(curve[first : last + 1], radius * wide)
             parts.append(Part("small_bowel", tissue, _inside(piece, inside), factor=times))
     return parts
 

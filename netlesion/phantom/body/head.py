@@ -182,7 +182,7 @@ def _glands(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     for side, s in zip(SIDES, (1.0, -1.0), strict=True):
         o = draw_organ(rng, shape, (54, 0, 400), shift_sd_mm=1.5, size_sd=0.06)
         parotid = fused(
-            o.ellipsoid((60, 0, 410), (10, 17, 22), (0, 6, 0)), o.ellipsoid((52, -8, 398), (10, 12, 16)), round_mm=8.0
+            o.ellipsoid((57, 2, 411), (9.5, 17, 21), (0, 6, 0)), o.ellipsoid((50, -6, 398), (10, 12, 15)), round_mm=8.0
         )
         jaw_gland = o.ellipsoid((34, 34, 374), (10, 15, 11), (0, 0, -30))
         for organ, tissue, solid in (

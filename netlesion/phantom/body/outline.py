@@ -142,7 +142,7 @@ def _trunk(rng: np.random.Generator, shape: BodyShape) -> list[_Layers]:
     for sign in (1.0, -1.0):
         ways = (
             ((96, -22, 262), (160, -14, 262), 40, 42), ((92, 34, 216), (156, 8, 244), 30, 30), ((124, -54, 172), (162, -26, 236), 30, 32),
-            ((40, -30, 300), (148, -18, 268), 36, 36), ((84, -72, 244), (150, -42, 264), 28, 32), ((96, -64, 180), (144, -40, 240), 26, 30),
+            ((40, -28, 296), (148, -18, 268), 36, 36), ((84, -72, 244), (150, -42, 264), 28, 32), ((96, -64, 180), (144, -40, 240), 26, 30),
         )  # fmt: skip
         inner = [_capsule(girdle, sign, *way) for way in ways]
         fold = 0.35 * shape.fat_mm
@@ -180,6 +180,7 @@ def _head(rng: np.random.Generator, shape: BodyShape) -> list[_Layers]:
             o.ellipsoid((0, 48, 396), (53 + cheek_mm, 50, 38), (8, 0, 0), power=2.2),
             o.ellipsoid((0, 86 + chin_mm, 372), (20, 15, 14)),
             o.ellipsoid((0, 92, 402), (24, 13, 11)),
+            o.ellipsoid((0, 2, 424), (71, 40, 46), (8, 0, 0)),
             o.ellipsoid((0, 18, 376), (44, 52, 26), (12, 0, 0)),
         ),
         22.0,
@@ -271,11 +272,11 @@ def _hand(shape: BodyShape) -> Solid:
 
 def _foot(shape: BodyShape) -> Solid:
     """Heel, instep, ball and toes; the sole is flat."""
-    heel, ball, toe = (shape.at(p) for p in ((92, -62, -1116), (98, 96, -1126), (102, 150, -1134)))
+    heel, ball, toe = (shape.at(p) for p in ((92, -66, -1115), (98, 96, -1126), (102, 150, -1134)))
     flat = (0.0, 0.0, 1.0)
     return Blend(
         (
-            Capsule(shape.at((92, -60, -1096)), heel, 24.0, 29.0), Capsule(shape.at((92, -34, -1102)), shape.at((96, 50, -1118)), 36.0, 34.0, flat, 0.85),
+            Capsule(shape.at((92, -60, -1096)), heel, 25.0, 30.0), Capsule(shape.at((92, -34, -1102)), shape.at((96, 50, -1118)), 36.0, 34.0, flat, 0.85),
             Capsule(shape.at((96, 40, -1122)), ball, 38.0, 42.0, flat, 0.52), Capsule(ball, toe, 41.0, 30.0, flat, 0.38), sphere(shape.at(ANKLE), 32.0),
         ),
         20.0,
@@ -285,21 +286,16 @@ def _foot(shape: BodyShape) -> Solid:
 def _breasts(rng: np.random.Generator, shape: BodyShape) -> tuple[list[Solid], list[Part]]:
     """A woman's breasts: fat, flattened by lying, and the glandular tissue in it; men have none of these parts."""
     full = float(rng.uniform(0.8, 1.2)) * (0.75 + 0.011 * shape.fat_mm)
-    o = draw_organ(rng, shape, (0, 84, 166), shift_sd_mm=2.0, size_sd=0.04)
+    o = draw_organ(rng, shape, (0, 84, 160), shift_sd_mm=2.0, size_sd=0.04)
     if shape.sex == "M":
         return [], []
+    wide, y = full**0.5, 80.0 + 0.45 * shape.fat_mm
     breasts, glands = [], []
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
-        y = 80 + 0.45 * shape.fat_mm
-        breasts.append(
-            Blend(
-                (
-                    o.ellipsoid((sign * 84, y - 12, 158), tuple(full * a for a in (80, 37, 80)), (0, 0, -sign * 16)),
-                    o.ellipsoid((sign * 90, y - 20, 172), tuple(full * a for a in (94, 33, 98)), (0, 0, -sign * 18)),
-                ),
-                24.0,
-            )
-        )
-        gland = o.ellipsoid((sign * 82, y + 6, 156), tuple(full * a for a in (44, 20, 44)), (0, 0, -sign * 14))
-        glands.append(Part(f"breast_{side}", "breast", o.rough(gland, 3.0, 24.0)))
+
+        def pad(x: float, y: float, z: float, axes: Point, sign: float = sign) -> Ellipsoid:
+            return o.ellipsoid((sign * x, y, z), (wide * axes[0], full * axes[1], wide * axes[2]), (0, 0, -sign * 16))
+
+        breasts.append(Blend((pad(84, y - 12, 152, (76, 36, 70)), pad(88, y - 20, 162, (86, 31, 84))), 24.0))
+        glands.append(Part(f"breast_{side}", "breast", o.rough(pad(82, y + 5, 150, (42, 19, 42)), 3.0, 24.0)))
     return breasts, glands

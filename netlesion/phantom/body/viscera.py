@@ -6,6 +6,7 @@ generator and a BodyShape; returns parts in painting order. Knows nothing about 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
 
 SPLEEN_SIZE_SD = 0.09
+#: The plan of the kidneys is drawn larger than the average adult's.
+KIDNEY_SIZE = 0.92
 ACCESSORY_SPLEEN_SHARE = 0.12
 
 
@@ -145,6 +148,7 @@ def _kidneys(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     parts = []
     for side, z in (("right", -26.0), ("left", -12.0)):
         o = draw_organ(rng, shape, (60, -48, z), shift_sd_mm=3.0, size_sd=0.05)
+        o = replace(o, size=KIDNEY_SIZE * o.size)
         turn = (-8.0 + float(rng.normal(0, 3)), -11.0 + float(rng.normal(0, 4)), -28.0)
         cortex = o.ellipsoid((61, -48, z), (28, 30, 58), turn, power=2.1)
         sinus = o.ellipsoid((50, -42, z), (13, 12, 26), turn)
