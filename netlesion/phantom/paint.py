@@ -73,7 +73,8 @@ class Stage:
     def distance(self, solid: Solid, segment: str) -> Sampling | None:
         """The solid's distances over the voxels it can touch; None when it is off the grid.
 
-        A shell, its inside and what is inside that are Offsets of one solid: the first, widest one is kept for the others.
+        A shell, its inside and what is inside that are Offsets of one solid: the first,
+        widest one is kept for the others.
         """
         margin = 0.0
         while isinstance(solid, Offset):
@@ -151,7 +152,7 @@ class Stage:
         return {segment: self._matrix(segment)[:3].astype(np.float32) for segment in self.pose.matrices}
 
     def _displaced(self, box: Box, split: int) -> list[np.ndarray]:
-        """The rigid coordinates plus the displacement, one matrix product per axis from the few knots around the box."""
+        """The rigid coordinates plus the displacement: one matrix product per axis from the knots around the box."""
         basis, near = [], [slice(None)]
         for axis, s in enumerate(box):
             full = self._basis(axis, split)
@@ -191,7 +192,7 @@ class Stage:
 
     @cached_property
     def _knots(self) -> list[np.ndarray]:
-        """Knots of a cubic spline along each axis, in voxels, every LATTICE_MM or so over the grid; at least four cells."""
+        """Knots of a cubic spline along each axis, in voxels, every LATTICE_MM or so; at least four cells."""
         knots = []
         for n, s in zip(self.geometry.shape, self.geometry.spacing_mm, strict=True):
             cells = max(4, math.ceil(n * s / LATTICE_MM))

@@ -81,7 +81,7 @@ def sphere(centre_mm: Point, radius_mm: float) -> Ellipsoid:
 
 @dataclass(frozen=True)
 class Half:
-    """Everything on the side of a plane that its normal points away from: (p - point) . normal <= 0. No box of its own."""
+    """The side of a plane that its normal points away from: (p - point) . normal <= 0. No box of its own."""
 
     point_mm: Point
     normal: Point
@@ -372,7 +372,7 @@ class Rough:
 
 @dataclass(frozen=True)
 class Turned:
-    """The solid after a rotation (about `pivot_mm`) and a shift: a point p of it lies at turn @ (p - pivot) + pivot + shift."""
+    """The solid rotated about `pivot_mm` and shifted: a point p of it lies at turn @ (p - pivot) + pivot + shift."""
 
     solid: Solid
     turn_deg: Point = (0.0, 0.0, 0.0)

@@ -27,8 +27,10 @@ SOMETIMES = {"ureter_left", "ureter_right", "accessory_spleen", "bone", "subcuta
 VOLUMES_ML = {
     "liver": (900, 2200), "spleen": (60, 420), "kidney_right": (85, 240), "kidney_left": (85, 240), "heart": (380, 900),
     "stomach": (100, 800), "colon": (350, 1700), "small_bowel": (500, 1500), "urinary_bladder": (40, 480),
-    "femur_left": (250, 560), "hip_left": (180, 430), "scapula_left": (40, 130), "sternum": (40, 120), "skull": (300, 700),
-    "mandible": (30, 90), "tibia_left": (180, 420), "humerus_left": (120, 280), "vertebrae_L3": (25, 80), "sacrum": (90, 260),
+    "femur_left": (250, 560), "hip_left": (180, 430), "scapula_left": (40, 130), "sternum": (40, 120),
+    "skull": (300, 700),
+    "mandible": (30, 90), "tibia_left": (180, 420), "humerus_left": (120, 280), "vertebrae_L3": (25, 80),
+    "sacrum": (90, 260),
 }  # fmt: skip
 
 

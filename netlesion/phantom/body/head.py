@@ -1,7 +1,8 @@
 """Head and neck: skull, brain with its cortical ribbon, pituitary, eyes, airways, glands, tonsils, thyroid; nominal mm.
 
 The brain is grey matter with a rough core of white matter in it, so that a ribbon a few mm wide folds around; central
-nuclei and ventricles inside. Takes a generator and a BodyShape; returns parts in painting order, all on the head segment
+nuclei and ventricles inside. Takes a generator and a BodyShape; returns parts in painting order,
+all on the head segment
 but the thyroid.
 """
 
@@ -30,7 +31,7 @@ def draw_head(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
 
 
 def _skull(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
-    """A vault over a base that rises forwards; orbits, cheeks, nose, upper jaw; the lower jaw with its branches; teeth."""
+    """A vault over a base that rises forwards; orbits, cheeks, nose, upper jaw; lower jaw with its branches; teeth."""
     o = draw_organ(rng, shape, (0, 0, 480), shift_sd_mm=0.0, size_sd=0.01)
     bend = rng.normal(0.0, 1.0, 6)
     vault, inside = o.ellipsoid((0, 3, 490), (70, 90, 77)), o.ellipsoid((0, 3, 490), (64, 84, 71))
@@ -66,9 +67,12 @@ def _skull(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         bones += o.tube(((s * 24, 2, 438), (s * 60, -10, 440), (s * 66, -16, 424)), (7, 10, 9)).solids
         bones += o.tube(((s * 22, 38, 424), (s * 24, 36, 404)), (4, 3.5)).solids
         bones += [
-            Plate((at(24, 83, 429), at(13, 86, 404), at(46, 62, 424)), 1.6), Plate((at(13, 86, 404), at(34, 52, 404), at(46, 62, 424)), 1.6),
-            Plate((at(47, 62, 446), at(44, 40, 440), at(46, 58, 428)), 2.0), Plate((at(10, 82, 450), at(12, 46, 448), at(12, 50, 432)), 0.8),
-            Plate((at(14, 84, 462), at(46, 70, 458), at(36, 40, 448)), 1.6), Plate((at(14, 84, 462), at(14, 40, 446), at(36, 40, 448)), 1.6),
+            Plate((at(24, 83, 429), at(13, 86, 404), at(46, 62, 424)), 1.6),
+            Plate((at(13, 86, 404), at(34, 52, 404), at(46, 62, 424)), 1.6),
+            Plate((at(47, 62, 446), at(44, 40, 440), at(46, 58, 428)), 2.0),
+            Plate((at(10, 82, 450), at(12, 46, 448), at(12, 50, 432)), 0.8),
+            Plate((at(14, 84, 462), at(46, 70, 458), at(36, 40, 448)), 1.6),
+            Plate((at(14, 84, 462), at(14, 40, 446), at(36, 40, 448)), 1.6),
         ]  # fmt: skip
         condyle, crown, angle, front = at(57, 8, 430), at(51, 28, 424), at(50 + bend[2], 18, 386), at(47, 36, 390)
         jaw += [Plate((condyle, angle, front), 3.8), Plate((condyle, crown, front), 3.4)]
@@ -101,7 +105,7 @@ def _skull(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
 
 
 def _base(o: Organ, above_mm: float) -> tuple[Half, Half]:
-    """Everything above the skull's base: a plane from the foramen magnum forwards, and the steeper floor of the front."""
+    """Everything above the skull's base: a plane from the foramen magnum forwards, and a steeper one in front."""
     return Half(o.at((0.0, 0.0, 419.0 + above_mm)), (0.0, 0.2, -1.0)), Half(
         o.at((0.0, 40.0, 432.0 + above_mm)), (0.0, 0.72, -1.0)
     )
@@ -135,7 +139,8 @@ def _brain(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     folds = Rough(Rough(inner, 4.0, 21.0, o.phases), 2.4, 13.0, tuple(reversed(o.phases)))
     nuclei, ventricles = [], []
     for s in (1.0, -1.0):
-        nuclei += [o.ellipsoid((s * 12, -8, 490), (8, 15, 10)), o.ellipsoid((s * 25, 12, 490), (7, 20, 12), (0, 0, -s * 14)),
+        nuclei += [o.ellipsoid((s * 12, -8, 490), (8, 15, 10)),
+        o.ellipsoid((s * 25, 12, 490), (7, 20, 12), (0, 0, -s * 14)),
                    o.ellipsoid((s * 14, 30, 496), (6, 11, 11)), o.ellipsoid((s * 26, 8, 460), (7, 14, 7))]  # fmt: skip
         ventricles += o.tube(((s * 9, 36, 504), (s * 11, 0, 512), (s * 22, -36, 496)), (4, 4.5, 5.5)).solids
     stem = o.tube(((0, -6, 470), (0, -8, 448), (0, -18, 424), (0, -26, 408)), (14, 13, 8, 6))
@@ -205,7 +210,7 @@ def _throat(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     cartilage = larynx.tube(((0, 14, 366), (0, 12, 340)), (14, 12))
     airway = larynx.tube(((0, 10, 384), (0, 8, 352), (0, 4, 326)), (7.5, 7, 8))
     o = draw_organ(rng, shape, (0, 18, 318), shift_sd_mm=2.0, size_sd=0.1)
-    lobes = [o.ellipsoid((s * 17, 12, 322), (8, 10, 22), (0, -s * 10, 0)) for s in (1.0, -1.0)]
+    lobes = [o.ellipsoid((s * 17, 12, 322), (7.5, 9, 20), (0, -s * 10, 0)) for s in (1.0, -1.0)]
     bridge = Capsule(o.at((11, 19, 314)), o.at((-11, 19, 314)), o.length(4.0), o.length(4.0))
     parts = [Part("", "cartilage", cartilage), Part("airway", "air", airway)]
     return [*parts, Part("thyroid_gland", "thyroid", fused(*lobes, bridge, round_mm=6.0))]

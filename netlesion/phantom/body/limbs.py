@@ -19,26 +19,34 @@ if TYPE_CHECKING:
     from netlesion.phantom.solids import Solid
 
 
-#: Sheets of fat between muscles, right side, by four corners each: near the bone above and below, under the skin below and above.
+#: Fat around a muscle that has a name.
+SHEATH_MM = 1.3
+#: Sheets of fat between muscles, right side, by four corners: near the bone above and below, outside below and above.
 SHEETS_THIGH = (
-    ((118, -14, -350), (106, -8, -620), (132, -36, -620), (158, -40, -350)), ((100, 12, -340), (100, 10, -640), (92, 44, -640), (84, 62, -340)),
-    ((96, -2, -350), (96, -4, -640), (46, 10, -640), (26, 14, -350)), ((98, -16, -360), (96, -18, -650), (58, -44, -650), (36, -66, -370)),
+    ((118, -14, -350), (106, -8, -620), (132, -36, -620), (158, -40, -350)),
+    ((100, 12, -340), (100, 10, -640), (92, 44, -640), (84, 62, -340)),
+    ((96, -2, -350), (96, -4, -640), (46, 10, -640), (26, 14, -350)),
+    ((98, -16, -360), (96, -18, -650), (58, -44, -650), (36, -66, -370)),
     ((64, 34, -320), (74, 22, -520), (56, 40, -520), (46, 56, -320)),
 )  # fmt: skip
 SHEETS_SHANK = (
-    ((58, -34, -770), (62, -40, -950), (122, -44, -950), (128, -38, -770)), ((66, -20, -780), (78, -26, -1040), (112, -30, -1040), (118, -22, -780)),
+    ((58, -34, -770), (62, -40, -950), (122, -44, -950), (128, -38, -770)),
+    ((66, -20, -780), (78, -26, -1040), (112, -30, -1040), (118, -22, -780)),
     ((118, -14, -780), (112, -22, -1000), (124, -2, -1000), (132, 8, -780)),
 )  # fmt: skip
 SHEETS_ARM = (
-    ((150, -6, 170), (168, -6, -10), (190, -10, -10), (176, -10, 170)), ((190, -12, 150), (206, -12, -10), (228, -10, -10), (214, -12, 150)),
+    ((150, -6, 170), (168, -6, -10), (190, -10, -10), (176, -10, 170)),
+    ((190, -12, 150), (206, -12, -10), (228, -10, -10), (214, -12, 150)),
 )  # fmt: skip
 SHEETS_SEAT = (
-    ((76, -66, -196), (96, -52, -262), (140, -52, -270), (132, -42, -196)), ((100, -40, -170), (108, -24, -250), (136, 2, -250), (140, 4, -190)),
+    ((76, -66, -196), (96, -52, -262), (140, -52, -270), (132, -42, -196)),
+    ((100, -40, -170), (108, -24, -250), (136, 2, -250), (140, 4, -190)),
 )  # fmt: skip
 #: Pads of fat: centre and semi-axes.
 PADS_THIGH = (((72, 50, -318), (18, 12, 34)), ((93, -44, -700), (16, 13, 36)))
 PADS_TRUNK = (
-    ((140, 4, 226), (13, 24, 34)), ((128, -34, 224), (9, 16, 30)), ((36, -42, -336), (15, 24, 22)), ((40, -34, 348), (8, 11, 30)),
+    ((140, 4, 226), (13, 24, 34)), ((128, -34, 224), (9, 16, 30)), ((36, -42, -336), (15, 24, 22)),
+    ((40, -34, 348), (8, 11, 30)),
     ((60, 6, 292), (18, 12, 9)), ((70, -40, -226), (9, 12, 22)),
 )  # fmt: skip
 
@@ -59,21 +67,23 @@ def _bone(organ: str, solid: Solid, cortex_mm: float, segment: str, marrow: str 
 
 
 def _muscles(o: Organ, side: str) -> list[Part]:
-    """Gluteal muscles, psoas and the long muscles of the back: labels only, they are muscle like what is around."""
+    """Gluteal muscles, psoas and the long muscles of the back, each in a thin sheath of fat."""
     loin = o.tube(((36, -46, 20), (42, -38, -60), (54, -22, -140), (74, 2, -220), (92, 6, -300)), (9, 16, 19, 15, 8))
     back = o.tube(((26, -78, -190), (32, -66, -110), (32, -68, -20), (30, -86, 80), (26, -94, 180), (20, -82, 260)),
                   (15, 18, 17, 14, 11, 9))  # fmt: skip
-    return [
-        Part(f"iliopsoas_{side}", "muscle", loin),
-        Part(f"autochthon_{side}", "muscle", back),
-        Part(f"gluteus_maximus_{side}", "muscle", o.ellipsoid((72, -88, -262), (48, 28, 56), (20, 0, 0))),
-        Part(f"gluteus_medius_{side}", "muscle", o.ellipsoid((118, -26, -206), (14, 38, 48), (0, 8, 0))),
-        Part(f"gluteus_minimus_{side}", "muscle", o.ellipsoid((106, -8, -224), (9, 28, 32), (0, 8, 0))),
-    ]
+    named = (
+        (f"iliopsoas_{side}", loin),
+        (f"autochthon_{side}", back),
+        (f"gluteus_maximus_{side}", o.ellipsoid((70, -86, -268), (50, 30, 58), (20, 0, 0))),
+        (f"gluteus_medius_{side}", o.ellipsoid((118, -26, -206), (14, 38, 48), (0, 8, 0))),
+        (f"gluteus_minimus_{side}", o.ellipsoid((106, -8, -224), (9, 28, 32), (0, 8, 0))),
+    )
+    sheaths = [Part("fat", "fat", Offset(solid, SHEATH_MM)) for _, solid in named]
+    return [*sheaths, *(Part(organ, "muscle", solid) for organ, solid in named)]
 
 
 def _fat_planes(o: Organ, side: str) -> list[Part]:
-    """Fat between the muscles: sheets along the limbs, pads in armpit, groin, hollow of the knee, neck and around the seat."""
+    """Fat between the muscles: sheets along the limbs, pads in armpit, groin, hollow of the knee and neck."""
     thigh, shank, upper = f"thigh_{side}", f"shank_{side}", f"upper_arm_{side}"
     parts = []
     for segment, radius, rims in (
@@ -93,10 +103,13 @@ def _vessels(o: Organ, side: str) -> list[Part]:
     """Femoral, popliteal and brachial artery and vein side by side; they have no label of their own."""
     parts = []
     for segment, way, radii, apart in (
-        (f"thigh_{side}", ((60, 44, -292), (70, 40, -350), (78, 24, -430), (80, 2, -540), (88, -30, -640), (92, -36, -706)),
+        (f"thigh_{side}", ((60, 44, -292), (70, 40, -350), (78, 24, -430), (80, 2, -540), (88, -30, -640),
+        (92, -36, -706)),
          (4.2, 3.8, 3.5, 3.2, 3, 3), (-8, -3, 0)),
-        (f"shank_{side}", ((92, -36, -700), (94, -34, -770), (90, -34, -900), (80, -38, -1060)), (3, 2.4, 1.8, 1.6), (6, -3, 0)),
-        (f"upper_arm_{side}", ((150, -2, 232), (168, 4, 180), (178, 6, 90), (192, 8, -20)), (3.6, 2.8, 2.2, 2.2), (-5, 3, 0)),
+        (f"shank_{side}", ((92, -36, -700), (94, -34, -770), (90, -34, -900), (80, -38, -1060)), (3, 2.4, 1.8, 1.6),
+        (6, -3, 0)),
+        (f"upper_arm_{side}", ((150, -2, 232), (168, 4, 180), (178, 6, 90), (192, 8, -20)), (3.6, 2.8, 2.2, 2.2),
+        (-5, 3, 0)),
     ):  # fmt: skip
         parts.append(Part("", "blood", o.tube(way, radii), segment))
         beside = tuple(tuple(c + d for c, d in zip(p, apart, strict=True)) for p in way)

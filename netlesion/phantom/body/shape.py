@@ -19,9 +19,9 @@ NOMINAL_HEIGHT_CM = 172.0
 
 @dataclass(frozen=True)
 class BodySettings:
-    """How people differ, all [P]. Heights in cm, fat (the thickness under the skin of the belly) in mm; SDs beside means.
+    """How people differ, all [P]. Heights in cm, fat (thickness under the belly's skin) in mm; SDs beside means.
 
-    build: the frame's width and depth over what the height says; belly_sd: visceral fat, as a share of the belly's depth.
+    build: the frame's width and depth over what the height says; belly_sd: visceral fat, a share of the belly's depth.
     """
 
     female_share: float = 0.5

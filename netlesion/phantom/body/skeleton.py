@@ -1,4 +1,4 @@
-"""The bones of the trunk: spine, sacrum, hip bones, ribs, sternum, shoulder girdle; cortex with marrow inside, nominal mm.
+"""The bones of the trunk: spine, sacrum, hip bones, ribs, sternum, shoulder girdle; marrow in cortex, nominal mm.
 
 Vertebrae follow `spine_curve`, ribs the chest wall of `cavities.CAGE`. Takes a generator and a BodyShape; returns parts
 in painting order, cortex before marrow.
@@ -28,7 +28,8 @@ RIBS = {1: (118, 34), 2: (136, 52), 3: (146, 66), 4: (150, 76), 5: (152, 84), 6:
 
 #: Right iliac crest from the sacral joint over its top to the front spines.
 CREST = (
-    (56, -72, -200), (60, -74, -166), (78, -60, -138), (102, -30, -122), (124, 6, -124), (131, 28, -148), (118, 48, -180), (101, 30, -228)
+    (56, -72, -200), (60, -74, -166), (78, -60, -143), (102, -30, -128), (124, 6, -129), (131, 28, -151),
+    (118, 48, -180), (101, 30, -228)
 )  # fmt: skip
 #: Heights along the sternum and how far in front it lies.
 STERNUM = ((134, 200, 238, 254), (85, 76, 64, 55))
@@ -148,7 +149,7 @@ def _sacrum(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
 
 
 def _hips(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
-    """Iliac wing as a fan of plates under a thick crest; socket, pubis and ischium; the socket holds the femoral head."""
+    """Iliac wing as a fan of plates under a thick crest; pubis and ischium; a socket for the femoral head."""
     wide = 1.05 if shape.sex == "F" else 1.0
     flare = float(np.clip(rng.normal(), -2, 2)) * 3.0
     parts: list[Part] = []
@@ -163,10 +164,12 @@ def _hips(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         crest = o.tube(tuple(rim), (10, 7.5, 5.5, 5.5, 7.5, 6.5, 7, 8))
         socket = o.ellipsoid((93, -5, -288), (25, 25, 25))
         cup = fused(
-            o.tube((rim[0], (70 * wide, -48, -216), (84, -20, -252)), (12, 14, 17)), o.ellipsoid((85, -7, -284), (28, 31, 32)),
-            o.tube(((74, 14, -276), (44, 38, -288), (12, 47, -304)), (12, 8, 9)), o.ellipsoid((8, 46, -310), (6, 10, 20), (20, 0, 0)),
-            o.tube(((82, -26, -300), (68, -42, -328), (58, -36, -350)), (14, 13, 15)),
-            o.tube(((57, -28, -352), (36, 10, -342), (11, 40, -322)), (8, 6.5, 7)), round_mm=6.0,
+            o.tube((rim[0], (70 * wide, -48, -216), (84, -20, -252)), (12, 14, 17)),
+            o.ellipsoid((85, -7, -284), (28, 31, 32)),
+            o.tube(((74, 14, -276), (44, 38, -288), (12, 47, -304)), (12, 8, 9)),
+            o.ellipsoid((8, 46, -310), (6, 10, 20), (20, 0, 0)),
+            o.tube(((82, -26, -300), (68, -42, -324), (58, -36, -342)), (14, 13, 15)),
+            o.tube(((57, -28, -345), (36, 10, -338), (11, 40, -322)), (8, 6.5, 7)), round_mm=6.0,
         )  # fmt: skip
         solid = Union((*wing, *crest.solids, Within(cup, holes=(socket,))))
         parts += shelled(f"hip_{side}", Mirrored(solid) if side == "left" else solid, 1.9, "bone_marrow")
@@ -242,8 +245,10 @@ def _shoulder_girdle(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         top, root, tip, low, high = (o.at(tuple((np.array(p) + d).tolist())) for p, d in zip(BLADE, loose, strict=True))
         blade = Union(
             (
-                *(Plate(corners, o.length(2.8)) for corners in ((top, root, high), (root, high, low), (root, tip, low))),
-                *tube(np.array([low, tip]), o.length(4.5)).solids, *tube(np.array([top, root, tip]), o.length(3.2)).solids,
+                *(Plate(corners, o.length(2.8)) for corners in ((top, root, high), (root, high, low),
+                (root, tip, low))),
+                *tube(np.array([low, tip]), o.length(4.5)).solids,
+                *tube(np.array([top, root, tip]), o.length(3.2)).solids,
                 *o.tube(((78, -80, 239), (112, -75, 258), (146, -48, 280), (166, -24, 288)), (3.5, 5, 7, 8)).solids,
                 *o.tube(((132, -38, 252), (145, -24, 260)), (9, 16)).solids,
                 *o.tube(((140, -22, 270), (144, -4, 278), (142, 16, 270)), (7, 6.5, 5.5)).solids,
