@@ -67,18 +67,18 @@ def _bone(organ: str, solid: Solid, cortex_mm: float, segment: str, marrow: str 
 
 
 def _muscles(o: Organ, side: str) -> list[Part]:
-    """Gluteal muscles, psoas and the long muscles of the back, each in a thin sheath of fat."""
+    """Psoas and the long muscles of the back in a thin sheath of fat, and the gluteal muscles."""
     loin = o.tube(((36, -46, 20), (42, -38, -60), (54, -22, -140), (74, 2, -220), (92, 6, -300)), (9, 16, 19, 15, 8))
     back = o.tube(((26, -78, -190), (32, -66, -110), (32, -68, -20), (30, -86, 80), (26, -94, 180), (20, -82, 260)),
                   (15, 18, 17, 14, 11, 9))  # fmt: skip
     named = (
         (f"iliopsoas_{side}", loin),
         (f"autochthon_{side}", back),
-        (f"gluteus_maximus_{side}", o.ellipsoid((70, -86, -268), (50, 30, 58), (20, 0, 0))),
+        (f"gluteus_maximus_{side}", o.ellipsoid((68, -84, -270), (56, 34, 66), (16, 0, 0))),
         (f"gluteus_medius_{side}", o.ellipsoid((118, -26, -206), (14, 38, 48), (0, 8, 0))),
         (f"gluteus_minimus_{side}", o.ellipsoid((106, -8, -224), (9, 28, 32), (0, 8, 0))),
     )
-    sheaths = [Part("fat", "fat", Offset(solid, SHEATH_MM)) for _, solid in named]
+    sheaths = [Part("fat", "fat", Offset(solid, SHEATH_MM)) for solid in (loin, back)]
     return [*sheaths, *(Part(organ, "muscle", solid) for organ, solid in named)]
 
 

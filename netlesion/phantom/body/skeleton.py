@@ -117,7 +117,7 @@ def _spine(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         middle = ((x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2)
         wide = float(np.interp(middle[2], [-130, 0, 150, 300, 330, 420], [24, 22, 15, 13, 11, 9]))
         discs.append(
-            Ellipsoid(shape.at(middle), shape.size((wide, 0.72 * wide, 2.6 if middle[2] > 60 else 4.0)), 2.6, 2.0)
+            Ellipsoid(shape.at(middle), shape.size((1.06 * wide, 0.76 * wide, 2.6 if middle[2] > 60 else 4.0)))
         )
     cord = tuple(shape.at((x, y - (30 if z < 10 else 25 if z < 310 else 19), z)) for x, y, z in column if z > -20)
     low, high = tube(np.array(cord), 8.5), tube(np.array(cord), 4.6)
@@ -218,7 +218,7 @@ def _ribs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
                     else (30.0 + 9.0 * (n - 7), 80.0 - 6.0 * (n - 7), 110.0 - 16.0 * (n - 7))
                 )
                 middle = ((x + end[0]) / 2, max(yy, end[1]) + 2.0, (zz + end[2]) / 2 - 6.0)
-                cartilage = o.tube(((x, yy, zz), middle, end), 5.0)
+                cartilage = o.tube(((x, yy, zz), middle, end), 5.0, step_mm=32.0)
                 cartilages.append(Mirrored(cartilage) if side == "left" else cartilage)
     o = draw_organ(rng, shape, (0, 84, 180), shift_sd_mm=1.0, size_sd=0.02)
     flat = (0.0, 0.98, 0.2)
