@@ -52,13 +52,41 @@ def write_volume(path: str | Path, volume: Volume) -> None:
     The affine is stored as sform with code 1 (scanner) and units mm.
     """
     import nibabel
-    from isal import igzip
 
     path = Path(path)
-    image = nibabel.Nifti1Image(volume.array, volume.geometry.affine_ras)
+    _write_image(path, nibabel.Nifti1Image(volume.array, volume.geometry.affine_ras), volume.geometry)
+
+
+def write_field(path: str | Path, vectors_IJK3: np.ndarray, geometry: Geometry) -> None:
+    """Writes a displacement field, mm in RAS+, as a five-dimensional NIfTI of vectors (intent 1007), float32."""
+    import nibabel
+
+    image = nibabel.Nifti1Image(np.asarray(vectors_IJK3, dtype=np.float32)[:, :, :, None, :], geometry.affine_ras)
+    image.header.set_intent("vector")
+    _write_image(Path(path), image, geometry)
+
+
+def read_field(path: str | Path) -> tuple[np.ndarray, Geometry]:
+    """What `write_field` wrote: vectors (I, J, K, 3) and their grid. Raises CohortError for anything else."""
+    import nibabel
+
+    path = Path(path)
+    if not path.is_file():
+        raise CohortError(f"{path}: no such file")
+    image = nibabel.Nifti1Image.from_bytes(_read_bytes(path))
+    array = np.asarray(image.dataobj, dtype=np.float32)
+    if array.ndim != 5 or array.shape[3:] != (1, 3):
+        raise CohortError(f"{path}: shape {array.shape}; expected a field of 3-vectors (I, J, K, 1, 3)")
+    return array[:, :, :, 0], Geometry(image.affine, array.shape[:3])
+
+
+def _write_image(path: Path, image, geometry: Geometry) -> None:
+    """mm, scanner space, compressed when the name says so, whole or not at all."""
+    from isal import igzip
+
     image.header.set_xyzt_units("mm")
-    image.set_sform(volume.geometry.affine_ras, code=1)
-    image.set_qform(volume.geometry.affine_ras, code=1)
+    image.set_sform(geometry.affine_ras, code=1)
+    image.set_qform(geometry.affine_ras, code=1)
     payload = image.to_bytes()
     if path.name.endswith(".gz"):
         payload = igzip.compress(payload, compresslevel=1, mtime=0)

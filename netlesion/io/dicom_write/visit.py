@@ -46,6 +46,7 @@ def write_visit(
     instances: Mapping[str, Volume] = MappingProxyType({}),
     lesions: Sequence[LesionIdentity] = (),
     flavours: Mapping[str, PetFlavour] = MappingProxyType({}),
+    contrasts: Mapping[MrContrast, Volume] = MappingProxyType({}),
     segmentation: SegmentationKind | None = None,
     sex: str = "O",
     compress: bool = False,
@@ -55,7 +56,7 @@ def write_visit(
     start: local time of the study and of the first PET. instances: tracer channel -> LABEL volume on its PET's grid,
     written as RTSTRUCT; `lesions` names its values. segmentation: where there is a lesion, also as SEG of this kind
     (an import then finds every lesion twice). flavours: tracer channel -> header flavour, BQML_START where none is
-    given. The same arguments give the same bytes.
+    given. contrasts: MR series beyond the visit's channels. The same arguments give the same bytes.
     """
     pets = [visit.scans[channel] for channel in visit.tracer_channels]
     exam = SyntheticExam(visit.patient_id, start, seed, *_body(visit.visit_id, pets), sex)
@@ -66,6 +67,9 @@ def write_visit(
             when = start + BETWEEN_PETS * pets.index(scan) if scan in pets else start
             flavour = flavours.get(channel, PetFlavour.BQML_START)
             written[channel] = _write_scan(scan, exam, part, when, flavour, number, compress)
+        for number, (contrast, volume) in enumerate(contrasts.items(), start=50):
+            more = {"contrast": contrast, "number": number, "when": start, "compress": compress}
+            write_mr_series(volume, exam, part / f"MR_{contrast.name}", **more)
         for number, (channel, labels) in enumerate(instances.items(), start=1):
             if channel not in written:
                 raise DicomError(f"{visit.visit_id}: lesion instances for channel {channel!r}, which has no scan")

@@ -16,11 +16,11 @@ from netlesion.io.dicom_write.series import right_handed
 from netlesion.io.dicom_write.visit import write_visit
 from netlesion.io.importers.dicom import import_dicom
 from netlesion.io.seg_write import SegmentationKind
-from netlesion.phantom.cohort import PhantomSettings, make_visit
+from netlesion.phantom.cohort import ONE_SESSION, make_visit
 from netlesion.study import Scan
 from netlesion.volume import Quantity
 
-COARSE = PhantomSettings(pet_spacing_mm=(9.0, 8.0, 24.0), ct_spacing_mm=(11.0, 12.0, 50.0))
+COARSE = replace(ONE_SESSION, spacing_mm=(9.0, 8.0, 24.0), ct_spacing_mm=(11.0, 12.0, 50.0))
 START = datetime(2021, 6, 30, 9, 5)
 FLAVOURS = {"sstr": PetFlavour.GE, "fdg": PetFlavour.BQML_ADMIN}
 

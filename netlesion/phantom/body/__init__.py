@@ -1,0 +1,1 @@
+"""The digital body in its reference posture: organs as solids, segments with joints, places where lesions lie."""

@@ -1,0 +1,170 @@
+"""A posed body with its foci and uptake, painted on one grid: what is true there, before any scanner.
+
+`paint_tracer` gives the SUV without noise or blur, the labels of tissues and organs, the lesions' instances and the
+physiologic map of one tracer; `paint_values` gives any other property of tissue (CT number, MR signal). Pure. Knows
+nothing about scanners, files or time points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netlesion.phantom.biodistribution import FDG, SSTR
+from netlesion.phantom.body.labels import LABELS
+from netlesion.phantom.lesions import LESION_KINDS
+from netlesion.phantom.paint import Stage, blend, paint, share_of
+from netlesion.phantom.solids import Offset
+from netlesion.phantom.texture import Texture
+from netlesion.phantom.tissues import TISSUES
+
+if TYPE_CHECKING:
+    from netlesion.phantom.biodistribution import Uptake
+    from netlesion.phantom.body.parts import Body
+    from netlesion.phantom.lesions import Focus
+    from netlesion.phantom.paint import Share
+
+TISSUE_LABELS: Mapping[str, int] = {name: n for n, name in enumerate(TISSUES, start=1)}
+#: A lesion shows in a tracer's map from this contrast on (true mean over what lies around it before it grew).
+LEAST_CONTRAST = 1.5
+#: How far around a lesion its background is looked at.
+SURROUNDINGS_MM = 5.0
+
+
+@dataclass(frozen=True)
+class PaintSettings:
+    """Uneven uptake as coefficients of variation, its width in mm, and where uptake is called physiologic; all [P]."""
+
+    liver_cov: float = 0.10
+    bowel_cov: float = 0.20
+    spleen_cov: float = 0.06
+    muscle_cov: float = 0.08
+    texture_fwhm_mm: float = 12.0
+    physiologic_min_suv: Mapping[str, float] = field(default_factory=lambda: {SSTR: 3.0, FDG: 2.5})
+
+    def cov(self, tissue: str) -> float:
+        """How uneven this tissue is."""
+        if tissue in ("jejunum", "ileum", "duodenum", "colon", "stomach_wall"):
+            return self.bowel_cov
+        return {"liver": self.liver_cov, "spleen": self.spleen_cov, "muscle": self.muscle_cov}.get(tissue, 0.0)
+
+
+@dataclass(frozen=True)
+class SeenLesion:
+    """One lesion in one tracer on one grid: its voxels (0: none), contrast to its surroundings, SUVs over its voxels."""
+
+    lesion_id: int
+    num_voxels: int
+    contrast: float
+    mask_suv_mean: float
+    mask_suv_max: float
+
+
+@dataclass(frozen=True, eq=False)
+class TracerTruth:
+    """Everything true about one tracer on one grid. Arrays IJK: suv float32 (no noise, no blur), the others uint8/16."""
+
+    suv: np.ndarray
+    tissue: np.ndarray
+    organ: np.ndarray
+    instances: np.ndarray
+    physiologic: np.ndarray
+    seen: tuple[SeenLesion, ...]
+
+    def of_tissue(self, values: Mapping[str, float]) -> np.ndarray:
+        """A property of tissue at every voxel, float32; 0 where there is no body."""
+        table = np.zeros(len(TISSUE_LABELS) + 1, dtype=np.float32)
+        for name, label in TISSUE_LABELS.items():
+            table[label] = values.get(name, 0.0)
+        return table[self.tissue]
+
+
+def paint_tracer(
+    body: Body,
+    foci: tuple[Focus, ...],
+    uptake: Uptake,
+    channel: str,
+    stage: Stage,
+    settings: PaintSettings,
+    texture_seed: int,
+) -> TracerTruth:
+    """The truth of one tracer. foci: mimics and lesions in painting order; mimics are body, lesions get instances."""
+    shape = stage.geometry.shape
+    suv = np.zeros(shape, dtype=np.float32)
+    tissue, organ = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
+    texture = Texture(texture_seed, settings.texture_fwhm_mm)
+    table = uptake.suv[channel]
+    for part, share in paint(stage, body.parts):
+        value, cov = table[part.tissue] * part.factor, settings.cov(part.tissue)
+        if cov > 0.0:
+            value = np.float32(value) * texture.factors(*stage.coordinates(part.segment, share.box), cov)
+        blend(suv, share, value)
+        inside = share.share >= 0.5
+        tissue[share.box][inside] = TISSUE_LABELS[part.tissue]
+        if part.organ:
+            organ[share.box][inside] = LABELS[part.organ]
+    lesions = tuple(f for f in foci if f.kind in LESION_KINDS)
+    for mimic in (f for f in foci if f.kind not in LESION_KINDS):
+        blend(suv, share_of(stage, mimic.solid, mimic.segment), mimic.suv[channel])
+    contrasts = {f.lesion_id: f.mean_suv(channel) / max(_background(suv, stage, f), 1e-3) for f in lesions}
+    instances = np.zeros(shape, dtype=np.uint16)
+    boxes = {}
+    for lesion in lesions:
+        share = share_of(stage, lesion.solid, lesion.segment)
+        boxes[lesion.lesion_id] = share.box
+        if share.share.size:
+            blend(suv, share, lesion.suv[channel])
+            if lesion.core is not None:
+                blend(suv, share_of(stage, lesion.core, lesion.segment), lesion.suv[channel] * lesion.core_ratio)
+            instances[share.box][_voxels_of(share)] = lesion.lesion_id
+    physiologic = ((suv >= settings.physiologic_min_suv[channel]) & (instances == 0)).astype(np.uint8)
+    hidden = [n for n, contrast in contrasts.items() if contrast < LEAST_CONTRAST]
+    for n in hidden:
+        view = instances[boxes[n]]
+        view[view == n] = 0
+    seen = tuple(_seen(n, contrasts[n], suv[box], instances[box]) for n, box in boxes.items())
+    return TracerTruth(suv, tissue, organ, instances, physiologic, seen)
+
+
+def paint_values(
+    body: Body,
+    foci: tuple[Focus, ...],
+    stage: Stage,
+    value_of_tissue: Mapping[str, float],
+    value_of_focus: Callable[[Focus], float | None],
+    empty: float,
+) -> np.ndarray:
+    """Any property, float32 IJK: `empty` where there is no body; a focus of value None is not to be seen."""
+    canvas = np.full(stage.geometry.shape, empty, dtype=np.float32)
+    for part, share in paint(stage, body.parts):
+        blend(canvas, share, value_of_tissue[part.tissue])
+    for focus in foci:
+        value = value_of_focus(focus)
+        if value is not None:
+            share = share_of(stage, focus.solid, focus.segment)
+            if share.share.size:
+                blend(canvas, share, value)
+    return canvas
+
+
+def _background(suv: np.ndarray, stage: Stage, focus: Focus) -> float:
+    """Mean SUV where the lesion and its near surroundings are, as painted without any lesion; 0 off the grid."""
+    share = share_of(stage, Offset(focus.solid, SURROUNDINGS_MM), focus.segment)
+    total = float(share.share.sum(dtype=np.float64))
+    return float((suv[share.box] * share.share).sum(dtype=np.float64)) / total if total > 0.0 else 0.0
+
+
+def _voxels_of(share: Share) -> np.ndarray:
+    """At least half inside; the fullest voxel for a lesion so small that none is."""
+    inside = share.share >= 0.5
+    return inside if inside.any() or share.share.max() == 0.0 else share.share == share.share.max()
+
+
+def _seen(lesion_id: int, contrast: float, suv: np.ndarray, instances: np.ndarray) -> SeenLesion:
+    values = suv[instances == lesion_id]
+    if not values.size:
+        return SeenLesion(lesion_id, 0, contrast, float("nan"), float("nan"))
+    return SeenLesion(lesion_id, int(values.size), contrast, float(values.mean(dtype=np.float64)), float(values.max()))

@@ -1,0 +1,475 @@
+"""Closed shapes as implicit surfaces: a signed distance in millimetres, negative inside.
+
+A solid answers two questions: which box can it reach (`bounds_mm`), and how far from its surface is a point
+(`distance`, first order: exact near the surface, only its sign is right far away). Coordinates come as three float32
+arrays that broadcast against each other, in the frame the solid is written in. Solids are combined by union (hard or
+smooth), intersection and difference, roughened by `Rough`, and turned by `Turned`. Everything is frozen and pure.
+Knows nothing about grids, tissues, patients or poses; `paint` turns a distance into the share of a voxel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import map_coordinates
+from scipy.spatial.transform import Rotation
+
+Point = tuple[float, float, float]
+#: Step of the tables in which a Loft keeps its sections.
+LOFT_STEP_MM = 1.0
+FAR_MM = np.float32(1e3)
+
+
+class Solid(Protocol):
+    """What every shape offers."""
+
+    def bounds_mm(self) -> np.ndarray:
+        """(2, 3): lowest and highest corner of a box that holds the shape."""
+        ...
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Signed distance in mm (negative inside) at every point of the broadcast of x, y, z; float32."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ellipsoid:
+    """|x/a|^power + |y/b|^power + |z/c|^axial_power <= 1 around centre_mm; powers of 2 make an ellipsoid.
+
+    turn_deg: rotations about the fixed x, then y, then z axis.
+    """
+
+    centre_mm: Point
+    semi_axes_mm: Point
+    power: float = 2.0
+    axial_power: float = 2.0
+    turn_deg: Point = (0.0, 0.0, 0.0)
+
+    @cached_property
+    def axes(self) -> np.ndarray:
+        """(3, 3): its columns are the unit vectors of the shape's own axes."""
+        return rotation(self.turn_deg)
+
+    def bounds_mm(self) -> np.ndarray:
+        reach = np.abs(self.axes) @ np.array(self.semi_axes_mm)
+        return np.array([self.centre_mm - reach, self.centre_mm + reach])
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        u, v, w = _own(x, y, z, self.centre_mm, self.axes)
+        a, b, c = (np.float32(s) for s in self.semi_axes_mm)
+        if self.power == 2.0 and self.axial_power == 2.0:
+            u, v, w = u / a, v / b, w / c
+            radius = np.sqrt(u * u + v * v + w * w)
+            slope = np.sqrt((u / a) ** 2 + (v / b) ** 2 + (w / c) ** 2)
+            return radius * (radius - 1) / np.maximum(slope, np.float32(1e-6))
+        p, q = np.float32(self.power), np.float32(self.axial_power)
+        u, v, w = np.abs(u) / a, np.abs(v) / b, np.abs(w) / c
+        up, vp, wp = u ** (p - 1), v ** (p - 1), w ** (q - 1)
+        level = up * u + vp * v + wp * w - 1
+        slope = np.sqrt((p * up / a) ** 2 + (p * vp / b) ** 2 + (q * wp / c) ** 2)
+        return level / np.maximum(slope, np.float32(1e-3))
+
+
+def sphere(centre_mm: Point, radius_mm: float) -> Ellipsoid:
+    """The ball of this radius."""
+    return Ellipsoid(centre_mm, (radius_mm,) * 3)
+
+
+@dataclass(frozen=True)
+class Half:
+    """The side of a plane that its normal points away from: (p - point) . normal <= 0. No box of its own."""
+
+    point_mm: Point
+    normal: Point
+
+    def bounds_mm(self) -> np.ndarray:
+        return np.array([[-1e4] * 3, [1e4] * 3])
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        n = np.array(self.normal) / np.linalg.norm(self.normal)
+        terms = [(c - np.float32(p)) * np.float32(f) for c, p, f in zip((x, y, z), self.point_mm, n, strict=True)]
+        return terms[0] + terms[1] + terms[2]
+
+
+@dataclass(frozen=True)
+class Capsule:
+    """A straight piece of tube from start_mm to end_mm with round ends; its radius goes linearly from one to the other.
+
+    flatten: the tube's thickness along `flat_axis` (a unit vector) over its width; 1 is round.
+    """
+
+    start_mm: Point
+    end_mm: Point
+    start_radius_mm: float
+    end_radius_mm: float
+    flat_axis: Point = (0.0, 1.0, 0.0)
+    flatten: float = 1.0
+
+    def bounds_mm(self) -> np.ndarray:
+        reach = max(self.start_radius_mm, self.end_radius_mm)
+        ends = np.array([self.start_mm, self.end_mm])
+        return np.array([ends.min(axis=0) - reach, ends.max(axis=0) + reach])
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        along = np.subtract(self.end_mm, self.start_mm)
+        length2 = max(float(along @ along), 1e-6)
+        dx, dy, dz = (c - np.float32(s) for c, s in zip((x, y, z), self.start_mm, strict=True))
+        ax, ay, az = (np.float32(a) for a in along)
+        t = np.clip((dx * ax + dy * ay + dz * az) / np.float32(length2), np.float32(0), np.float32(1))
+        dx, dy, dz = dx - t * ax, dy - t * ay, dz - t * az
+        square = dx * dx + dy * dy + dz * dz
+        stretch = np.float32(1.0)
+        if self.flatten != 1.0:
+            fx, fy, fz = (np.float32(f) for f in self.flat_axis)
+            off = dx * fx + dy * fy + dz * fz
+            square = square + off * off * np.float32(1.0 / self.flatten**2 - 1.0)
+            stretch = np.float32(self.flatten)
+        d = np.sqrt(square) - (
+            np.float32(self.start_radius_mm) + t * np.float32(self.end_radius_mm - self.start_radius_mm)
+        )
+        return d * stretch if self.flatten < 1.0 else d
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A flat or bent bone: everything within radius_mm of a triangle; several of them make a curved blade."""
+
+    corners_mm: tuple[Point, Point, Point]
+    radius_mm: float
+
+    def bounds_mm(self) -> np.ndarray:
+        corners = np.array(self.corners_mm)
+        return np.array([corners.min(axis=0) - self.radius_mm, corners.max(axis=0) + self.radius_mm])
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        corners = np.array(self.corners_mm, dtype=np.float64)
+        normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+        normal /= max(float(np.linalg.norm(normal)), 1e-9)
+        axes = np.stack([corners[1] - corners[0], np.zeros(3), normal], axis=1)
+        axes[:, 0] /= max(float(np.linalg.norm(axes[:, 0])), 1e-9)
+        axes[:, 1] = np.cross(normal, axes[:, 0])
+        u, v, w = _own(x, y, z, tuple(corners[0]), axes)
+        flat = ((corners - corners[0]) @ axes)[:, :2].astype(np.float32)
+        inside, nearest = None, None
+        for a, b in zip(flat, np.roll(flat, -1, axis=0), strict=True):
+            along = b - a
+            du, dv = u - a[0], v - a[1]
+            t = np.clip((du * along[0] + dv * along[1]) / max(float(along @ along), 1e-6), 0, 1).astype(np.float32)
+            left = along[0] * dv - along[1] * du
+            square = (du - t * along[0]) ** 2 + (dv - t * along[1]) ** 2
+            nearest = square if nearest is None else np.minimum(nearest, square)
+            inside = left >= 0 if inside is None else inside & (left >= 0)
+        return np.sqrt(np.where(inside, np.float32(0), nearest) + w * w) - np.float32(self.radius_mm)
+
+
+def tube(points_mm: np.ndarray, radii_mm: np.ndarray | float, flat_axis: Point = (0.0, 1.0, 0.0), flatten: float = 1.0):
+    """A tube along a polyline (N, 3) with a radius at every point (or one for all): a Union of N - 1 capsules."""
+    points = np.asarray(points_mm, dtype=np.float64)
+    radii = np.broadcast_to(np.asarray(radii_mm, dtype=np.float64), len(points))
+    ends = [tuple(float(c) for c in p) for p in points]
+    return Union(
+        tuple(
+            Capsule(a, b, float(ra), float(rb), flat_axis, flatten)
+            for a, b, ra, rb in zip(ends, ends[1:], radii, radii[1:], strict=False)
+        )
+    )
+
+
+def smooth_curve(points_mm: np.ndarray, step_mm: float) -> np.ndarray:
+    """Control points (N, 3) -> points every step_mm or so on a smooth curve through them (M, 3)."""
+    points = np.asarray(points_mm, dtype=np.float64)
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    count = max(2, int(np.ceil(along[-1] / step_mm)) + 1)
+    return PchipInterpolator(along, points)(np.linspace(0.0, along[-1], count))
+
+
+@dataclass(frozen=True)
+class Section:
+    """A cross-section of a Loft at height z_mm: an outline around (x, y), half as wide as half_width_mm.
+
+    front_mm and back_mm: half depths towards +y and -y; power: 2 an ellipse, above 2 boxier, below 2 pointed.
+    """
+
+    z_mm: float
+    half_width_mm: float
+    front_mm: float
+    back_mm: float
+    x_mm: float = 0.0
+    y_mm: float = 0.0
+    power: float = 2.0
+
+
+@dataclass(frozen=True)
+class Loft:
+    """A solid stretched smoothly over cross-sections, from the lowest to the highest, with flat ends.
+
+    The sections are given in the loft's own frame, whose z axis is turned by turn_deg and starts at origin_mm.
+    """
+
+    sections: tuple[Section, ...]
+    origin_mm: Point = (0.0, 0.0, 0.0)
+    turn_deg: Point = (0.0, 0.0, 0.0)
+
+    @cached_property
+    def axes(self) -> np.ndarray:
+        return rotation(self.turn_deg)
+
+    @cached_property
+    def _ends(self) -> tuple[float, float]:
+        return self.sections[0].z_mm, self.sections[-1].z_mm
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        """(6, n) float32: width, front, back, x, y, power every LOFT_STEP_MM along z."""
+        z = np.array([s.z_mm for s in self.sections])
+        rows = np.array([[s.half_width_mm, s.front_mm, s.back_mm, s.x_mm, s.y_mm, s.power] for s in self.sections])
+        low, high = self._ends
+        count = int(np.ceil((high - low) / LOFT_STEP_MM)) + 1
+        return PchipInterpolator(z, rows)(np.linspace(low, high, count)).T.astype(np.float32)
+
+    def bounds_mm(self) -> np.ndarray:
+        return self._bounds
+
+    @cached_property
+    def _bounds(self) -> np.ndarray:
+        width, front, back, x, y, _ = self._table.astype(np.float64)
+        low, high = self._ends
+        own = np.array([[(x - width).min(), (y - back).min(), low], [(x + width).max(), (y + front).max(), high]])
+        corners = np.array(np.meshgrid(*own.T, indexing="ij")).reshape(3, -1).T @ self.axes.T + self.origin_mm
+        return np.array([corners.min(axis=0), corners.max(axis=0)])
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        u, v, w = _own(x, y, z, self.origin_mm, self.axes)
+        low, high = self._ends
+        table = self._table
+        where = np.clip((w - np.float32(low)) * np.float32((table.shape[1] - 1) / (high - low)), 0, table.shape[1] - 1)
+        where = where.astype(np.int32)
+        width, front, back, cx, cy, power = (row[0] if (row == row[0]).all() else row[where] for row in table)
+        u = np.abs(u - cx) / width
+        v = v - cy
+        depth = front if front is back else np.where(v >= 0, front, back)
+        v = np.abs(v) / depth
+        if np.ndim(power) == 0 and power == 2.0:
+            radius = np.sqrt(u * u + v * v)
+            slope = np.sqrt((u / width) ** 2 + (v / depth) ** 2)
+            side = radius * (radius - 1) / np.maximum(slope, np.float32(1e-6))
+        else:
+            if np.ndim(power) == 0 and power == 2.5:
+                up, vp = u * np.sqrt(u), v * np.sqrt(v)
+            else:
+                up, vp = u ** (power - 1), v ** (power - 1)
+            slope = power * np.sqrt((up / width) ** 2 + (vp / depth) ** 2)
+            side = (up * u + vp * v - 1) / np.maximum(slope, np.float32(1e-3))
+        return np.maximum(side, np.maximum(np.float32(low) - w, w - np.float32(high)))
+
+
+@dataclass(frozen=True)
+class Union:
+    """Everything in any of the solids. `paint` draws each in its own box, so many small ones cost little."""
+
+    solids: tuple[Solid, ...]
+
+    def bounds_mm(self) -> np.ndarray:
+        return _hull([s.bounds_mm() for s in self.solids])
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        found = self.solids[0].distance(x, y, z)
+        for solid in self.solids[1:]:
+            found = np.minimum(found, solid.distance(x, y, z))
+        return found
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A union whose seams are filled and rounded over about `round_mm` (polynomial smooth minimum)."""
+
+    solids: tuple[Solid, ...]
+    round_mm: float
+
+    def bounds_mm(self) -> np.ndarray:
+        return _hull([s.bounds_mm() for s in self.solids]) + [[-self.round_mm / 4], [self.round_mm / 4]]
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        k = np.float32(self.round_mm)
+        found = self.solids[0].distance(x, y, z)
+        for solid in self.solids[1:]:
+            other = solid.distance(x, y, z)
+            near = np.maximum(k - np.abs(found - other), 0) / k
+            found = np.minimum(found, other) - near * near * (k / 4)
+        return found
+
+
+@dataclass(frozen=True)
+class Within:
+    """The part of `solid` inside every one of `limits` and outside every one of `holes`."""
+
+    solid: Solid
+    limits: tuple[Solid, ...] = ()
+    holes: tuple[Solid, ...] = ()
+
+    def bounds_mm(self) -> np.ndarray:
+        boxes = [self.solid.bounds_mm(), *(s.bounds_mm() for s in self.limits)]
+        low = np.max([b[0] for b in boxes], axis=0)
+        return np.array([low, np.maximum(low, np.min([b[1] for b in boxes], axis=0))])
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        found = self.solid.distance(x, y, z)
+        for limit in self.limits:
+            found = np.maximum(found, limit.distance(x, y, z))
+        for hole in self.holes:
+            found = np.maximum(found, -hole.distance(x, y, z))
+        return found
+
+
+@dataclass(frozen=True)
+class Offset:
+    """The solid grown by margin_mm (shrunk when negative)."""
+
+    solid: Solid
+    margin_mm: float
+
+    def bounds_mm(self) -> np.ndarray:
+        return self.solid.bounds_mm() + [[-max(self.margin_mm, 0.0)], [max(self.margin_mm, 0.0)]]
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        return self.solid.distance(x, y, z) - np.float32(self.margin_mm)
+
+
+@dataclass(frozen=True)
+class Rough:
+    """The solid with an irregular surface: waves of about wavelength_mm that move it by amplitude_mm (SD) at most.
+
+    phases: twelve numbers drawn by the caller, 0..2 pi; the same phases give the same surface.
+    """
+
+    solid: Solid
+    amplitude_mm: float
+    wavelength_mm: float
+    phases: tuple[float, ...]
+
+    @cached_property
+    def _waves(self) -> tuple[tuple[np.ndarray, np.float32], ...]:
+        """Four wave vectors in directions that the phases choose, and their phases."""
+        waves = []
+        for n in range(4):
+            a, b, c = self.phases[3 * n : 3 * n + 3]
+            direction = np.array([np.cos(a) * np.sin(b / 2), np.sin(a) * np.sin(b / 2), np.cos(b / 2)])
+            number = 2 * np.pi / self.wavelength_mm * (0.8 + 0.15 * n)
+            waves.append(((direction * number).astype(np.float32), np.float32(c)))
+        return tuple(waves)
+
+    def bounds_mm(self) -> np.ndarray:
+        return self.solid.bounds_mm() + [[-2 * self.amplitude_mm], [2 * self.amplitude_mm]]
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        wave = sum(np.sin(x * k[0] + y * k[1] + z * k[2] + phase) for k, phase in self._waves)
+        return self.solid.distance(x, y, z) + np.float32(self.amplitude_mm * np.sqrt(0.5)) * wave
+
+
+@dataclass(frozen=True)
+class Turned:
+    """The solid rotated about `pivot_mm` and shifted: a point p of it lies at turn @ (p - pivot) + pivot + shift."""
+
+    solid: Solid
+    turn_deg: Point = (0.0, 0.0, 0.0)
+    pivot_mm: Point = (0.0, 0.0, 0.0)
+    shift_mm: Point = (0.0, 0.0, 0.0)
+
+    @cached_property
+    def axes(self) -> np.ndarray:
+        return rotation(self.turn_deg)
+
+    def bounds_mm(self) -> np.ndarray:
+        box = self.solid.bounds_mm()
+        corners = np.array(np.meshgrid(*box.T, indexing="ij")).reshape(3, -1).T - self.pivot_mm
+        corners = corners @ self.axes.T + self.pivot_mm + self.shift_mm
+        return np.array([corners.min(axis=0), corners.max(axis=0)])
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        u, v, w = _own(x, y, z, np.add(self.pivot_mm, self.shift_mm), self.axes)
+        px, py, pz = (np.float32(p) for p in self.pivot_mm)
+        return self.solid.distance(u + px, v + py, w + pz)
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """The solid on the other side of the body: x becomes -x."""
+
+    solid: Solid
+
+    def bounds_mm(self) -> np.ndarray:
+        low, high = self.solid.bounds_mm()
+        return np.array([[-high[0], low[1], low[2]], [-low[0], high[1], high[2]]])
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        return self.solid.distance(-x, y, z)
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A solid given as signed distances on a grid: values_IJK float32 mm at affine_ras @ (i, j, k, 1); outside: far."""
+
+    values_IJK: np.ndarray
+    affine_ras: np.ndarray
+
+    @cached_property
+    def _to_index(self) -> np.ndarray:
+        return np.linalg.inv(self.affine_ras)
+
+    def bounds_mm(self) -> np.ndarray:
+        ends = np.array([np.zeros(3), np.array(self.values_IJK.shape) - 1.0])
+        corners = np.array(np.meshgrid(*ends.T, indexing="ij")).reshape(3, -1).T
+        corners = corners @ self.affine_ras[:3, :3].T + self.affine_ras[:3, 3]
+        return np.array([corners.min(axis=0), corners.max(axis=0)])
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        m = self._to_index.astype(np.float32)
+        index = np.stack(np.broadcast_arrays(*(m[r, 0] * x + m[r, 1] * y + m[r, 2] * z + m[r, 3] for r in range(3))))
+        return map_coordinates(self.values_IJK, index, order=1, mode="constant", cval=float(FAR_MM), output=np.float32)
+
+
+def rotation(turn_deg: Point) -> np.ndarray:
+    """(3, 3) for rotations about the fixed x, then y, then z axis, in degrees."""
+    if tuple(turn_deg) == (0.0, 0.0, 0.0):
+        return np.eye(3)
+    return Rotation.from_euler("xyz", turn_deg, degrees=True).as_matrix()
+
+
+def pieces(solid: Solid) -> tuple[Solid, ...]:
+    """The solids of a union, each to be drawn in its own small box; also of a union with limits, holes or a mirror."""
+    if isinstance(solid, Union):
+        return tuple(p for s in solid.solids for p in pieces(s))
+    if isinstance(solid, Within):
+        return tuple(Within(p, solid.limits, solid.holes) for p in pieces(solid.solid))
+    if isinstance(solid, Mirrored):
+        return tuple(Mirrored(p) for p in pieces(solid.solid))
+    if isinstance(solid, Offset):
+        return tuple(Offset(p, solid.margin_mm) for p in pieces(solid.solid))
+    return (solid,)
+
+
+def contains(solid: Solid, points_N3: np.ndarray) -> np.ndarray:
+    """Which points (N, 3) mm lie inside: bool (N,)."""
+    x, y, z = np.asarray(points_N3, dtype=np.float32).reshape(-1, 3).T
+    return np.broadcast_to(solid.distance(x, y, z) <= 0, x.shape)
+
+
+def _own(x: np.ndarray, y: np.ndarray, z: np.ndarray, origin: Point, axes: np.ndarray) -> list[np.ndarray]:
+    """The coordinates seen from `origin` along the columns of `axes`; zero factors keep arrays small."""
+    shifted = [c - np.float32(o) for c, o in zip((x, y, z), origin, strict=True)]
+    own = []
+    for column in axes.T:
+        terms = [c if f == 1.0 else c * np.float32(f) for c, f in zip(shifted, column, strict=True) if abs(f) > 1e-9]
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        own.append(total)
+    return own
+
+
+def _hull(boxes: list[np.ndarray]) -> np.ndarray:
+    return np.array([np.min([b[0] for b in boxes], axis=0), np.max([b[1] for b in boxes], axis=0)])
