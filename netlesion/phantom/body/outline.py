@@ -46,7 +46,7 @@ NECK_ROWS = (
 )
 #: z, and how thick the fat is at the side, in front and behind, over the belly's fat_mm.
 TRUNK_FAT = (
-    (-370, 0.90, 0.60, 1.10), (-300, 1.15, 0.80, 1.35), (-240, 1.25, 1.00, 1.20), (-185, 1.10, 1.15, 0.95),
+    (-370, 0.70, 0.60, 1.10), (-305, 1.05, 0.80, 1.30), (-240, 1.25, 1.00, 1.20), (-185, 1.10, 1.15, 0.95),
     (-120, 0.95, 1.15, 0.75),
     (-60, 0.85, 1.05, 0.60), (0, 0.75, 0.90, 0.50), (60, 0.60, 0.70, 0.45), (120, 0.50, 0.55, 0.45),
     (200, 0.45, 0.45, 0.50),
@@ -56,8 +56,8 @@ TRUNK_FAT = (
 THIGH = (
     (-740, 40, 36, 38, 91, -10, 0.10), (-706, 49, 48, 46, 91, -10, 0.22), (-672, 53, 54, 51, 91, -8, 0.32),
     (-600, 61, 62, 60, 92, -5, 0.45),
-    (-520, 69, 71, 67, 93, -5, 0.55), (-440, 77, 78, 76, 94, -6, 0.65), (-370, 81, 79, 84, 94, -8, 0.80),
-    (-320, 76, 70, 86, 92, -10, 0.90),
+    (-520, 69, 71, 67, 93, -5, 0.55), (-440, 77, 78, 76, 94, -6, 0.65), (-370, 81, 79, 84, 94, -8, 0.85),
+    (-320, 76, 70, 86, 93, -10, 1.00),
     (-252, 44, 36, 58, 92, -16, 0.80),
 )  # fmt: skip
 SHANK = (
@@ -118,7 +118,7 @@ def _trunk(rng: np.random.Generator, shape: BodyShape) -> list[_Layers]:
     )
     heights = (-1000.0, -250.0, -180.0, -50.0, 20.0, 110.0, 270.0, 330.0)
     girth = np.array([hips, hips, 0.5 * (hips + waist), waist, waist, chest, chest, 1.0]) * wide
-    lumps = 0.18 * shape.fat_mm if shape.sex == "F" else 0.0
+    lumps = 0.10 * shape.fat_mm if shape.sex == "F" else 0.0
 
     def loft(rows: tuple[tuple[float, ...], ...], power: float, fat: bool) -> Loft:
         sections = []
@@ -216,15 +216,15 @@ def _head(rng: np.random.Generator, shape: BodyShape) -> list[_Layers]:
 
 def _limbs(rng: np.random.Generator, shape: BodyShape) -> list[_Layers]:
     """Right limbs as written, left ones mirrored; muscle girth varies together."""
-    strong = float(1.0 + 0.05 * np.clip(rng.normal(), -2, 2)) * (0.93 if shape.sex == "F" else 1.03)
-    more = 1.25 if shape.sex == "F" else 1.0
+    strong = float(1.0 + 0.05 * np.clip(rng.normal(), -2, 2)) * (0.92 if shape.sex == "F" else 1.02)
+    more = 1.12 if shape.sex == "F" else 1.0
     sx, sy, sz = shape.scale
     found: list[_Layers] = []
 
     def leg(rows: tuple[tuple[float, ...], ...], girth: float, fat: bool) -> Loft:
         sections = []
         for z, w, f, b, x, y, share in rows:
-            own = girth + (1.0 - girth) * (0.6 if z < -680 else 0.0)
+            own = girth + (1.0 - girth) * (0.6 if z < -680 or z > -400 else 0.0)
             layer = share * more * shape.fat_mm if fat else 0.0
             sections.append(
                 Section(z * sz, w * own * sx + layer, f * own * sy + layer, b * own * sy + layer, x * sx, y * sy)
@@ -299,7 +299,7 @@ def _foot(shape: BodyShape) -> Solid:
 
 def _breasts(rng: np.random.Generator, shape: BodyShape) -> tuple[list[Solid], list[Part]]:
     """A woman's breasts: fat, flattened by lying, and the glandular tissue in it; men have none of these parts."""
-    full = float(rng.uniform(0.8, 1.2)) * (0.75 + 0.011 * shape.fat_mm)
+    full = min(float(rng.uniform(0.8, 1.2)) * (0.75 + 0.011 * shape.fat_mm), 1.2)
     o = draw_organ(rng, shape, (0, 84, 160), shift_sd_mm=2.0, size_sd=0.04)
     if shape.sex == "M":
         return [], []
@@ -310,6 +310,6 @@ def _breasts(rng: np.random.Generator, shape: BodyShape) -> tuple[list[Solid], l
         def pad(x: float, y: float, z: float, axes: Point, sign: float = sign) -> Ellipsoid:
             return o.ellipsoid((sign * x, y, z), (wide * axes[0], full * axes[1], wide * axes[2]), (0, 0, -sign * 16))
 
-        breasts.append(Blend((pad(84, y - 12, 152, (76, 36, 70)), pad(88, y - 20, 162, (86, 31, 84))), 24.0))
-        glands.append(Part(f"breast_{side}", "breast", o.rough(pad(82, y + 5, 150, (42, 19, 42)), 3.0, 24.0)))
+        breasts.append(Blend((pad(82, y - 13, 150, (72, 34, 64)), pad(88, y - 22, 160, (88, 30, 82))), 24.0))
+        glands.append(Part(f"breast_{side}", "breast", o.rough(pad(80, y + 3, 149, (42, 18, 40)), 3.0, 24.0)))
     return breasts, glands

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from netlesion.phantom.solids import Point
 
 NOMINAL_HEIGHT_CM = 172.0
+#: Width and depth of a woman's frame over that of a man of her height.
+FEMALE_FRAME = 0.965
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class BodyShape:
 
 
 #: Where the head meets the spine, and how much of the body's size the head follows: heads differ less than bodies.
-HEAD_BASE_MM, HEAD_SHARE, FEMALE_HEAD, MALE_HEAD = (0.0, -10.0, 410.0), 0.4, 0.955, 0.985
+HEAD_BASE_MM, HEAD_SHARE, FEMALE_HEAD, MALE_HEAD = (0.0, -10.0, 410.0), 0.4, 0.965, 0.985
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def draw_shape(rng: np.random.Generator, settings: BodySettings) -> BodyShape:
     mean, sd = settings.female_height_cm if sex == "F" else settings.male_height_cm
     height_cm = round(mean + sd * tall, 1)
     z = height_cm / NOMINAL_HEIGHT_CM
-    x = (0.5 * z + 0.5) * float(np.exp(settings.build_sd * build))
+    frame = FEMALE_FRAME if sex == "F" else 1.0
+    x = frame * (0.5 * z + 0.5) * float(np.exp(settings.build_sd * build))
     y = x * float(np.exp(0.03 * deep))
     mean, sd = settings.female_fat_mm if sex == "F" else settings.male_fat_mm
     return BodyShape(sex, height_cm, (x, y, z), max(6.0, mean + sd * fat), float(np.exp(settings.belly_sd * belly)))
