@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.interpolate import BSpline
 
+from netlesion.phantom.chain import as_capsule, half_thickness_split, shares_of_capsules
 from netlesion.phantom.solids import Offset, pieces
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from netlesion.geometry import Geometry
     from netlesion.phantom.body.parts import Part
     from netlesion.phantom.pose import Pose
-    from netlesion.phantom.solids import Solid
+    from netlesion.phantom.solids import Capsule, Solid
 
 Box = tuple[slice, slice, slice]
 #: The trunk's displacement is sampled this often over the grid and interpolated by cubic splines in between.
@@ -94,12 +95,24 @@ class Stage:
         if 0 in size:
             return Sampling(box, 1, np.zeros((0, 0, 0), dtype=np.float32), widest_mm)
         low, high = solid.bounds_mm()
-        half_thickness = max(float((high - low).min()) / 2.0, 0.1)
-        split = math.ceil(SUBVOXELS_PER_HALF_THICKNESS * self.voxel_mm / half_thickness)
-        split = min(max(split, 1), MOST_SPLIT)
+        split = self._split_of(float((high - low).min()) / 2.0)
         return Sampling(
             box, split, _in_slabs(solid, self.coordinates(segment, box, split), [n * split for n in size]), widest_mm
         )
+
+    def shares_of_capsules(self, capsules: list[Capsule], segment: str) -> list[Share]:
+        """The share of every capsule that reaches the grid."""
+        axes = self.geometry.affine_ras[:3, :3] / self.geometry.spacing_mm
+
+        def to_grid(points_N3: np.ndarray) -> np.ndarray:
+            return self.geometry.to_index(self.pose.to_scan(points_N3, segment))
+
+        turn = axes.T @ self.pose.matrices[segment][:3, :3]
+        found = shares_of_capsules(capsules, self.geometry, to_grid, turn, self.voxel_mm, self._split_of)
+        return [Share(box, share) for box, share in found]
+
+    def _split_of(self, half_thickness_mm: float) -> int:
+        return half_thickness_split(half_thickness_mm, self.voxel_mm, SUBVOXELS_PER_HALF_THICKNESS, MOST_SPLIT)
 
     @cached_property
     def _kept(self) -> dict[tuple[Solid, str], Sampling]:
@@ -238,10 +251,22 @@ def _coefficients(values: np.ndarray, axis: int) -> np.ndarray:
 
 def share_of(stage: Stage, solid: Solid, segment: str) -> Share:
     """The share of each voxel inside the solid; the share is empty when the solid is off the grid."""
-    parts = pieces(solid)
-    if len(parts) == 1:
-        return _share_of_piece(stage, parts[0], segment)
-    shares = [s for s in (_share_of_piece(stage, part, segment) for part in parts) if s.share.size]
+    shares, capsules = [], []
+    for part in pieces(solid):
+        capsule = as_capsule(part)
+        if capsule is None:
+            shares.append(_share_of_piece(stage, part, segment))
+        else:
+            capsules.append(capsule)
+    if capsules:
+        shares += stage.shares_of_capsules(capsules, segment)
+    return _union([s for s in shares if s.share.size])
+
+
+def _union(shares: list[Share]) -> Share:
+    """The largest share of each voxel, over the box that holds all."""
+    if len(shares) == 1:
+        return shares[0]
     if not shares:
         return Share(tuple(slice(0, 0) for _ in range(3)), np.zeros((0, 0, 0), dtype=np.float32))
     low = [min(s.box[a].start for s in shares) for a in range(3)]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 #: `to_scan` inverts y + v(y) = x by this many fixed-point steps; v bends gently, so each gains a digit or so.
 FIXED_POINT_STEPS = 12
+CONVERGED_MM = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +60,12 @@ class Displacement:
         return (self.undone(points) - points).T.reshape(self.values.shape)
 
     def undone(self, points_N3: np.ndarray) -> np.ndarray:
-        """The y (N, 3) with y + v(y) = x, for points x (N, 3)."""
+        """The y (N, 3) with y + v(y) = x, for points x (N, 3); right to 0.001 mm or so."""
         points = y = np.asarray(points_N3, dtype=np.float64)
         for _ in range(FIXED_POINT_STEPS):
-            y = points - self.at(y)
+            before, y = y, points - self.at(y)
+            if np.abs(y - before).max(initial=0.0) < CONVERGED_MM:
+                break
         return y
 
     def box_undone(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """A posed body with its foci and uptake, painted on one grid: what is true there, before any scanner.
 
-`paint_tracer` gives the SUV without noise or blur, the labels of tissues and organs, the lesions' instances and the
-physiologic map of one tracer; `paint_values` gives any other property of tissue (CT number, MR signal). Pure. Knows
+`paint_tracers` gives the SUV without noise or blur, the labels of tissues and organs, the lesions' instances and the
+physiologic map of each tracer; `paint_values` gives any other property of tissue (CT number, MR signal). Pure. Knows
 nothing about scanners, files or time points.
 """
 
@@ -82,35 +82,60 @@ class TracerTruth:
         return table[self.tissue]
 
 
-def paint_tracer(
+def paint_tracers(
     body: Body,
     foci: tuple[Focus, ...],
     uptake: Uptake,
-    channel: str,
+    channels: tuple[str, ...],
     stage: Stage,
     settings: PaintSettings,
     texture_seed: int,
-) -> TracerTruth:
-    """The truth of one tracer. foci: mimics and lesions in painting order; mimics are body, lesions get instances."""
+) -> dict[str, TracerTruth]:
+    """The truth of every tracer seen on one grid in one posture; shapes are drawn once for all.
+
+    foci: mimics and lesions in painting order; mimics are body, lesions get instances.
+    """
     shape = stage.geometry.shape
-    suv = np.zeros(shape, dtype=np.float32)
+    suv = {c: np.zeros(shape, dtype=np.float32) for c in channels}
     tissue, organ = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
-    texture = Texture(texture_seed, settings.texture_fwhm_mm)
-    table = uptake.suv[channel]
+    textures = {c: Texture(texture_seed + n, settings.texture_fwhm_mm) for n, c in enumerate(channels)}
     for part, share in paint(stage, body.parts):
-        value, cov = table[part.tissue] * part.factor, settings.cov(part.tissue)
-        if cov > 0.0:
-            value = np.float32(value) * texture.factors(*stage.coordinates(part.segment, share.box), cov)
-        blend(suv, share, value)
+        cov = settings.cov(part.tissue)
+        points = stage.coordinates(part.segment, share.box) if cov > 0.0 else None
+        for channel in channels:
+            value = uptake.suv[channel][part.tissue] * part.factor
+            if points is not None:
+                value = np.float32(value) * textures[channel].factors(*points, cov)
+            blend(suv[channel], share, value)
         inside = share.share >= 0.5
         tissue[share.box][inside] = TISSUE_LABELS[part.tissue]
         if part.organ:
             organ[share.box][inside] = LABELS[part.organ]
     lesions = tuple(f for f in foci if f.kind in LESION_KINDS)
-    for mimic in (f for f in foci if f.kind not in LESION_KINDS):
-        blend(suv, share_of(stage, mimic.solid, mimic.segment), mimic.suv[channel])
+    mimics = tuple(f for f in foci if f.kind not in LESION_KINDS)
+    return {
+        channel: _with_foci(channel, suv[channel], tissue, organ, mimics, lesions, stage, settings)
+        for channel in channels
+    }
+
+
+def _with_foci(
+    channel: str,
+    suv: np.ndarray,
+    tissue: np.ndarray,
+    organ: np.ndarray,
+    mimics: tuple[Focus, ...],
+    lesions: tuple[Focus, ...],
+    stage: Stage,
+    settings: PaintSettings,
+) -> TracerTruth:
+    """Paints the foci over the body's uptake, in place, and notes what is true of each lesion."""
+    for mimic in mimics:
+        share = share_of(stage, mimic.solid, mimic.segment)
+        if share.share.size:
+            blend(suv, share, mimic.suv[channel])
     contrasts = {f.lesion_id: f.mean_suv(channel) / max(_background(suv, stage, f), 1e-3) for f in lesions}
-    instances = np.zeros(shape, dtype=np.uint16)
+    instances = np.zeros(suv.shape, dtype=np.uint16)
     boxes = {}
     for lesion in lesions:
         share = share_of(stage, lesion.solid, lesion.segment)
@@ -121,10 +146,10 @@ def paint_tracer(
                 blend(suv, share_of(stage, lesion.core, lesion.segment), lesion.suv[channel] * lesion.core_ratio)
             instances[share.box][_voxels_of(share)] = lesion.lesion_id
     physiologic = ((suv >= settings.physiologic_min_suv[channel]) & (instances == 0)).astype(np.uint8)
-    hidden = [n for n, contrast in contrasts.items() if contrast < LEAST_CONTRAST]
-    for n in hidden:
-        view = instances[boxes[n]]
-        view[view == n] = 0
+    for n, contrast in contrasts.items():
+        if contrast < LEAST_CONTRAST:
+            view = instances[boxes[n]]
+            view[view == n] = 0
     seen = tuple(_seen(n, contrasts[n], suv[box], instances[box]) for n, box in boxes.items())
     return TracerTruth(suv, tissue, organ, instances, physiologic, seen)
 

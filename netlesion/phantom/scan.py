@@ -23,7 +23,7 @@ from netlesion.phantom.paint import Stage
 from netlesion.phantom.patient import NUCLIDE, z_range_mm
 from netlesion.phantom.pet_physics import Breathing, Counts, pet_image
 from netlesion.phantom.posture import pose_of
-from netlesion.phantom.render import TracerTruth, paint_tracer, paint_values
+from netlesion.phantom.render import TracerTruth, paint_tracers, paint_values
 from netlesion.phantom.scanners import SCANNERS, ScannerModel
 from netlesion.phantom.tissues import TISSUES
 from netlesion.volume import Quantity, Volume
@@ -38,7 +38,7 @@ BODY_MARGIN_MM = 12.0
 #: Width over which missing bone in an MR attenuation map is felt, and the density that counts as bone.
 MR_BIAS_FWHM_MM = 40.0
 #: CT grid: never finer than this, and this share of the PET's spacing otherwise.
-CT_FINEST_MM, CT_SHARE = (1.2, 1.2, 2.0), (0.6, 0.6, 1.0)
+CT_FINEST_MM, CT_SHARE = (1.2, 1.2, 2.0), (0.7, 0.7, 1.0)
 CT_FIELD_MM = 500.0
 EPI_SHIFT_MM = (2.0, 8.0)
 
@@ -69,11 +69,15 @@ class ExamImages:
 def render_exam(patient: PatientDraw, exam: Exam, settings: PhantomSettings) -> ExamImages:
     """Images and truth of one examination."""
     pose = pose_of(exam.posture, patient.body)
-    pets = {}
-    for n, channel in enumerate(exam.channels):
-        pets[channel] = _render_pet(patient, exam, channel, pose, settings, n)
-    still = pose_of(exam.anatomical, patient.body)
+    grid = pet_grid(patient, exam, pose, settings)
     foci = (*patient.mimics, *exam.foci)
+    truths = paint_tracers(
+        patient.body, foci, exam.uptake, exam.channels, Stage(grid, pose), settings.paint, exam.seeds["texture"]
+    )
+    pets = {
+        channel: _pet_scan(patient, exam, channel, truth, grid, pose, settings) for channel, truth in truths.items()
+    }
+    still = pose_of(exam.anatomical, patient.body)
     if exam.modality == "PET/CT":
         anatomical = {"ct": _render_ct(patient, exam, foci, still, settings)}
     else:
@@ -128,15 +132,16 @@ def grid_around(low: np.ndarray, high: np.ndarray, spacing_mm: tuple[float, ...]
     return Geometry(affine, tuple(shape.tolist()))
 
 
-def _render_pet(
-    patient: PatientDraw, exam: Exam, channel: str, pose: Pose, settings: PhantomSettings, number: int
+def _pet_scan(
+    patient: PatientDraw,
+    exam: Exam,
+    channel: str,
+    truth: TracerTruth,
+    grid: Geometry,
+    pose: Pose,
+    settings: PhantomSettings,
 ) -> PetScan:
-    grid = pet_grid(patient, exam, pose, settings)
-    stage = Stage(grid, pose)
-    foci = (*patient.mimics, *exam.foci)
-    truth = paint_tracer(
-        patient.body, foci, exam.uptake, channel, stage, settings.paint, exam.seeds["texture"] + number
-    )
+    """What the scanner makes of one tracer's truth."""
     facts = exam.acquisitions[channel]
     bq_ml_per_suv = 1.0 / facts.suv_factor
     scanner = SCANNERS[exam.scanner]
@@ -150,7 +155,7 @@ def _render_pet(
         counts=Counts(NUCLIDE[channel], bq_ml_per_suv, exam.seconds_per_bed if settings.noise else np.inf),
         lung_share_IJK=lung,
         breathing=Breathing(float(dome), exam.breathing_mm),
-        seed=exam.seeds["noise"] + number,
+        seed=exam.seeds["noise"] + exam.channels.index(channel),
     )
     if exam.modality == "PET/MR":
         _lower_near_bone(image, truth, grid, exam, settings)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BACKGROUND, PHYSIOLOGIC, PRIMARY, METASTASIS = 0, 1, 2, 3
 #: Grid of the true displacement fields.
-FIELD_SPACING_MM = 6.0
+FIELD_SPACING_MM = 8.0
 #: How far outside a segment's skin a point still moves with it.
 SEGMENT_REACH_MM = 30.0
 #: column -> what it holds.
