@@ -28,7 +28,8 @@ RESOLVED_MM = 3.0
 class EvolutionSettings:
     """All [P]. growth: median and sigma of the lognormal factor on volume, by course; shares are per lesion.
 
-    split_share, merge_share: of lesions that could; new_mean: Poisson mean of new lesions in progression (a third when mixed).
+    split_share, merge_share: of lesions that could. new_mean: Poisson mean of new lesions in progression, a third of it
+    when mixed.
     """
 
     response_growth: tuple[float, float] = (0.45, 0.5)

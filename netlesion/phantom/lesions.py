@@ -28,13 +28,14 @@ MIMIC_KINDS = ("fracture", "degenerative", "inflamed_node", "brown_fat", "uncina
 #: Node-bearing stations of NET with their weight; peritoneal ones.
 NODE_WEIGHTS: Mapping[str, float] = {
     "mesenteric": 0.34, "retroperitoneal": 0.26, "hilar_hepatic": 0.10, "coeliac": 0.06, "mediastinal": 0.08,
-    "supraclavicular_left": 0.05, "iliac_left": 0.04, "iliac_right": 0.04, "axillary_left": 0.015, "inguinal_right": 0.015,
+    "supraclavicular_left": 0.05, "iliac_left": 0.04, "iliac_right": 0.04, "axillary_left": 0.015,
+    "inguinal_right": 0.015,
 }  # fmt: skip
 PERITONEAL = ("mesentery_root", "omentum", "paracolic_left", "paracolic_right", "pelvic_peritoneum", "liver_capsule")
 #: CT number of a focus by site, and how bright on T2 and in diffusion (relative water signal, T2 ms, ADC).
 HU_OF_SITE: Mapping[str, float] = {
-    "liver": 78.0, "node": 60.0, "bone": 420.0, "pancreas": 135.0, "small_bowel": 110.0, "peritoneum": 55.0, "lung": 35.0,
-    "other": 60.0, "soft_tissue": 60.0,
+    "liver": 78.0, "node": 60.0, "bone": 420.0, "pancreas": 135.0, "small_bowel": 110.0, "peritoneum": 55.0,
+    "lung": 35.0, "other": 60.0, "soft_tissue": 60.0,
 }  # fmt: skip
 #: TIO: share of sites, and the organs (bone) or segments (soft tissue) behind each.
 TIO_SITES: Mapping[str, tuple[float, tuple[str, ...], tuple[str, ...]]] = {
@@ -43,8 +44,10 @@ TIO_SITES: Mapping[str, tuple[float, tuple[str, ...], tuple[str, ...]]] = {
     "foot": (0.15, ("tarsal_left", "tarsal_right", "metatarsal_left", "metatarsal_right"), ("foot_left", "foot_right")),
     "head_neck": (0.22, ("skull",), ("head",)),
     "pelvis_hip": (0.15, ("hip_left", "hip_right", "sacrum"), ("trunk:-320:-170",)),
-    "trunk_spine": (0.12, ("vertebrae_L3", "vertebrae_T8", "vertebrae_L1", "rib_left_7", "sternum"), ("trunk:-100:250",)),
-    "upper_limb": (0.06, ("humerus_left", "humerus_right", "radius_right", "carpal_left"), ("upper_arm_left", "forearm_right", "hand_left")),
+    "trunk_spine": (0.12, ("vertebrae_L3", "vertebrae_T8", "vertebrae_L1", "rib_left_7", "sternum"),
+                    ("trunk:-100:250",)),
+    "upper_limb": (0.06, ("humerus_left", "humerus_right", "radius_right", "carpal_left"),
+                   ("upper_arm_left", "forearm_right", "hand_left")),
 }  # fmt: skip
 
 
@@ -249,7 +252,7 @@ def draw_tio_culprit(rng: np.random.Generator, body: Body, settings: TioSettings
 def draw_mimics(
     rng: np.random.Generator, body: Body, settings: MimicSettings, mean_fractures: float
 ) -> tuple[Focus, ...]:
-    """What a reader may take for a lesion: fractures and Looser zones, degenerative joints, nodes, brown fat, uncinate."""
+    """What a reader may take for a lesion: fractures, Looser zones, degenerative joints, nodes, brown fat, uncinate."""
     found: list[Focus] = []
 
     def add(kind: str, hosts: list[Host], diameter: float, sstr: float, fdg: float, flat: float = 0.6) -> None:
@@ -261,8 +264,10 @@ def draw_mimics(
             suv = {SSTR: sstr, FDG: fdg}
             found.append(Focus(0, kind, site, host.region, host.segment, spot.centre_mm, volume, shape, suv))
 
-    fragile = [o for o in ("rib_left_6", "rib_right_7", "rib_left_8", "rib_right_4", "hip_left", "hip_right", "scapula_left",
-                           "femur_left", "femur_right", "metatarsal_left", "metatarsal_right", "sacrum")]  # fmt: skip
+    fragile = (
+        "rib_left_6", "rib_right_7", "rib_left_8", "rib_right_4", "hip_left", "hip_right", "scapula_left",
+        "femur_left", "femur_right", "metatarsal_left", "metatarsal_right", "sacrum",
+    )  # fmt: skip
     for _ in range(int(rng.poisson(mean_fractures))):
         organ = fragile[int(rng.integers(len(fragile)))]
         add(

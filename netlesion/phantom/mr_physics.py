@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sequence:
-    """One MR contrast. spacing_mm: grid; noise: SD over the brightest tissue; distorted: echo-planar, bends near air."""
+    """One MR contrast. spacing_mm: grid; noise: SD over the brightest tissue; distorted: echo-planar, bent near air."""
 
     name: str
     spacing_mm: tuple[float, float, float]

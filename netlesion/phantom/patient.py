@@ -7,6 +7,7 @@ are made and whoever makes them. Knows nothing about grids or images.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -127,7 +128,7 @@ def _draw_visits(
             new = draw_net_lesions(rng, body, fresh, limits) if count else ()
             return tuple(
                 n for n in new[:count]
-                if all(np.linalg.norm(np.subtract(n.centre_mm, t.centre_mm)) > 0.5 * (n.diameter_mm + t.diameter_mm) + 4.0 for t in there)
+                if all(math.dist(n.centre_mm, t.centre_mm) > 0.5 * (n.diameter_mm + t.diameter_mm) + 4.0 for t in there)
             )  # fmt: skip
 
         evolved = evolve(rng, visits[-1], settings.evolution, draw_new, free)
@@ -236,7 +237,7 @@ class _Budget:
         return cls(weight_kg, {t: float(n) * voxel_ml for t, n in zip(names, counts, strict=True)})
 
     def share_kept(self, uptake: Uptake, foci: tuple[Focus, ...], channel: str) -> float:
-        """What every SUV of this tracer is multiplied by, at most 1, so that no more is in the body than was injected."""
+        """What every SUV of this tracer is multiplied by, at most 1: no more is in the body than was injected."""
         organs = sum(v * uptake.suv[channel][t] for t, v in self.volume_ml.items())
         lesions = sum(f.volume_ml * f.mean_suv(channel) for f in foci)
         return min(1.0, MOST_RETAINED * self.weight_kg * 1000.0 / (organs + lesions))

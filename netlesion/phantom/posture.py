@@ -1,4 +1,4 @@
-"""How one person lies in one scan, drawn: arms, head, legs, shift on the table, breathing, and what moves from day to day.
+"""How one person lies in one scan: arms, head, legs, place on the table, breathing, and what moves from day to day.
 
 Takes a generator, a Body and PostureSettings; returns frozen values that `pose_of` turns into a Pose. A patient keeps
 `own` (the smooth displacement that makes his trunk unlike anybody else's) at every scan; an examination day adds its
@@ -31,7 +31,7 @@ DISPLACED_Z_MM = (-260.0, 250.0)
 class PostureSettings:
     """All [P] from clinical.md 7.4; SDs per axis, mm and degrees.
 
-    own_sd_mm, day_sd_mm: SD of the smooth displacement of one patient and of one day; own_wave_mm: how far it is smooth.
+    own_sd_mm, day_sd_mm: SD of the smooth displacement of one patient and of one day; own_wave_mm: how smooth it is.
     inspiration_mm: how much lower the diaphragm lies in CT (MR: breath_hold_mm) than in PET, mean and SD; deep_share of
     patients breathe in deeply, deep_mm. moved_share: scans with a moved arm or turned head against their PET.
     """

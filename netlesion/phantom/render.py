@@ -54,7 +54,7 @@ class PaintSettings:
 
 @dataclass(frozen=True)
 class SeenLesion:
-    """One lesion in one tracer on one grid: its voxels (0: none), contrast to its surroundings, SUVs over its voxels."""
+    """One lesion in one tracer on one grid: voxels (0: none), contrast to its surroundings, SUVs over its voxels."""
 
     lesion_id: int
     num_voxels: int
@@ -65,7 +65,7 @@ class SeenLesion:
 
 @dataclass(frozen=True, eq=False)
 class TracerTruth:
-    """Everything true about one tracer on one grid. Arrays IJK: suv float32 (no noise, no blur), the others uint8/16."""
+    """Everything true about one tracer on one grid. IJK: suv float32 (no noise or blur), the others uint8 or uint16."""
 
     suv: np.ndarray
     tissue: np.ndarray

@@ -1,8 +1,8 @@
 """One examination of a drawn patient as images: PET of its tracers, CT or MR, and what is true on each grid.
 
 `render_exam` is pure: all chance is in the PatientDraw. A PET/CT has a CT that breathes and lies a little otherwise; a
-PET/MR has its sequences on their own grids, diffusion bent by EPI distortion, and a PET that reads low near bone because
-its attenuation map has none. Knows nothing about files.
+PET/MR has its sequences on their own grids, diffusion bent by EPI distortion, and a PET that reads low near bone
+because its attenuation map has none. Knows nothing about files.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _pet_scan(
 def _lower_near_bone(
     image: np.ndarray, truth: TracerTruth, grid: Geometry, exam: Exam, settings: PhantomSettings
 ) -> None:
-    """In place: the attenuation map of an MR has no bone, so PET reads 5-15 % low in and around it (clinical.md 7.6)."""
+    """In place: an MR attenuation map has no bone, so PET reads 5-15 % low in and around it (clinical.md 7.6)."""
     bone = truth.of_tissue({"cortical_bone": 1.0, "bone_marrow": 0.5})
     sigma = [MR_BIAS_FWHM_MM / FWHM_PER_SIGMA / s for s in grid.spacing_mm]
     bone = gaussian_filter(bone, sigma, mode="constant", truncate=2.5)

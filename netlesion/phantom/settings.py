@@ -28,10 +28,10 @@ PETMR_SCANNERS = ("signa_petmr", "biograph_mmr")
 class PhantomSettings:
     """What a cohort is made of.
 
-    spacing_mm: of every PET, or None for each scanner's own grid; ct_spacing_mm: None for finer than that. in_plane: "body" cuts images to the body, "scanner"
-    keeps the whole transverse field of view. ends: landmarks at the foot and head end of the scan.
-    tracers_apart: FDG on another day in another posture (else one session holds both, on one table position).
-    followups: visits after the baseline. noise: False gives images with blur and without counting noise.
+    spacing_mm: of every PET, or None for each scanner's own grid. ct_spacing_mm: None for somewhat finer than the PET.
+    in_plane: "body" cuts images to the body, "scanner" keeps the whole transverse field of view. ends: landmarks at the
+    foot and head end of the scan. tracers_apart: FDG on another day in another posture, else one session holds both,
+    on one table position. followups: visits after the baseline. noise: False gives blur and no counting noise.
     uptake_minutes, seconds_per_bed, ga68_mbq_per_kg (at most ga68_most_mbq), fdg_mbq_per_kg: clinical.md 7.5.
     mr_bias: how much lower PET reads near bone on a PET/MR, least and most.
     """

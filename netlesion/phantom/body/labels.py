@@ -37,4 +37,5 @@ OWN = (
 )  # fmt: skip
 #: name -> integer.
 LABELS: Mapping[str, int] = MappingProxyType({name: n for n, name in enumerate((*TOTALSEGMENTATOR, *OWN), start=1)})
-assert len(TOTALSEGMENTATOR) == 117 and len(LABELS) < 256
+assert len(TOTALSEGMENTATOR) == 117
+assert len(LABELS) < 256
