@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlesion.phantom.solids import Capsule, Mirrored, Offset
+from netlesion.phantom.solids import Capsule, Mirrored, Offset, flattened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,18 +104,20 @@ def _share(
     dot -= t * np.float32(length2)
     dot *= t
     square = square - dot
+    nearest = t.copy() if capsule.flatten != 1.0 else t
+    np.maximum(square, 0.0, out=square)
+    t *= np.float32(capsule.end_radius_mm - capsule.start_radius_mm)
     if capsule.flatten != 1.0:
         fx, fy, fz = (np.float32(f) for f in turn @ np.array(capsule.flat_axis))
         off = (x * fx + y * fy) + z * fz
-        off -= t * np.float32(ax * fx + ay * fy + az * fz)
-        off *= off
-        square += off * np.float32(1.0 / capsule.flatten**2 - 1.0)
-    np.maximum(square, 0.0, out=square)
-    distance = np.sqrt(square, out=square)
-    t *= np.float32(capsule.end_radius_mm - capsule.start_radius_mm)
-    t += np.float32(capsule.start_radius_mm)
-    distance -= t
-    distance *= np.float32(-split / voxel_mm * min(capsule.flatten, 1.0))
+        off -= nearest * np.float32(ax * fx + ay * fy + az * fz)
+        t += np.float32(capsule.start_radius_mm)
+        distance = flattened(square, off * off, t, capsule.flatten)
+    else:
+        distance = np.sqrt(square, out=square)
+        distance -= t
+        distance -= np.float32(capsule.start_radius_mm)
+    distance *= np.float32(-split / voxel_mm)
     distance += np.float32(0.5)
     share = np.clip(distance, 0.0, ONE, out=distance)
     if split > 1:

@@ -31,7 +31,7 @@ Box = tuple[slice, slice, slice]
 #: The trunk's displacement is sampled this often over the grid and interpolated by cubic splines in between.
 LATTICE_MM = 16.0
 #: A voxel is split until this many sub-voxels span a solid's half thickness, at most MOST_SPLIT per axis.
-SUBVOXELS_PER_HALF_THICKNESS = 1.5
+SUBVOXELS_PER_HALF_THICKNESS = 2.0
 MOST_SPLIT = 4
 #: Distances are computed this many voxels at a time.
 SLAB_VOXELS = 16_384

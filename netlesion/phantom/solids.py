@@ -122,16 +122,21 @@ class Capsule:
         t = np.clip((dx * ax + dy * ay + dz * az) / np.float32(length2), np.float32(0), np.float32(1))
         dx, dy, dz = dx - t * ax, dy - t * ay, dz - t * az
         square = dx * dx + dy * dy + dz * dz
-        stretch = np.float32(1.0)
-        if self.flatten != 1.0:
-            fx, fy, fz = (np.float32(f) for f in self.flat_axis)
-            off = dx * fx + dy * fy + dz * fz
-            square = square + off * off * np.float32(1.0 / self.flatten**2 - 1.0)
-            stretch = np.float32(self.flatten)
-        d = np.sqrt(square) - (
-            np.float32(self.start_radius_mm) + t * np.float32(self.end_radius_mm - self.start_radius_mm)
-        )
-        return d * stretch if self.flatten < 1.0 else d
+        radius = np.float32(self.start_radius_mm) + t * np.float32(self.end_radius_mm - self.start_radius_mm)
+        if self.flatten == 1.0:
+            return np.sqrt(square) - radius
+        fx, fy, fz = (np.float32(f) for f in self.flat_axis)
+        off = dx * fx + dy * fy + dz * fz
+        return flattened(square, off * off, radius, self.flatten)
+
+
+def flattened(square: np.ndarray, off2: np.ndarray, radius: np.ndarray | np.float32, flatten: float) -> np.ndarray:
+    """First-order distance to an elliptic tube: square and off2 are the squared distance from its axis, whole and along
+    the flattened direction, in which the tube is `flatten` times as thick as its radius."""
+    inverse = np.float32(1.0 / flatten**2)
+    stretched = np.sqrt(np.maximum(square + off2 * (inverse - 1), np.float32(1e-8)))
+    slope = np.sqrt(np.maximum(square + off2 * (inverse * inverse - 1), np.float32(1e-8))) / stretched
+    return (stretched - radius) / slope
 
 
 @dataclass(frozen=True)

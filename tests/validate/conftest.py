@@ -20,10 +20,10 @@ from netlesion.io.bids_write import (
     write_pet,
 )
 from netlesion.io.nifti import write_volume
-from netlesion.phantom.cohort import PhantomSettings, PhantomVisit, make_visit
+from netlesion.phantom.cohort import ONE_SESSION, PhantomVisit, make_visit
 from netlesion.volume import Quantity, Volume
 
-SETTINGS = PhantomSettings(pet_spacing_mm=(6.0, 5.6, 6.0), ct_spacing_mm=(5.6, 6.0, 6.0))
+SETTINGS = replace(ONE_SESSION, spacing_mm=(6.0, 5.6, 6.0), ct_spacing_mm=(5.6, 6.0, 6.0))
 LABEL_OF = {"sstr": ("dotatate", "68Ga"), "fdg": ("fdg", "18F")}
 Edit = Callable[[Volume], Volume]
 

@@ -1,0 +1,127 @@
+"""Solids: their distances, boxes and combinations, against formulas and a sampled twin."""
+
+import numpy as np
+import pytest
+
+from netlesion.phantom.solids import (
+    Blend,
+    Capsule,
+    Ellipsoid,
+    Half,
+    Loft,
+    Mirrored,
+    Offset,
+    Rough,
+    Sampled,
+    Section,
+    Turned,
+    Union,
+    Within,
+    contains,
+    pieces,
+    smooth_curve,
+    sphere,
+    tube,
+)
+
+BENT = Ellipsoid((3.0, -5.0, 7.0), (20.0, 12.0, 9.0), 2.5, 4.0, (20.0, -35.0, 50.0))
+LOFT = Loft((Section(-30, 20, 12, 8), Section(0, 25, 15, 10, 3, 2, 2.6), Section(40, 10, 6, 6)), (1, 2, 3), (15, 0, 30))
+PHASES = tuple(float(p) for p in np.linspace(0.1, 6.0, 12))
+SOLIDS = {
+    "sphere": sphere((1.0, 2.0, 3.0), 11.0),
+    "ellipsoid": BENT,
+    "capsule": Capsule((0, 0, 0), (30, 10, -5), 8.0, 4.0),
+    "flat capsule": Capsule((0, 0, 0), (30, 10, -5), 8.0, 8.0, (0.0, 0.0, 1.0), 0.4),
+    "tube": tube(smooth_curve(np.array([[0, 0, 0], [20, 10, 5], [30, -20, 30.0]]), 6.0), 5.0),
+    "loft": LOFT,
+    "blend": Blend((sphere((0, 0, 0), 10.0), sphere((14, 0, 0), 9.0)), 8.0),
+    "rough": Rough(BENT, 1.0, 20.0, PHASES),
+    "turned": Turned(LOFT, (0, 40, 10), (5, 5, 5), (2, -3, 1)),
+    "mirrored": Mirrored(BENT),
+    "within": Within(BENT, (Half((0, 0, 8), (0.0, 0.3, 1.0)),), (sphere((3, -5, 7), 5.0),)),
+}
+
+
+def box_points(solid, number=4000):
+    low, high = solid.bounds_mm()
+    return np.random.default_rng(1).uniform(low - 6.0, high + 6.0, (number, 3))
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_nothing_inside_lies_outside_the_box(name):
+    solid = SOLIDS[name]
+    points = box_points(solid)
+    low, high = solid.bounds_mm()
+    out = ((points < low) | (points > high)).any(axis=1)
+    assert not contains(solid, points[out]).any()
+    assert contains(solid, points[~out]).any()
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_distances_are_millimetres_near_the_surface(name):
+    """Along its gradient a distance grows by one mm per mm, to 15 % of flattened and superelliptic shapes."""
+    solid = SOLIDS[name]
+    points = box_points(solid).astype(np.float32)
+    d = solid.distance(*points.T)
+    near = np.abs(d) < 0.8
+    step = 0.05
+    slope = np.stack(
+        [solid.distance(*(points[near] + step * e).T) - solid.distance(*(points[near] - step * e).T) for e in np.eye(3)]
+    ).astype(float) / (2 * step)
+    length = np.linalg.norm(slope, axis=0)
+    assert near.sum() > 20
+    assert np.median(length) == pytest.approx(1.0, abs=0.15)
+
+
+def test_ellipsoid_says_what_its_equation_says():
+    points = box_points(BENT)
+    own = (points - BENT.centre_mm) @ BENT.axes / BENT.semi_axes_mm
+    inside = np.abs(own[:, 0]) ** 2.5 + np.abs(own[:, 1]) ** 2.5 + np.abs(own[:, 2]) ** 4 <= 1
+    np.testing.assert_array_equal(contains(BENT, points), inside)
+
+
+def test_set_operations_are_those_of_sets():
+    a, b = sphere((0, 0, 0), 10.0), sphere((9, 2, 0), 7.0)
+    points = box_points(Union((a, b)))
+    in_a, in_b = contains(a, points), contains(b, points)
+    np.testing.assert_array_equal(contains(Union((a, b)), points), in_a | in_b)
+    np.testing.assert_array_equal(contains(Within(a, (b,)), points), in_a & in_b)
+    np.testing.assert_array_equal(contains(Within(a, (), (b,)), points), in_a & ~in_b)
+    assert (contains(Blend((a, b), 6.0), points) >= (in_a | in_b)).all()
+
+
+def test_mirror_and_turn_move_points_and_nothing_else():
+    points = box_points(BENT)
+    np.testing.assert_array_equal(contains(Mirrored(BENT), points * [-1, 1, 1]), contains(BENT, points))
+    turned = Turned(BENT, (10, 20, 30), (1, 2, 3), (4, 5, 6))
+    moved = (points - (1, 2, 3)) @ turned.axes.T + (1, 2, 3) + (4, 5, 6)
+    assert (contains(turned, moved) != contains(BENT, points)).mean() < 1e-3
+
+
+def test_offset_of_a_ball_is_a_ball():
+    points = box_points(sphere((0, 0, 0), 14.0))
+    np.testing.assert_array_equal(
+        contains(Offset(sphere((0, 0, 0), 10.0), 4.0), points), contains(sphere((0, 0, 0), 14.0), points)
+    )
+
+
+def test_a_sampled_solid_is_the_solid_it_was_sampled_from():
+    solid = sphere((3.0, -2.0, 5.0), 12.0)
+    affine = np.diag([-2.0, 1.5, 2.5, 1.0])
+    affine[:3, 3] = (25.0, -22.0, -15.0)
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in (22, 27, 17)), indexing="ij"), axis=-1)
+    x, y, z = np.moveaxis(index @ affine[:3, :3].T + affine[:3, 3], -1, 0).astype(np.float32)
+    sampled = Sampled(solid.distance(x, y, z), affine)
+    points = np.random.default_rng(0).uniform(-12, 15, (500, 3)).astype(np.float32)
+    found, expected = sampled.distance(*points.T), solid.distance(*points.T)
+    near = np.abs(expected) < 5.0  # a ball's middle is a kink that no grid can follow
+    np.testing.assert_allclose(found[near], expected[near], atol=0.2)
+
+
+def test_pieces_of_a_union_with_limits_are_its_members_with_limits():
+    limit = Half((0, 0, 0), (0.0, 0.0, 1.0))
+    whole = Mirrored(Within(tube(np.array([[0, 0, -9], [5, 5, 0], [9, 0, 9.0]]), 4.0), (limit,)))
+    points = box_points(whole)
+    together = np.any([contains(p, points) for p in pieces(whole)], axis=0)
+    assert len(pieces(whole)) == 2
+    np.testing.assert_array_equal(together, contains(whole, points))
