@@ -17,7 +17,7 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -36,9 +36,13 @@ from netlesion.io.bids_write import (
     write_pet,
 )
 from netlesion.io.cohort import DERIVATIVES
+from netlesion.io.label_maps import digest_of, find_label_maps, read_label_map
 from netlesion.io.nifti import write_field, write_volume
 from netlesion.phantom.biodistribution import FDG, SSTR
+from netlesion.phantom.body.from_labels import LabelAnatomy, body_from_labels, read_anatomy
+from netlesion.phantom.body.label_tissues import KNOWN_NAMES
 from netlesion.phantom.body.labels import LABELS
+from netlesion.phantom.body.parts import Body
 from netlesion.phantom.patient import NUCLIDE, Exam, PatientDraw, draw_patient
 from netlesion.phantom.scan import ExamImages, PetScan, render_exam
 from netlesion.phantom.settings import PhantomSettings, settings_of
@@ -49,6 +53,8 @@ from netlesion.volume import Quantity, Volume
 TRACER_LABEL: Mapping[str, str] = {SSTR: "dotatate", FDG: "fdg"}
 MARKER = "phantom.json"
 FINEST_MM, COARSEST_MM = 1.6, 6.0
+#: The stream of a patient's chance that makes a body of a label map; draw_patient has those before it.
+ANATOMY_STREAM = 4
 #: BIDS place of each MR sequence: folder, suffix, entities.
 MR_PLACE: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "dixon_water": ("anat", "T1w", ("acq-dixonwater",)),
@@ -104,8 +110,12 @@ class CohortPlan:
             "patients": self.patients, "seed": self.seed, "preset": self.preset, "spacing_mm": self.spacing_mm and
             list(self.spacing_mm), "native_grids": self.native_grids, "noise_free": self.noise_free,
             "settings": None if self.settings is None else repr(self.settings), "dicom": self.dicom,
-            "anatomy": None if self.anatomy is None else self.anatomy.name,
+            "anatomy": None if self.anatomy is None else {p.name: digest_of(p) for p in self.anatomies()[: self.patients]},
         }  # fmt: skip
+
+    def anatomies(self) -> tuple[Path, ...]:
+        """The label maps there are, in name order; patient i takes number i % n. Empty for the built-in body."""
+        return () if self.anatomy is None else find_label_maps(self.anatomy, KNOWN_NAMES)
 
 
 def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
@@ -214,7 +224,8 @@ def _make_one(work: Path, plan: CohortPlan, index: int) -> tuple[str, list[Sessi
     done = work / f".done-{subject}"
     if done.is_file():
         return subject, [SessionRow(*row) for row in json.loads(done.read_text(encoding="utf-8"))]
-    patient = draw_patient(index, seed=plan.seed, settings=settings)
+    body = _body_of_map(plan, index, settings)
+    patient = draw_patient(index, seed=plan.seed, settings=settings, body=body)
     if plan.dicom:
         write_dicom_patient(work / f"sub-{subject}", patient, settings, seed=plan.seed)
         rows = []
@@ -222,6 +233,25 @@ def _make_one(work: Path, plan: CohortPlan, index: int) -> tuple[str, list[Sessi
         rows = write_patient(work, patient, settings, noise_free=plan.noise_free)
     write_json(done, [[r.session_id, r.visit, r.weight_kg, r.height_cm] for r in rows])
     return subject, rows
+
+
+def _body_of_map(plan: CohortPlan, index: int, settings: PhantomSettings) -> Body | None:
+    """The body of this patient's label map; None for the built-in one. What was added to a map is said once, on stderr."""
+    maps = plan.anatomies()
+    if not maps:
+        return None
+    path = maps[index % len(maps)]
+    rng = np.random.default_rng([plan.seed, index, ANATOMY_STREAM])
+    made = body_from_labels(_anatomy(path), rng, settings.body)
+    if index < len(maps):
+        print(made.line(path.name), file=sys.stderr)
+    return made.body
+
+
+@lru_cache(maxsize=1)
+def _anatomy(path: Path) -> LabelAnatomy:
+    found = read_label_map(path, KNOWN_NAMES, {n: name for name, n in LABELS.items()})
+    return read_anatomy(found.volume, found.names, str(path))
 
 
 def _write_pet_scan(cohort: Path, subject: str, exam: Exam, scan: PetScan, noise_free: bool) -> None:

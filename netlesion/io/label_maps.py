@@ -102,7 +102,10 @@ def _of_folder(path: Path, known: Collection[str]) -> LabelMap:
     """All organs of a folder in one map; where masks overlap, the later name in the caller's order stays."""
     folder = path if not (path / ORGAN_FOLDER).is_dir() else path / ORGAN_FOLDER
     files = {_stem(p): p for p in sorted(folder.iterdir()) if p.name.endswith(ENDINGS)}
-    order = [*(n for n in UNDERMOST if n in files and n in known), *(n for n in known if n in files and n not in UNDERMOST)]
+    order = [
+        *(n for n in UNDERMOST if n in files and n in known),
+        *(n for n in known if n in files and n not in UNDERMOST),
+    ]
     merged, grid, names, first = None, None, {}, ""
     for label, name in enumerate(order, start=1):
         volume = read_volume(files[name], Quantity.LABEL)
@@ -153,7 +156,7 @@ def _read_table(path: Path) -> dict[int, str]:
         return {int(v): k.strip() for k, v in content.items()}
     except (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise CohortError(
-            f"{path}: not a table of labels ({type(error).__name__}); expected columns index and name, or JSON such as {{\"5\": \"liver\"}}"
+            f'{path}: not a table of labels ({type(error).__name__}); expected columns index and name, or JSON such as {{"5": "liver"}}'
         ) from error
 
 

@@ -108,7 +108,9 @@ def read_anatomy(volume: Volume, names: Mapping[int, str], what: str) -> LabelAn
     affine = affine @ np.diag([*stride, 1.0])
     low, high = _extent(organ, affine, what)
     if not present:
-        raise ConfigError(f"{what}: no known organ in it; expected TotalSegmentator's names, such as liver, or its integers")
+        raise ConfigError(
+            f"{what}: no known organ in it; expected TotalSegmentator's names, such as liver, or its integers"
+        )
     if "liver" not in present and not any(kind_of(n) in BONES for n in present):
         raise ConfigError(
             f"{what}: neither liver nor any bone is labelled (found {', '.join(sorted(present)[:6])}), so there is nothing to "
@@ -130,7 +132,9 @@ def read_anatomy(volume: Volume, names: Mapping[int, str], what: str) -> LabelAn
     landmarks = landmarks_of(frame, organs, low, high)
     scanned = landmarks["skull_base"][2] - landmarks["mid_thigh"][2]
     if scanned < LEAST_SCANNED_MM:
-        raise ConfigError(f"{what}: only {scanned:.0f} mm between thigh and skull base; expected at least {LEAST_SCANNED_MM:g} of the trunk")
+        raise ConfigError(
+            f"{what}: only {scanned:.0f} mm between thigh and skull base; expected at least {LEAST_SCANNED_MM:g} of the trunk"
+        )
     has_outline = any(n in organs for n in ("skin", "fat", "subcutaneous_fat", "muscle"))
     outlines, layers = _outlines_and_layers(organ, affine, organs, landmarks["skull_base"], has_outline)
     joints = joints_of(frame, organs, landmarks["skull_base"])
@@ -141,7 +145,10 @@ def body_from_labels(anatomy: LabelAnatomy, rng: np.random.Generator, settings: 
     """A person around this map: sex as labelled or drawn, size varied by what BodySettings let people differ from their mean."""
     seed = int(rng.integers(2**62))
     mean = replace(
-        settings, female_height_cm=(settings.female_height_cm[0], 0.0), male_height_cm=(settings.male_height_cm[0], 0.0), build_sd=0.0
+        settings,
+        female_height_cm=(settings.female_height_cm[0], 0.0),
+        male_height_cm=(settings.male_height_cm[0], 0.0),
+        build_sd=0.0,
     )
     shape, usual = (draw_shape(np.random.default_rng(seed), s) for s in (settings, mean))
     ratio = np.array(shape.scale) / usual.scale
@@ -167,7 +174,11 @@ def body_from_labels(anatomy: LabelAnatomy, rng: np.random.Generator, settings: 
         joints={n: made.at(p) for n, p in anatomy.joints.items()},
         landmarks={n: made.at(p) for n, p in anatomy.landmarks.items()},
     )
-    remark = "" if anatomy.has_outline else f"; no body mask: the skin lies {BEYOND_MM:g} mm beyond the closed union of all organs"
+    remark = (
+        ""
+        if anatomy.has_outline
+        else f"; no body mask: the skin lies {BEYOND_MM:g} mm beyond the closed union of all organs"
+    )
     return LabelBody(body, tuple(dict.fromkeys(p.organ for p in put)), missed, remark)
 
 
@@ -196,7 +207,14 @@ class _Maker:
                 found = self.anatomy.layers.get((layer, segment))
                 if found is not None:
                     solid = found.solid(self.to_body)
-                    inner.append(Part(layer, "visceral_fat", solid if layer in self.anatomy.organs else Within(solid, (below,)), segment))
+                    inner.append(
+                        Part(
+                            layer,
+                            "visceral_fat",
+                            solid if layer in self.anatomy.organs else Within(solid, (below,)),
+                            segment,
+                        )
+                    )
         return [*skins, *fats, *muscles, *inner]
 
     def organs(self) -> list[Part]:
@@ -254,7 +272,10 @@ class _Maker:
         wall = min(LEFT_WALL_MM, 0.5 * depth_mm)
         half = self._beyond(name, APEX, 0.55)
         behind = replace(half, point_mm=tuple((np.array(half.point_mm) + wall * APEX / np.linalg.norm(APEX)).tolist()))
-        return [Part(name, "myocardium", Within(heart, (half,))), Part(name, "blood", Within(Offset(heart, -wall), (behind,)))]
+        return [
+            Part(name, "myocardium", Within(heart, (half,))),
+            Part(name, "blood", Within(Offset(heart, -wall), (behind,))),
+        ]
 
     def _beyond(self, name: str, way: np.ndarray, share: float) -> Half:
         """The half space of an organ further along `way` than `share` of its voxels."""
@@ -329,7 +350,10 @@ def _outlines_and_layers(
     for name, members in (("muscle", None), ("visceral_fat", BELLY), ("mediastinum", CHEST)):
         if name in organs:
             mask, grid = _coarser(organ == LABELS[name], affine, LAYER_MM)
-            over = np.isin(organ, [0, *(LABELS[n] for n in LAYERS if n != "mediastinum" and (name, n) != ("muscle", "visceral_fat"))])
+            over = np.isin(
+                organ,
+                [0, *(LABELS[n] for n in LAYERS if n != "mediastinum" and (name, n) != ("muscle", "visceral_fat"))],
+            )
             mask |= binary_dilation(mask, iterations=UNDER_VOXELS) & ~_coarser(over, affine, LAYER_MM)[0]
         elif members is None or not any(kind_of(n) in members for n in organs):
             continue
@@ -375,7 +399,9 @@ def _by_segment(mask: np.ndarray, affine: np.ndarray, box: np.ndarray | None, ma
     return found
 
 
-def _coarser(mask: np.ndarray, affine: np.ndarray, spacing_mm: float, least: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def _coarser(
+    mask: np.ndarray, affine: np.ndarray, spacing_mm: float, least: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
     """The mask on a grid of about this spacing or the mask's own: voxels that hold at least a share of it."""
     steps = [max(1, round(spacing_mm / s)) for s in np.linalg.norm(affine[:3, :3], axis=0)]
     padded = np.pad(mask, [(0, -n % f) for n, f in zip(mask.shape, steps, strict=True)])

@@ -104,12 +104,16 @@ def frame_of(organs: Mapping[str, Measured], low: np.ndarray, high: np.ndarray, 
         points = np.array(sorted(spine.values(), key=lambda p: p[2]))
     else:
         middle_x = _midline(organs, (low[0] + high[0]) / 2.0)
-        front = [m.middle[1] - width * (MIDDLES[n][1] - depth_at(MIDDLES[n][2])) for n, m in organs.items() if n in MIDDLES]
+        front = [
+            m.middle[1] - width * (MIDDLES[n][1] - depth_at(MIDDLES[n][2])) for n, m in organs.items() if n in MIDDLES
+        ]
         points = np.array([[middle_x, np.median(front) if front else (low[1] + high[1]) / 2.0 - 50.0 * width, low[2]]])
     return Frame(nominal_z, map_z, float(slope), width, points[:, 2], points[:, :2])
 
 
-def landmarks_of(frame: Frame, organs: Mapping[str, Measured], low: np.ndarray, high: np.ndarray) -> dict[str, np.ndarray]:
+def landmarks_of(
+    frame: Frame, organs: Mapping[str, Measured], low: np.ndarray, high: np.ndarray
+) -> dict[str, np.ndarray]:
     """All of `parts.LANDMARKS` in map mm: from the labels where these show them, else by proportion; never off the map."""
     found = {name: frame.at(place) for name, place in LANDMARKS.items()}
     if "liver" in organs:
@@ -128,7 +132,9 @@ def landmarks_of(frame: Frame, organs: Mapping[str, Measured], low: np.ndarray, 
     hips = [organs[n] for n in ("hip_left", "hip_right") if n in organs]
     if len(hips) == 2:
         middle = float(np.mean([h.middle[0] for h in hips]))
-        nearest = [h.points_mm[np.argsort(np.abs(h.points_mm[:, 0] - middle))[: max(1, len(h.points_mm) // 50)]] for h in hips]
+        nearest = [
+            h.points_mm[np.argsort(np.abs(h.points_mm[:, 0] - middle))[: max(1, len(h.points_mm) // 50)]] for h in hips
+        ]
         found["pubis"] = np.concatenate(nearest).mean(axis=0)
     return {n: np.array([*p[:2], min(max(p[2], low[2]), high[2])]) for n, p in found.items()}
 
