@@ -36,10 +36,11 @@ from netlesion.io.bids_write import (
     write_pet,
 )
 from netlesion.io.cohort import DERIVATIVES
-from netlesion.io.label_maps import digest_of, find_label_maps, read_label_map
+from netlesion.io.label_maps import LabelMap, digest_of, find_label_maps, read_label_map
 from netlesion.io.nifti import write_field, write_volume
 from netlesion.phantom.biodistribution import FDG, SSTR
-from netlesion.phantom.body.from_labels import LabelAnatomy, body_from_labels, read_anatomy
+from netlesion.phantom.body.from_labels import body_from_labels
+from netlesion.phantom.body.label_anatomy import LabelAnatomy, read_anatomy, require_body
 from netlesion.phantom.body.label_tissues import KNOWN_NAMES
 from netlesion.phantom.body.labels import LABELS
 from netlesion.phantom.body.parts import Body
@@ -132,6 +133,9 @@ def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
         return
     if cohort.is_dir() and any(cohort.iterdir()) or cohort.exists() and not cohort.is_dir():
         raise CohortError(f"{cohort}: holds something else than this cohort; name a new or empty folder, or remove it")
+    for path in plan.anatomies()[: plan.patients]:
+        found = _label_map(path)
+        require_body(found.volume, found.names, str(path))
     work = cohort.with_name(cohort.name + ".partial")
     if not _holds(work, wanted):
         shutil.rmtree(work, ignore_errors=True)
@@ -250,8 +254,12 @@ def _body_of_map(plan: CohortPlan, index: int, settings: PhantomSettings) -> Bod
 
 @lru_cache(maxsize=1)
 def _anatomy(path: Path) -> LabelAnatomy:
-    found = read_label_map(path, KNOWN_NAMES, {n: name for name, n in LABELS.items()})
+    found = _label_map(path)
     return read_anatomy(found.volume, found.names, str(path))
+
+
+def _label_map(path: Path) -> LabelMap:
+    return read_label_map(path, KNOWN_NAMES, {n: name for name, n in LABELS.items()})
 
 
 def _write_pet_scan(cohort: Path, subject: str, exam: Exam, scan: PetScan, noise_free: bool) -> None:
