@@ -111,7 +111,8 @@ class CohortPlan:
             "patients": self.patients, "seed": self.seed, "preset": self.preset, "spacing_mm": self.spacing_mm and
             list(self.spacing_mm), "native_grids": self.native_grids, "noise_free": self.noise_free,
             "settings": None if self.settings is None else repr(self.settings), "dicom": self.dicom,
-            "anatomy": None if self.anatomy is None else {p.name: digest_of(p) for p in self.anatomies()[: self.patients]},
+            "anatomy": None if self.anatomy is None else {
+                p.name: digest_of(p) for p in self.anatomies()[: self.patients]},
         }  # fmt: skip
 
     def anatomies(self) -> tuple[Path, ...]:
@@ -133,6 +134,7 @@ def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
         return
     if cohort.is_dir() and any(cohort.iterdir()) or cohort.exists() and not cohort.is_dir():
         raise CohortError(f"{cohort}: holds something else than this cohort; name a new or empty folder, or remove it")
+    _anatomy.cache_clear()
     for path in plan.anatomies()[: plan.patients]:
         found = _label_map(path)
         require_body(found.volume, found.names, str(path))
@@ -159,9 +161,7 @@ def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
         work.rename(cohort)
     except OSError as error:
         shutil.rmtree(work, ignore_errors=True)
-        raise OutputError(
-            f"{cohort}: could not be written ({error.strerror or error}); nothing was left behind"
-        ) from error
+        raise OutputError(f"{cohort}: could not be written ({error.strerror or error}); nothing was left behind") from error
     except Exception:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -183,9 +183,7 @@ def subject_of(index: int) -> str:
     return f"{index + 1:03d}"
 
 
-def write_patient(
-    cohort: Path, patient: PatientDraw, settings: PhantomSettings, *, noise_free: bool
-) -> list[SessionRow]:
+def write_patient(cohort: Path, patient: PatientDraw, settings: PhantomSettings, *, noise_free: bool) -> list[SessionRow]:
     """Every file of one patient below `cohort`; returns the rows of its sessions."""
     subject = subject_of(patient.index)
     truth = cohort / DERIVATIVES / f"sub-{subject}"
@@ -240,7 +238,7 @@ def _make_one(work: Path, plan: CohortPlan, index: int) -> tuple[str, list[Sessi
 
 
 def _body_of_map(plan: CohortPlan, index: int, settings: PhantomSettings) -> Body | None:
-    """The body of this patient's label map; None for the built-in one. What was added to a map is said once, on stderr."""
+    """The body of this patient's label map, None for the built-in one; says once per map what was added to it."""
     maps = plan.anatomies()
     if not maps:
         return None

@@ -1,8 +1,8 @@
 """Organ label maps on disk: one NIfTI with integers and their names, or a folder with one NIfTI per organ.
 
-The names come from a table beside the file (`NAME.tsv`, `NAME.json`, `labels.tsv` or `labels.json`: index and name), else
-from the integers the caller knows; in a folder of organs, as TotalSegmentator writes it, from the file names. Which names
-mean anything is the caller's business: he passes those he knows. Returns a Volume and index -> name.
+The names come from a table beside the file (`NAME.tsv`, `NAME.json`, `labels.tsv` or `labels.json`: index and name),
+else from the integers the caller knows; in a folder of organs, as TotalSegmentator writes it, from the file names.
+Which names mean anything is the caller's business: he passes those he knows. Returns a Volume and index -> name.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def find_label_maps(path: str | Path, known: Collection[str]) -> tuple[Path, ...
     ]
     if not found:
         raise CohortError(
-            f"{path}: holds no label map; expected NIfTI files, organ files with TotalSegmentator's names (liver.nii.gz), or folders of those"
+            f"{path}: holds no label map; expected NIfTI files, organ files with TotalSegmentator's names "
+            "(liver.nii.gz), or folders of those"
         )
     return tuple(found)
 
@@ -72,7 +73,8 @@ def read_label_map(path: str | Path, known: Collection[str], default_names: Mapp
     if not found.names:
         given = ", ".join(found.unknown[:5]) or "no label above 0"
         raise CohortError(
-            f"{path}: no known organ in it (found {given}); expected TotalSegmentator's names, such as liver, or its integers"
+            f"{path}: no known organ in it (found {given}); expected TotalSegmentator's names, such as liver, or its "
+            "integers"
         )
     return found
 
@@ -156,7 +158,8 @@ def _read_table(path: Path) -> dict[int, str]:
         return {int(v): k.strip() for k, v in content.items()}
     except (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise CohortError(
-            f'{path}: not a table of labels ({type(error).__name__}); expected columns index and name, or JSON such as {{"5": "liver"}}'
+            f"{path}: not a table of labels ({type(error).__name__}); expected columns index and name, or JSON such as "
+            '{"5": "liver"}'
         ) from error
 
 

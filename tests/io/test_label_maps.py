@@ -39,7 +39,9 @@ def numbered():
 def test_integers_have_the_callers_names(tmp_path, numbered):
     write(tmp_path / "p.nii.gz", numbered)
     found = read_label_map(tmp_path / "p.nii.gz", KNOWN, INTEGERS)
-    assert found.name == "p" and found.names == {1: "spleen", 5: "liver"} and found.unknown == ("label 77",)
+    assert found.name == "p"
+    assert found.names == {1: "spleen", 5: "liver"}
+    assert found.unknown == ("label 77",)
     np.testing.assert_array_equal(found.volume.array, numbered)
 
 
@@ -57,7 +59,8 @@ def test_a_table_beside_the_file_names_its_labels(tmp_path, numbered, name, text
     write(tmp_path / "p.nii.gz", numbered)
     (tmp_path / name).write_text(text, encoding="utf-8")
     found = read_label_map(tmp_path / "p.nii.gz", KNOWN, INTEGERS)
-    assert found.names == {77: "liver", 1: "spleen"} and found.unknown == ("moon",)
+    assert found.names == {77: "liver", 1: "spleen"}
+    assert found.unknown == ("moon",)
 
 
 def test_a_folder_of_organs_is_one_map_and_the_body_lies_under_them(tmp_path):
@@ -68,7 +71,8 @@ def test_a_folder_of_organs_is_one_map_and_the_body_lies_under_them(tmp_path):
     write(folder / "body.nii.gz", mask(np.s_[:, :, :]))
     write(folder / "moon.nii.gz", mask(np.s_[0, 0, 0]))
     found = read_label_map(folder, KNOWN, INTEGERS)
-    assert sorted(found.names.values()) == ["body", "liver", "spleen"] and found.unknown == ("moon",)
+    assert sorted(found.names.values()) == ["body", "liver", "spleen"]
+    assert found.unknown == ("moon",)
     voxels = {name: int((found.volume.array == n).sum()) for n, name in found.names.items()}
     assert voxels == {"liver": 12, "spleen": 1, "body": 5 * 7 * 3 - 13}
 
@@ -96,7 +100,8 @@ def test_a_digest_follows_content_and_table(tmp_path, numbered):
 def refused(kind, path):
     with pytest.raises(kind) as caught:
         read_label_map(path, KNOWN, INTEGERS)
-    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
     return str(caught.value)
 
 

@@ -1,5 +1,7 @@
-"""A body made of a label map: the built-in body, rasterised and fed back, keeps its organs; lesions lie in them; nonsense is
-refused. The map is the oracle: it is painted by the built-in solids, which `from_labels` never sees."""
+"""A body made of a label map: the built-in body, rasterised and fed back, keeps its organs; lesions lie in them.
+
+The map is the oracle: it is painted by the built-in solids, which `from_labels` never sees.
+"""
 
 from dataclasses import replace
 
@@ -75,7 +77,7 @@ def test_organs_come_back_where_they_were_and_as_large(labels, again):
     volume_ml, large = float(np.prod(SPACING_MM)) / 1000.0, 0
     for name, n in LABELS.items():
         was, now = labels.array == n, again == n
-        if was.sum() * volume_ml > 100.0 and name != "skin":
+        if was.sum() * volume_ml > 100.0 and name not in ("skin", "mediastinum"):
             large += 1
             assert now.sum() == pytest.approx(was.sum(), rel=0.05), name
             assert 2.0 * (was & now).sum() / (was.sum() + now.sum()) > 0.9, name
@@ -121,13 +123,15 @@ def test_tissues_are_layered(made):
 def test_people_vary_around_the_map_and_one_seed_is_one_body(anatomy, made):
     bodies = [body_from_labels(anatomy, np.random.default_rng(n), BodySettings()).body for n in (1, 1, 2, 3)]
     heights = [b.height_cm for b in bodies]
-    assert heights[0] == heights[1] and len(set(heights)) == 3
+    assert heights[0] == heights[1]
+    assert len(set(heights)) == 3
     one, same = ([p.solid.bounds_mm().tobytes() for p in b.parts] for b in bodies[:2])
     assert one == same
     for body in bodies:
         liver, plain = (b.parts_of(organ="liver")[0].solid.bounds_mm() for b in (body, made.body))
         grown = np.diff(liver, axis=0) / np.diff(plain, axis=0)
-        assert 0.85 < grown.min() and grown.max() < 1.15
+        assert grown.min() > 0.85
+        assert grown.max() < 1.15
         assert grown[0, 2] == pytest.approx(body.height_cm / made.body.height_cm, rel=1e-3)
 
 
@@ -154,7 +158,8 @@ def few_organs(shape=(60, 40, 55), spacing_mm=6.0, upside_down=False, mirrored=F
     organ = np.zeros(shape, dtype=np.uint8)
     middle = np.array(shape) * spacing_mm / 2.0
     for name, place, axes in (
-        ("liver", (58, 20, 60), (60, 55, 60)), ("spleen", (-95, -20, 60), (25, 35, 45)), ("pancreas", (-10, 20, 0), (60, 12, 12)),
+        ("liver", (58, 20, 60), (60, 55, 60)), ("spleen", (-95, -20, 60), (25, 35, 45)),
+        ("pancreas", (-10, 20, 0), (60, 12, 12)),
         *((f"vertebrae_L{n}", (0, -40, 36 - 36 * n), (22, 18, 15)) for n in range(1, 6)),
     ):  # fmt: skip
         inside = (((index - middle - place) / axes) ** 2).sum(axis=-1) <= 1.0
@@ -168,12 +173,16 @@ def test_a_map_of_few_organs_stands_and_says_what_it_lacks():
     made = body_from_labels(read_anatomy(labels, NAMES, "few"), np.random.default_rng(1), PLAIN)
     line = made.line("few")
     assert line.startswith("anatomy few: placed by landmark: adrenal_gland_right")
-    assert "pituitary" in line.split("left out:")[1] and "lung" in line and "no body mask" in line and "\n" not in line
+    assert "pituitary" in line.split("left out:")[1]
+    assert "lung" in line
+    assert "no body mask" in line
+    assert "\n" not in line
     assert {p.segment for p in made.body.parts} == {"trunk"}
     assert np.abs(made.body.parts_of(organ="vertebrae_L1")[0].solid.bounds_mm().mean(axis=0)[[0, 2]]).max() < 6.0
     skin = made.body.parts_of(tissue="skin")[0].solid.bounds_mm()
     for part in made.body.parts_of(organ="liver"):
-        assert (part.solid.bounds_mm()[0] > skin[0]).all() and (part.solid.bounds_mm()[1] < skin[1]).all()
+        assert (part.solid.bounds_mm()[0] > skin[0]).all()
+        assert (part.solid.bounds_mm()[1] < skin[1]).all()
 
 
 def test_a_cohort_of_few_organs_is_made_with_lesions_in_the_liver(tmp_path, capsys):
@@ -208,7 +217,8 @@ def test_a_cohort_of_few_organs_is_made_with_lesions_in_the_liver(tmp_path, caps
 def refused(labels, names=NAMES):
     with pytest.raises(ConfigError) as caught:
         require_body(labels, names, "map.nii.gz")
-    assert str(caught.value).startswith("map.nii.gz: ") and "\n" not in str(caught.value)
+    assert str(caught.value).startswith("map.nii.gz: ")
+    assert "\n" not in str(caught.value)
     return str(caught.value)
 
 

@@ -1,10 +1,10 @@
 """Somebody's organ label map instead of the built-in body.
 
-`body_from_labels` makes a Body of what `label_anatomy.read_anatomy` measured, its size varied as BodySettings say people
-vary around their mean. The map lies on segment `trunk`, limbs too (they do not bend); above the skull's base it is
-segment `head` where brain or skull are labelled. Limbs beyond the map are not invented. Small organs that the tracers see
-and the map lacks are placed by landmark. The origin moves to the middle of the first lumbar vertebra. Pure; knows nothing
-about files, uptake or grids.
+`body_from_labels` makes a Body of what `label_anatomy.read_anatomy` measured, its size varied as BodySettings say
+people vary around their mean. The map lies on segment `trunk`, limbs too (they do not bend); above the skull's base it
+is segment `head` where brain or skull are labelled. Limbs beyond the map are not invented. Small organs that the
+tracers see and the map lacks are placed by landmark. The origin moves to the middle of the first lumbar vertebra.
+Pure; knows nothing about files, uptake or grids.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ class LabelBody:
 
 
 def body_from_labels(anatomy: LabelAnatomy, rng: np.random.Generator, settings: BodySettings) -> LabelBody:
-    """A person around this map: sex as labelled or drawn, size varied by what BodySettings let people differ from their mean."""
+    """A person around this map: sex as labelled or drawn, size varied as BodySettings let people differ.
+
+    Takes the same number of draws whatever the map.
+    """
     seed = int(rng.integers(2**62))
     mean = replace(
         settings,

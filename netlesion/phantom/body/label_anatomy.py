@@ -1,4 +1,4 @@
-"""Measures an organ label map: smooth shapes of its organs, outline and layers of the body, frame, joints and landmarks.
+"""Measures an organ label map: smooth shapes of organs, outline and layers of the body, frame, joints and landmarks.
 
 Takes a label Volume and its names; returns a LabelAnatomy in the map's own RAS+ mm, once per map and without chance.
 Refuses what no body can be. Without a body mask the outline is the closed union of all organs, grown by BEYOND_MM.
@@ -31,7 +31,10 @@ CLOSING_MM, BEYOND_MM = 40.0, 14.0
 HULL_CLOSING_MM = 24.0
 #: A labelled layer goes on so far under the organs that are painted over it, so that no seam shows between them.
 UNDER_VOXELS = 2
-BELLY = frozenset({"liver", "spleen", "stomach", "pancreas", "small_bowel", "duodenum", "colon", "kidney", "urinary_bladder", "gallbladder", "aorta", "inferior_vena_cava"})  # fmt: skip
+BELLY = frozenset(
+    {"liver", "spleen", "stomach", "pancreas", "small_bowel", "duodenum", "colon", "kidney", "urinary_bladder",
+     "gallbladder", "aorta", "inferior_vena_cava"}
+)  # fmt: skip
 CHEST = frozenset({"lung", "heart"})
 #: Head and trunk overlap by this at the neck; the head reaches so far sideways beyond its organs.
 OVERLAP_MM, BESIDE_HEAD_MM = 24.0, 26.0
@@ -64,7 +67,7 @@ def require_body(volume: Volume, names: Mapping[int, str], what: str) -> None:
 def read_anatomy(volume: Volume, names: Mapping[int, str], what: str) -> LabelAnatomy:
     """Measures a label map. names: label -> one of KNOWN_NAMES; others count as body. what: names the map in errors.
 
-    Raises ConfigError for an empty map, no known name, neither liver nor bone, extents no body has, organs out of order.
+    Raises ConfigError for an empty map, no known name, neither liver nor bone, impossible extents, organs out of order.
     """
     seen = _seen(volume, names, what)
     shapes = {n: solid_of_mask(*seen.mask(n)) for n in seen.organs if n not in LAYERS}
@@ -114,7 +117,8 @@ def _seen(volume: Volume, names: Mapping[int, str], what: str) -> _Seen:
     scanned = landmarks["skull_base"][2] - landmarks["mid_thigh"][2]
     if scanned < LEAST_SCANNED_MM:
         raise ConfigError(
-            f"{what}: only {scanned:.0f} mm between thigh and skull base are in it; expected {LEAST_SCANNED_MM:g} or more"
+            f"{what}: only {scanned:.0f} mm between thigh and skull base are in it; expected "
+            f"{LEAST_SCANNED_MM:g} or more"
         )
     return _Seen(organ, affine, boxes, organs, frame, landmarks)
 
@@ -147,8 +151,9 @@ def _extent(organ: np.ndarray, affine: np.ndarray, what: str) -> tuple[np.ndarra
     size = high - low
     if size.min() < LEAST_EXTENT_MM or size[:2].max() > MOST_ACROSS_MM or size[2] > MOST_LONG_MM:
         raise ConfigError(
-            f"{what}: what is labelled measures {size[0]:.4g} x {size[1]:.4g} x {size[2]:.4g} mm (x, y, z), which no body does; "
-            f"expected {LEAST_EXTENT_MM:g} to {MOST_ACROSS_MM:g} mm across and to {MOST_LONG_MM:g} mm along z (is the affine in mm?)"
+            f"{what}: what is labelled measures {size[0]:.4g} x {size[1]:.4g} x {size[2]:.4g} mm (x, y, z), "
+            f"which no body does; expected {LEAST_EXTENT_MM:g} to {MOST_ACROSS_MM:g} mm across and to {MOST_LONG_MM:g} "
+            "mm along z (is the affine in mm?)"
         )
     return low, high
 

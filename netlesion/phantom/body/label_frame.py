@@ -20,16 +20,20 @@ from netlesion.phantom.body.spine_curve import CENTRES, depth_at
 from netlesion.phantom.solids import Point
 
 NOMINAL = BodyShape("M", NOMINAL_HEIGHT_CM, (1.0, 1.0, 1.0), 17.0, 1.0)
-#: Middles of organs in the built-in adult (nominal mm): heights where there is no spine, widths from pairs (right side).
+#: Middles of organs in the built-in adult (nominal mm): heights where there is no spine.
 MIDDLES: Mapping[str, Point] = {
-    "liver": (55, 3, 48), "spleen": (-104, -36, 45), "pancreas": (-4, 11, -14), "urinary_bladder": (0, 24, -264), "heart": (-14, 28, 135),
+    "liver": (55, 3, 48), "spleen": (-104, -36, 45), "pancreas": (-4, 11, -14), "urinary_bladder": (0, 24, -264),
+    "heart": (-14, 28, 135),
     "sacrum": (0, -73, -205), "sternum": (0, 71, 201), "brain": (0, 5, 492), "stomach": (-54, 22, 35),
     **{f"rib_{side}_{n}": (0, -25, z) for side in ("left", "right") for n, z in
-       ((1, 291), (2, 269), (3, 238), (4, 213), (5, 186), (6, 159), (7, 135), (8, 108), (9, 87), (10, 61), (11, 47), (12, 27))},
+       ((1, 291), (2, 269), (3, 238), (4, 213), (5, 186), (6, 159), (7, 135), (8, 108), (9, 87), (10, 61), (11, 47),
+       (12, 27))},
 }  # fmt: skip
+#: The right ones of pairs.
 PAIRS: Mapping[str, Point] = {
     "kidney": (62, -46, -24), "hip": (80, -13, -242), "femur": (110, -5, -330), "scapula": (122, -47, 243),
-    "clavicula": (82, 15, 278), "lung_upper_lobe": (60, 9, 211), "lung_lower_lobe": (70, -34, 143), "iliopsoas": (54, -20, -132),
+    "clavicula": (82, 15, 278), "lung_upper_lobe": (60, 9, 211), "lung_lower_lobe": (70, -34, 143),
+    "iliopsoas": (54, -20, -132),
     "autochthon": (29, -74, -8), "humerus": (185, -10, 157), "rib": (90, -25, 150),
 }  # fmt: skip
 #: Pairs that give a width: not those that move with arms and legs.
@@ -55,7 +59,7 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """nominal_z -> map_z at the knots, straight between and beyond; spine_xy at spine_z (map mm); width: mm per nominal mm."""
+    """nominal_z -> map_z at knots, straight between; spine_xy at spine_z (map mm); width, slope: mm per nominal mm."""
 
     nominal_z: np.ndarray
     map_z: np.ndarray
@@ -83,8 +87,10 @@ class Frame:
 
 
 def frame_of(organs: Mapping[str, Measured], low: np.ndarray, high: np.ndarray, what: str) -> Frame:
-    """The frame of a map whose labels reach from low to high (mm). Raises ConfigError, naming `what`, for a body that is
-    upside down or the wrong way round."""
+    """The frame of a map whose labels reach from low to high (mm).
+
+    Raises ConfigError, naming `what`, for a body that is upside down or the wrong way round.
+    """
     _require_sides(organs, what)
     spine = {v: organs[f"vertebrae_{v}"].middle for v in CENTRES if f"vertebrae_{v}" in organs}
     knots = [(CENTRES[v][1], p[2]) for v, p in spine.items()] + _bone_ends(organs, low, high)
@@ -114,7 +120,7 @@ def frame_of(organs: Mapping[str, Measured], low: np.ndarray, high: np.ndarray, 
 def landmarks_of(
     frame: Frame, organs: Mapping[str, Measured], low: np.ndarray, high: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """All of `parts.LANDMARKS` in map mm: from the labels where these show them, else by proportion; never off the map."""
+    """All of `parts.LANDMARKS` in map mm: from labels where these show them, else by proportion; never off the map."""
     found = {name: frame.at(place) for name, place in LANDMARKS.items()}
     if "liver" in organs:
         points = organs["liver"].points_mm
@@ -140,7 +146,7 @@ def landmarks_of(
 
 
 def joints_of(frame: Frame, organs: Mapping[str, Measured], skull_base: np.ndarray) -> dict[str, np.ndarray]:
-    """All joints of `parts.SEGMENTS` in map mm: hips and shoulders where two labelled bones meet, else by proportion."""
+    """All joints of `parts.SEGMENTS` in map mm: hips and shoulders where labelled bones meet, else by proportion."""
     found = {name: frame.at(place) for name, place in joints(NOMINAL).items()}
     found["neck"] = np.array([*found["neck"][:2], skull_base[2]])
     for side in ("left", "right"):
@@ -227,14 +233,14 @@ def _require_sides(organs: Mapping[str, Measured], what: str) -> None:
     apart = [organs[r].middle[0] - organs[left].middle[0] for r, left in names if r in organs and left in organs]
     if apart and np.median(apart) < 0.0:
         raise ConfigError(
-            f"{what}: right organs lie on the left; the image is mirrored or its affine has a wrong sign (x must grow to the "
-            "patient's right), or the integers are another table's"
+            f"{what}: right organs lie on the left; the image is mirrored or its affine has a wrong sign (x must grow "
+            "to the patient's right), or the integers are another table's"
         )
 
 
 def _disordered(what: str, slope: float) -> str:
     return (
-        f"{what}: organs do not follow each other from foot to head as in a body (heights grow {slope:.2f} mm per mm of the "
-        f"nominal adult, expected {SLOPES[0]:g} to {SLOPES[1]:g}); the image is upside down, its voxel size is wrong, or its "
-        "integers are another table's (TotalSegmentator 1: put a labels.tsv beside it)"
+        f"{what}: organs do not follow each other from foot to head as in a body (heights grow {slope:.2f} mm per mm "
+        f"of the nominal adult, expected {SLOPES[0]:g} to {SLOPES[1]:g}); the image is upside down, its voxel size is "
+        "wrong, or its integers are another table's (TotalSegmentator 1: put a labels.tsv beside it)"
     )

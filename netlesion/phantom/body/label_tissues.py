@@ -16,9 +16,12 @@ from netlesion.phantom.body.labels import LABELS
 #: Other tools' and versions' names -> ours. `body` and its kind give the outline only.
 ALIASES: Mapping[str, str] = MappingProxyType(
     {
-        "body": "skin", "body_trunc": "skin", "body_extremities": "skin", "torso_fat": "visceral_fat", "skeletal_muscle": "muscle",
-        **{f"heart_{c}": "heart" for c in ("myocardium", "atrium_left", "ventricle_left", "atrium_right", "ventricle_right")},
-        "sublingual_gland_left": "sublingual_gland", "sublingual_gland_right": "sublingual_gland", "spinal_canal": "spinal_cord",
+        "body": "skin", "body_trunc": "skin", "body_extremities": "skin", "torso_fat": "visceral_fat",
+        "skeletal_muscle": "muscle",
+        **{f"heart_{c}": "heart" for c in ("myocardium", "atrium_left", "ventricle_left", "atrium_right",
+        "ventricle_right")},
+        "sublingual_gland_left": "sublingual_gland", "sublingual_gland_right": "sublingual_gland",
+        "spinal_canal": "spinal_cord",
     }
 )  # fmt: skip
 #: Every name that means something; for a folder of masks, later ones are written over earlier ones.
@@ -48,30 +51,41 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "autochthon": Recipe("muscle"), "iliopsoas": Recipe("muscle"), "breast": Recipe("breast"),
         "lung": Recipe("lung"), "thymus": Recipe("thymus"),
         "heart": Recipe("myocardium", (("blood", 3.5, 0.3),), factor=0.35), "atrial_appendage": Recipe("blood"),
-        "esophagus": Recipe("esophagus"), "trachea": Recipe("air"), "airway": Recipe("air"), "thyroid_gland": Recipe("thyroid"),
+        "esophagus": Recipe("esophagus"), "trachea": Recipe("air"), "airway": Recipe("air"),
+        "thyroid_gland": Recipe("thyroid"),
         "small_bowel": Recipe("jejunum"), "colon": Recipe("colon"), "duodenum": Recipe("duodenum"),
         "kidney": Recipe("kidney_cortex", (("kidney_medulla", 8.0, 0.5), ("renal_pelvis", 15.0, 0.75))),
         "renal_pelvis": Recipe("renal_pelvis"), "kidney_cyst": Recipe("csf"), "ureter": Recipe("ureter"),
         "stomach": Recipe("stomach_wall", (("stomach_content", 6.0, 0.5),)), "pancreas": Recipe("pancreas_body"),
         "spleen": Recipe("spleen"), "accessory_spleen": Recipe("spleen"), "liver": Recipe("liver"),
         "gallbladder": Recipe("gallbladder"), "adrenal_gland": Recipe("adrenal"), "urinary_bladder": Recipe("bladder"),
-        "prostate": Recipe("prostate"), "uterus": Recipe("uterus"), "ovary": Recipe("ovary"), "testis": Recipe("testis"),
+        "prostate": Recipe("prostate"), "uterus": Recipe("uterus"), "ovary": Recipe("ovary"),
+        "testis": Recipe("testis"),
         **dict.fromkeys(
-            ("pulmonary_vein", "pulmonary_artery", "superior_vena_cava", "inferior_vena_cava", "portal_vein_and_splenic_vein",
-             "brachiocephalic_vein", "iliac_vena", "brachiocephalic_trunk", "subclavian_artery", "common_carotid_artery",
+            ("pulmonary_vein", "pulmonary_artery", "superior_vena_cava", "inferior_vena_cava",
+            "portal_vein_and_splenic_vein",
+             "brachiocephalic_vein", "iliac_vena", "brachiocephalic_trunk", "subclavian_artery",
+             "common_carotid_artery",
              "iliac_artery", "aorta"), Recipe("blood")),
         "costal_cartilages": Recipe("cartilage"), "bone": _bone(1.7), "rib": _bone(1.7), "sternum": _bone(1.4),
-        "scapula": _bone(1.8), "clavicula": _bone(1.8), "hip": _bone(1.8), "sacrum": _bone(1.5), "vertebrae": _bone(1.3),
+        "scapula": _bone(1.8), "clavicula": _bone(1.8), "hip": _bone(1.8), "sacrum": _bone(1.5),
+        "vertebrae": _bone(1.3),
         "femur": _bone(4.5, "yellow_marrow"), "humerus": _bone(4.0, "yellow_marrow"),
         **{b: _bone(2.6, "yellow_marrow") for b in ("radius", "ulna", "tibia", "fibula")},
-        **{b: _bone(1.8, "yellow_marrow") for b in ("patella", "carpal", "metacarpal", "fingers", "tarsal", "metatarsal", "toes")},
+        **{b: _bone(1.8, "yellow_marrow") for b in ("patella", "carpal", "metacarpal", "fingers", "tarsal",
+        "metatarsal", "toes")},
         "spinal_cord": Recipe("spinal_cord"),
         "tongue": Recipe("muscle", segment="head"), "parotid_gland": Recipe("parotid", segment="head"),
-        "submandibular_gland": Recipe("submandibular", segment="head"), "sublingual_gland": Recipe("sublingual", segment="head"),
-        "tonsil_palatine": Recipe("palatine_tonsil", segment="head"), "tonsil_lingual": Recipe("lingual_tonsil", segment="head"),
-        "soft_palate": Recipe("soft_palate", segment="head"), "nasal_cavity": Recipe("nasal_mucosa", (("air", 3.0, 0.5),), "head"),
-        "eye": Recipe("eye", segment="head"), "mandible": _bone(2.4, segment="head"), "skull": _bone(2.0, segment="head"),
-        "brain": Recipe("brain_grey", (("brain_white", 4.0, 0.4),), "head"), "cerebellum": Recipe("cerebellum", segment="head"),
+        "submandibular_gland": Recipe("submandibular", segment="head"),
+        "sublingual_gland": Recipe("sublingual", segment="head"),
+        "tonsil_palatine": Recipe("palatine_tonsil", segment="head"),
+        "tonsil_lingual": Recipe("lingual_tonsil", segment="head"),
+        "soft_palate": Recipe("soft_palate", segment="head"),
+        "nasal_cavity": Recipe("nasal_mucosa", (("air", 3.0, 0.5),), "head"),
+        "eye": Recipe("eye", segment="head"), "mandible": _bone(2.4, segment="head"),
+        "skull": _bone(2.0, segment="head"),
+        "brain": Recipe("brain_grey", (("brain_white", 4.0, 0.4),), "head"),
+        "cerebellum": Recipe("cerebellum", segment="head"),
         "pituitary": Recipe("pituitary", segment="head"),
     }
 )  # fmt: skip
@@ -79,8 +93,10 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 BONES = frozenset(kind for kind, recipe in RECIPES.items() if recipe.tissue == "cortical_bone")
 #: Kinds nobody misses in a map of the trunk.
 NOT_MISSED = frozenset(
-    {"kidney_cyst", "accessory_spleen", "bone", "renal_pelvis", "thymus", "airway", "breast", "testis", "ovary", "uterus", "prostate",
-     "radius", "ulna", "tibia", "fibula", "patella", "carpal", "metacarpal", "fingers", "tarsal", "metatarsal", "toes", "atrial_appendage",
+    {"kidney_cyst", "accessory_spleen", "bone", "renal_pelvis", "thymus", "airway", "breast", "testis", "ovary",
+    "uterus", "prostate",
+     "radius", "ulna", "tibia", "fibula", "patella", "carpal", "metacarpal", "fingers", "tarsal", "metatarsal",
+     "toes", "atrial_appendage",
      "tongue", "soft_palate", "tonsil_palatine", "tonsil_lingual", "nasal_cavity", "eye", "mandible", "cerebellum"}
 )  # fmt: skip
 #: What is put in by landmark when a map lacks it: small, and seen by the tracers. The latter ones need a head.
