@@ -161,7 +161,8 @@ def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
         work.rename(cohort)
     except OSError as error:
         shutil.rmtree(work, ignore_errors=True)
-        raise OutputError(f"{cohort}: could not be written ({error.strerror or error}); nothing was left behind") from error
+        reason = error.strerror or str(error)
+        raise OutputError(f"{cohort}: could not be written ({reason}); nothing was left behind") from error
     except Exception:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -183,7 +184,9 @@ def subject_of(index: int) -> str:
     return f"{index + 1:03d}"
 
 
-def write_patient(cohort: Path, patient: PatientDraw, settings: PhantomSettings, *, noise_free: bool) -> list[SessionRow]:
+def write_patient(
+    cohort: Path, patient: PatientDraw, settings: PhantomSettings, *, noise_free: bool
+) -> list[SessionRow]:
     """Every file of one patient below `cohort`; returns the rows of its sessions."""
     subject = subject_of(patient.index)
     truth = cohort / DERIVATIVES / f"sub-{subject}"

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 FWHM_PER_SIGMA = 2.3548
 BODY_MARGIN_MM = 12.0
-#: Width over which missing bone in an MR attenuation map is felt, and the density that counts as bone.
-MR_BIAS_FWHM_MM = 40.0
+#: Width over which missing bone in an MR attenuation map is felt, and the share of bone that is felt in full.
+MR_BIAS_FWHM_MM = 25.0
+FULL_BONE = 0.2
 #: CT grid: never finer than this, and this share of the PET's spacing otherwise.
 CT_FINEST_MM, CT_SHARE = (1.2, 1.2, 2.0), (0.7, 0.7, 1.0)
 CT_FIELD_MM = 500.0
@@ -158,12 +159,12 @@ def _pet_scan(
         seed=exam.seeds["noise"] + exam.channels.index(channel),
     )
     if exam.modality == "PET/MR":
-        _lower_near_bone(image, truth, grid, exam, settings)
+        lower_near_bone(image, truth, grid, exam, settings)
     activity = float(truth.suv.sum(dtype=np.float64)) * grid.voxel_volume_ml * bq_ml_per_suv
     return PetScan(channel, Volume(image, grid, Quantity.SUVBW), truth, scanner, activity)
 
 
-def _lower_near_bone(
+def lower_near_bone(
     image: np.ndarray, truth: TracerTruth, grid: Geometry, exam: Exam, settings: PhantomSettings
 ) -> None:
     """In place: an MR attenuation map has no bone, so PET reads 5-15 % low in and around it (clinical.md 7.6)."""
@@ -172,7 +173,7 @@ def _lower_near_bone(
     bone = gaussian_filter(bone, sigma, mode="constant", truncate=2.5)
     least, most = settings.mr_bias
     strength = least + (most - least) * float(np.random.default_rng(exam.seeds["misc"]).random())
-    image *= np.exp(-np.float32(2.2 * strength) * np.minimum(bone, 0.45))
+    image *= np.exp(-np.float32(strength) * np.minimum(bone / FULL_BONE, 1.0))
 
 
 def _render_ct(
