@@ -7,7 +7,7 @@ import pytest
 from netlesion.errors import DicomError
 from netlesion.io.dicom import index_folder, read_image, require_one
 from netlesion.io.pet_facts import pet_facts
-from netlesion.suv import suvbw_conversion
+from netlesion.suv import suv_conversion
 from tests.io.dicom_objects import write_enhanced
 from tests.synthetic_dicom import write_series
 
@@ -37,14 +37,14 @@ def pet(tmp_path, **fields):
 
 
 def test_an_enhanced_pet_names_its_decay_reference(tmp_path):
-    conversion = suvbw_conversion(pet_facts(pet(tmp_path, DecayCorrectionDateTime="20240314105000")))
-    assert conversion.elapsed_s == 3000.0
+    conversion = suv_conversion(pet_facts(pet(tmp_path, DecayCorrectionDateTime="20240314105000")))
+    assert conversion.activity.elapsed_s == 3000.0
 
 
 def test_an_enhanced_pet_corrected_to_its_injection_needs_no_decay_of_the_dose(tmp_path):
-    conversion = suvbw_conversion(pet_facts(pet(tmp_path, DecayCorrectionDateTime="20240314100000")))
-    assert conversion.ref_time_source == "admin"
-    assert conversion.factor == pytest.approx(70_000 / 150e6)
+    conversion = suv_conversion(pet_facts(pet(tmp_path, DecayCorrectionDateTime="20240314100000")))
+    assert conversion.activity.ref_time_source == "admin"
+    assert conversion.activity.factor == pytest.approx(70_000 / 150e6)
 
 
 def test_an_enhanced_pet_corrected_to_a_later_moment_is_refused(tmp_path):
@@ -80,4 +80,4 @@ def test_a_legacy_converted_image_of_highdicom_equals_its_classic_slices(tmp_pat
     assert np.allclose(read_image(legacy).geometry.affine_ras, read_image(classic).geometry.affine_ras)
     assert np.array_equal(read_image(legacy).array, read_image(classic).array)
     if modality == "PT":
-        assert suvbw_conversion(pet_facts(legacy)).factor == suvbw_conversion(pet_facts(classic)).factor
+        assert suv_conversion(pet_facts(legacy)).suvbw_factors == suv_conversion(pet_facts(classic)).suvbw_factors

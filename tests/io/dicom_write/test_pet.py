@@ -10,15 +10,16 @@ import pytest
 
 from netlesion.errors import DicomError, QuantityError, SuvError
 from netlesion.geometry import Geometry
-from netlesion.io.dicom import index_folder, nuclide, pet_facts, read_image, tracer_label
+from netlesion.io.dicom import index_folder
 from netlesion.io.dicom_write.pet import PetFlavour, PetScan, write_pet_series
+from netlesion.io.pet_facts import nuclide, tracer_label
+from netlesion.io.pet_image import read_suvbw, series_facts
 from netlesion.study import Acquisition
-from netlesion.suv import SuvConversion, suvbw_conversion, suvbw_factor
+from netlesion.suv import SuvConversion, suvbw_factor
 from netlesion.volume import Quantity, Volume
 
 GRID = Geometry(np.array([[-3.0, 0, 0, 40], [0, -4.0, 0, -20], [0, 0, 50.0, 7], [0, 0, 0, 1]]), (7, 5, 11))
 SCAN = PetScan("dotatate", dose_bq=151e6, half_life_s=4062.6, uptake_s=3725.5, start=datetime(2020, 2, 28, 11, 5, 7))
-READ_HERE = [f for f in PetFlavour if f is not PetFlavour.PHILIPS_CNTS]
 
 
 def image(seed=0) -> Volume:
@@ -31,8 +32,8 @@ def image(seed=0) -> Volume:
 def our_reading(folder) -> tuple[np.ndarray, SuvConversion]:
     """SUVbw (I, J, K) of the one series in a folder by the project's own reader, and how it came to it."""
     (series,) = index_folder(folder)
-    conversion = suvbw_conversion(pet_facts(series))
-    return read_image(series).array * conversion.factor, conversion
+    _, conversion = series_facts(series)
+    return read_suvbw(series, conversion).array, conversion
 
 
 def half_grey_level(suv: np.ndarray) -> np.ndarray:
@@ -70,16 +71,18 @@ def test_suv_comes_back_within_half_a_grey_level_by_hand(tmp_path, exam, flavour
     assert (np.abs(found - suv.array) <= half_grey_level(suv.array)).all()
 
 
-@pytest.mark.parametrize("flavour", READ_HERE)
+@pytest.mark.parametrize("flavour", PetFlavour)
 def test_suv_comes_back_within_half_a_grey_level_by_our_reader(tmp_path, exam, flavour):
     suv = image()
     write_pet_series(suv, SCAN, exam, tmp_path / "pet", flavour=flavour)
     found, conversion = our_reading(tmp_path)
     assert (np.abs(found - suv.array) <= half_grey_level(suv.array)).all()
     assert conversion.warnings == ()
-    assert conversion.ref_time_source == {"GE": "ge_private", "SIEMENS": "siemens_private", "BQML_ADMIN": "admin"}.get(
-        flavour.name, "series"
-    )
+    assert conversion.activity.ref_time_source == {
+        "GE": "ge_private",
+        "SIEMENS": "siemens_private",
+        "BQML_ADMIN": "admin",
+    }.get(flavour.name, "series")
 
 
 def test_bqml_at_the_start_of_the_scan_is_taken_as_it_is(tmp_path, exam):
@@ -105,7 +108,7 @@ def without_private(folder) -> float:
         header = pydicom.dcmread(path)
         header.remove_private_tags()
         header.save_as(path)
-    return our_reading(folder)[1].factor
+    return our_reading(folder)[1].activity.factor
 
 
 def test_without_its_private_time_a_ge_series_reads_wrong_and_a_siemens_one_right(tmp_path, exam):
@@ -139,8 +142,8 @@ def test_a_scan_after_midnight_keeps_its_injection_of_the_day_before(tmp_path, e
     scan = replace(SCAN, start=datetime(2020, 3, 1, 0, 20))
     write_pet_series(image(), scan, exam, tmp_path / "pet")
     _, conversion = our_reading(tmp_path)
-    assert conversion.injection.date().isoformat() == "2020-02-29"
-    assert conversion.elapsed_s == pytest.approx(3725.5)
+    assert conversion.activity.injection.date().isoformat() == "2020-02-29"
+    assert conversion.activity.elapsed_s == pytest.approx(3725.5)
 
 
 @pytest.mark.parametrize(("label", "isotope"), [("dotatate", "68Ga"), ("dotatoc", "68Ga"), ("fdg", "18F")])
