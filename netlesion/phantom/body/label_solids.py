@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter, zoom
 
 from netlesion.phantom.solids import Sampled, Union
 
@@ -21,6 +21,8 @@ SMOOTH_VOXELS = 0.75
 MARGIN_MM = 6.0
 #: Boxes are halved until the mask fills this share of them, or they are this short.
 LEAST_FILL, SHORTEST_MM = 0.2, 36.0
+#: Smaller arrays are refined twofold: between its samples a distance is straight, which would shrink what is thin.
+MOST_REFINED = 30_000
 #: Halvings of the interval in which the constant is sought.
 BISECTIONS = 24
 
@@ -64,18 +66,23 @@ def solid_of_mask(mask_IJK: np.ndarray, affine_ras: np.ndarray, margin_mm: float
     half = 0.5 * spacing.min()
     distance = np.where(mask, half - inside, outside - half).astype(np.float32)
     distance = gaussian_filter(distance, SMOOTH_VOXELS, mode="nearest")
-    distance -= _level_of_volume(distance, int(mask.sum()), float(spacing.mean()))
+    fine = 1 if distance.size > MOST_REFINED else 2
+    if fine > 1:
+        distance = zoom(distance, fine, order=3, mode="nearest", grid_mode=True)
+        affine[:3, 3] -= affine[:3, :3] @ np.full(3, 0.5 - 0.5 / fine)
+        affine[:3, :3] /= fine
+    distance -= _level_of_volume(distance, int(mask.sum()) * fine**3, float(spacing.mean()) / fine)
     boxes = []
     for first, last in _boxes(mask, *_tight(mask, np.zeros(3, int), np.array(mask.shape)), spacing):
-        boxes.append(tuple(slice(a - m, b + m) for a, b, m in zip(first, last, margin, strict=True)))
+        boxes.append(tuple(slice((a - m) * fine, (b + m) * fine) for a, b, m in zip(first, last, margin, strict=True)))
     return MaskSolid(distance, affine, tuple(boxes))
 
 
 def _level_of_volume(distance: np.ndarray, num_voxels: int, ramp_mm: float) -> np.float32:
     """The c for which `distance < c` holds as many voxels, edges counted by their share."""
-    near = distance[np.abs(distance) < 4.0 * ramp_mm]
-    deep = int((distance <= -4.0 * ramp_mm).sum())
-    low, high = -2.0 * ramp_mm, 2.0 * ramp_mm
+    near = distance[np.abs(distance) < 6.0 * ramp_mm]
+    deep = int((distance <= -6.0 * ramp_mm).sum())
+    low, high = -4.0 * ramp_mm, 4.0 * ramp_mm
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
         count = deep + float(np.clip(0.5 - (near - middle) / ramp_mm, 0.0, 1.0).sum(dtype=np.float64))
