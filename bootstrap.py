@@ -348,7 +348,7 @@ def hand_over(command: str, rest: list[str]) -> int:
         lint = call([tool("ruff"), "check", "."])
         if lint >= 128:  # stopped by a signal, not by a finding
             return lint
-        tests = call([tool("python"), "-m", "pytest", *rest])
+        tests = call([tool("python"), "-m", "pytest", "-n", "2", "--dist", "loadfile", *rest])
         return lint or tests  # both run: a lint finding hides no failing test
     return 0
 
