@@ -106,7 +106,7 @@ def test_a_dont_care_lesion_is_in_the_volume_and_not_in_the_count(label):
 
 
 def test_instances_enter_the_challenge_metrics_as_one_mask(label):
-    reference = label(SHAPE, {1: np.s_[0:3, 0:3, 0]}, {5: np.s_[3:6, 0:3, 0]})
+    reference = label(SHAPE, {1: np.s_[0:3, 0:3, 0]}, {2: np.s_[3:6, 0:3, 0]})
     found = evaluate_case("a", "a", reference, label(SHAPE, np.s_[0:3, 0:3, 0]))
     assert (found.num_lesions_reference, found.num_true_positives) == (2, 1)
     assert found.autopet_fnv_ml == 0  # one component of the mask, and it is touched

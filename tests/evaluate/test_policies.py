@@ -126,16 +126,17 @@ def test_a_ranked_prediction_on_a_speck_is_dont_care_unless_a_lesion_wants_it(la
 
 
 def test_confidence_is_the_maximum_or_the_95th_percentile(label):
-    prediction = label((31, 11, 3), {1: np.s_[0:21, 0, 0]}, {4: np.s_[0:2, 5, 0]})
+    prediction = label((31, 11, 3), {1: np.s_[0:21, 0, 0]}, {4: np.s_[0:2, 5, 0]}, {6: np.s_[0:30, 8, 0]})
     values = np.zeros(prediction.array.shape, np.float32)
     values[0:21, 0, 0] = np.arange(21) / 32
     values[0:2, 5, 0] = 0.25, 0.75
+    values[0:30, 8, 0] = np.arange(30) ** 2 / 1024
     probability = prediction.with_array(values, Quantity.PROBABILITY)
     highest = match_lesions(prediction, prediction, probability)
-    assert [p.score for p in highest.prediction] == [20 / 32, 0.75]
+    assert [p.score for p in highest.prediction] == [20 / 32, 0.75, 29**2 / 1024]
     percentile = match_lesions(prediction, prediction, probability, settings=MatchSettings(confidence="p95"))
-    assert [p.score for p in percentile.prediction] == pytest.approx([19 / 32, 0.25 + 0.95 * 0.5])
-    assert [p.score for p in percentile.prediction][0] == pytest.approx(np.percentile(np.arange(21) / 32, 95))
+    squares = np.percentile(np.arange(30) ** 2 / 1024, 95)  # between two voxels
+    assert [p.score for p in percentile.prediction] == pytest.approx([19 / 32, 0.25 + 0.95 * 0.5, squares])
 
 
 def test_rows_carry_the_volume_of_their_lesion(label):
@@ -197,6 +198,9 @@ def test_a_readers_point_finds_a_lesion_within_10_mm_of_its_nearest_voxel(label)
         matching = match_points(reference, [(x_mm, 15, 4)], [0.7])
         assert (matching.num_true_positives, matching.num_false_positives) == (tp, 1 - tp)
         assert (matching.num_false_negatives, matching.num_prediction) == (1 - tp, 1)
+        strict = match_points(reference, [(6.9, 15, 4)], [0.7], MatchSettings(point_tolerance_mm=0.5))
+        assert strict.num_true_positives == 1  # inside its voxel, if 0.9 mm from the centre
+        assert (matching.prediction[0].num_voxels, matching.prediction[0].volume_ml) == (0, 0.0)
 
 
 def test_two_points_on_one_lesion_are_a_find_and_a_split_and_one_between_two_finds_the_nearer(label):
@@ -210,3 +214,45 @@ def test_two_points_on_one_lesion_are_a_find_and_a_split_and_one_between_two_fin
     nothing = match_points(reference, [], [])
     assert (nothing.num_prediction, nothing.num_false_negatives, nothing.ranked) == (0, 2, ())
     assert match_points(label(SHAPE), [(0, 0, 0)], [0.5]).num_false_positives == 1
+
+
+def test_a_prediction_that_overlaps_goes_before_one_that_only_points(label):
+    """Of two that meet a small lesion the overlapping one finds it, whatever the labels; the other is a split."""
+    reference = label(SHAPE, np.s_[4:6, 4:6, 1])
+    for one, other in ((1, 2), (2, 1)):
+        prediction = label(SHAPE, {one: np.s_[4:6, 4, 1]}, {other: np.s_[6, 6, 1]})
+        matching = match_lesions(reference, prediction)
+        assert (matching.reference[0].prediction_id, matching.reference[0].iou) == (one, 0.5)
+        assert {p.lesion_id: (p.outcome, p.iou) for p in matching.prediction} == {
+            one: (Outcome.TRUE_POSITIVE, 0.5),
+            other: (Outcome.SPLIT, 0.0),
+        }
+
+
+@pytest.mark.parametrize("beside", [np.s_[3, 4, 1], np.s_[6, 4, 1], np.s_[4, 3, 1], np.s_[4, 6, 1], np.s_[4, 4, 0]])
+def test_without_dilation_a_peak_must_lie_inside(beside, label):
+    reference, prediction = label(SHAPE, np.s_[4:6, 4:6, 1]), label(SHAPE, beside)
+    assert found(reference, prediction) == (1, 0, 0)
+    assert found(reference, prediction, peak_dilation_voxels=0) == (0, 1, 1)
+
+
+def test_a_split_belongs_to_the_lesion_it_covers_and_not_to_one_it_points_to(label):
+    reference = label(SHAPE, {1: np.s_[0:3, 5, 1]}, {2: np.s_[8:13, 5, 1]}, affine=FINE)
+    prediction = label(SHAPE, {1: np.s_[0:3, 5, 1]}, {2: np.s_[9:13, 5, 1]}, {3: np.s_[3:9, 5, 1]}, affine=FINE)
+    settings = MatchSettings(criterion="distance", max_distance_mm=9.0)  # the third's middle is 9 mm from the first's
+    split = match_lesions(reference, prediction, settings=settings).prediction[2]
+    assert (split.outcome, split.reference_id) == (Outcome.SPLIT, 2)
+
+
+def test_in_the_ranking_a_split_belongs_to_the_lesion_it_covers_most(label):
+    reference = label(SHAPE, {1: np.s_[0:4, 0:3, 1]}, {2: np.s_[6:10, 0:3, 1]}, affine=BIG)
+    prediction = label(SHAPE, {1: np.s_[0:3, 0:3, 1]}, {2: np.s_[8:10, 0:3, 1]}, {3: np.s_[3:8, 1:3, 1]}, affine=BIG)
+    matching = match_lesions(reference, prediction, with_scores(prediction, {1: 0.9, 2: 0.8, 3: 0.5}))
+    assert (matching.ranked[2].outcome, matching.ranked[2].reference_id) == (Outcome.SPLIT, 2)
+
+
+def test_of_equal_scores_one_that_finds_comes_before_one_that_only_touches(label):
+    reference = label(SHAPE, np.s_[0:3, 0, 0], affine=BIG)
+    prediction = label(SHAPE, {1: np.s_[2, 0:11, 0:3]}, {2: np.s_[0:2, 0, 0]}, affine=BIG)
+    matching = match_lesions(reference, prediction, with_scores(prediction, {1: 0.5, 2: 0.5}))
+    assert [d.outcome for d in matching.ranked] == [Outcome.TRUE_POSITIVE, Outcome.SPLIT]
