@@ -115,7 +115,14 @@ def _references(lesions: list[dict[str, str]]) -> tuple[LesionReference, ...] | 
 
 
 def _scores(lesions: list[dict[str, str]], rows: list[CaseRow]) -> dict[str, float] | None:
-    """A prediction that found a lesion has its score in the row of that lesion; a case without prediction has 0."""
+    """`max_score` of cases.tsv, else the rows of lesions.tsv, where a prediction that found a lesion has its score in
+    the row of that lesion. A case without prediction has 0; one with a prediction and no score: None for all.
+    """
+    if all("max_score" in row.numbers for row in rows):
+        found = {row.case: row.numbers["max_score"] for row in rows}
+        empty = {row.case for row in rows if row.numbers.get("num_lesions_prediction") == 0}
+        found |= {case: 0.0 for case in empty if math.isnan(found[case])}
+        return None if any(map(math.isnan, found.values())) else found
     predicted = [row for row in lesions if _is_reference(row) is False or row.get("outcome") == "true_positive"]
     scores = dict.fromkeys((row.case for row in rows), 0.0)
     for row in predicted:
