@@ -45,7 +45,7 @@ def train(config: DictConfig) -> int:
     keep_heap()
     run_dir, watch = Path(config.run_dir), Stopwatch()
     resume = resume_path(config.ckpt_path, run_dir)
-    cohort = open_cohort(config.cohort)
+    cohort = _opened(config.cohort)
     split = split_from(config, cohort)
     card, labels = card_of(config, split.train), labels_of(config)
     if resume is None:
@@ -110,7 +110,7 @@ def infer(config: DictConfig) -> int:
     checkpoint = Path(config.checkpoint)
     card, weights = load_checkpoint(checkpoint)
     card.require_channels(tuple(config.channels))
-    visits = _visits_of(config, open_cohort(config.input), card)
+    visits = _visits_of(config, _opened(config.input), card)
     device = _device(config.device)
     network = load_network(build_network(card), weights, checkpoint)
     model = Model(card, eager(network, device, autocast=device == "cuda"), hash_file(checkpoint))
@@ -135,11 +135,19 @@ def infer(config: DictConfig) -> int:
     return 0
 
 
+def _opened(folder: str) -> Cohort:
+    """The cohort, with what it says about sessions left apart."""
+    cohort = open_cohort(folder)
+    for note in cohort.notes:
+        print(f"note: {note}")
+    return cohort
+
+
 def _hashes(cohort: Cohort, patients: tuple[str, ...]) -> dict[str, str]:
     """sha256 of every image and mask of these patients, by path below the cohort."""
     paths: list[Path] = []
     for visit in cohort.of_patients(patients):
-        paths += [f.path for files in visit.images.values() for f in files]
+        paths += [p for files in visit.images.values() for f in files for p in (f.path, *f.transforms)]
         paths += [path for masks in visit.masks.values() for path in masks.values()]
     return {str(path.relative_to(cohort.root)): hash_file(path) for path in paths}
 

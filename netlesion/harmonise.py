@@ -2,7 +2,7 @@
 
 The working grid covers the field of view of the reference PET, with its axes in RAS+ order and the spacing
 asked for. Images are brought there with antialiasing (Gaussian, then cubic spline), masks by nearest
-neighbour. A missing channel is a fact (`present`), not an image of zeros. numpy and scipy only.
+neighbour; a scan of another frame goes through its transform in the same single interpolation. A missing channel is a fact (`present`), not an image of zeros. numpy and scipy only.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from scipy import ndimage
 from netlesion.errors import CohortError
 from netlesion.geometry import Geometry
 from netlesion.study import Visit
+from netlesion.transform import RigidTransform, Transform
 from netlesion.volume import Quantity, Volume
 
 #: What a voxel outside a channel's field of view holds.
 OUTSIDE = MappingProxyType({Quantity.SUVBW: 0.0, Quantity.BQML: 0.0, Quantity.HU: -1000.0, Quantity.MR: 0.0})
 #: FWHM of a Gaussian in units of its standard deviation.
 FWHM = 2.3548200450309493
+#: scipy pads by this much before a cubic spline in mode `nearest`; so do we where one spline serves many slabs.
+SPLINE_PAD = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,32 +54,42 @@ def harmonise(visit: Visit, channels: Sequence[str], spacing_mm: tuple[float, fl
     Raises CohortError when the visit has no PET among the channels.
     """
     grid = reference_geometry(visit, channels).resampled(spacing_mm)
-    volumes = {c: resample(visit.scans[c].volume, grid) for c in channels if c in visit.scans}
-    masks = {c: resample(mask, grid) for c, mask in visit.masks.items()}
+    scans = {c: visit.scans[c] for c in channels if c in visit.scans}
+    volumes = {c: resample(scan.volume, grid, scan.transform) for c, scan in scans.items()}
+    masks = {c: resample(mask, grid, visit.scans[c].transform) for c, mask in visit.masks.items()}
     return Harmonised(visit.visit_id, tuple(channels), grid, volumes, masks)
 
 
 def reference_geometry(visit: Visit, channels: Sequence[str]) -> Geometry:
-    """The native grid of the visit's first PET among the channels: lesions live there."""
+    """The native grid of the visit's first PET among the channels: lesions live there.
+
+    First a PET of the visit's own frame; where the model knows only one of another frame, CohortError.
+    """
     pets = [c for c in visit.tracer_channels if c in channels]
     if not pets:
         raise CohortError(f"{visit.visit_id}: no PET among its channels ({', '.join(visit.scans) or 'none'})")
     return visit.scans[pets[0]].volume.geometry
 
 
-def resample(volume: Volume, grid: Geometry) -> Volume:
+def resample(volume: Volume, grid: Geometry, transform: Transform | None = None) -> Volume:
     """A volume on another grid: labels by nearest neighbour, everything else antialiased cubic.
+
+    transform: takes points of the grid's world to the volume's (None: one world); the image is interpolated once.
 
     Voxels whose centre lies outside the field of view of the source hold OUTSIDE (label 0). Cubic overshoot
     is clipped to the range of the source. Equals scipy's gaussian_filter followed by affine_transform of order 3
     (mode nearest); where axes only permute, flip and scale, as products of small matrices, which is far faster.
     """
-    if volume.geometry.same_grid(grid):
+    if transform is None and volume.geometry.same_grid(grid):
         return volume if volume.geometry is grid else Volume(volume.array, grid, volume.quantity)
-    index_map = volume.geometry.index_from(grid)
     label = volume.quantity is Quantity.LABEL
+    index_map = volume.geometry.index_from(grid)
+    if isinstance(transform, RigidTransform):
+        index_map = np.linalg.inv(volume.geometry.affine_ras) @ transform.matrix @ grid.affine_ras
     axes = _aligned_axes(index_map[:3, :3], max(grid.shape))
-    if axes is not None:
+    if transform is not None and not isinstance(transform, RigidTransform):
+        moved, inside = _resample_by_field(volume, grid, transform, index_map, label)
+    elif axes is not None:
         moved, inside = _resample_by_axis(volume.array, index_map, axes, grid.shape, label)
     else:
         moved, inside = _resample_by_voxel(volume.array, index_map, grid.shape, label)
@@ -135,6 +148,31 @@ def _resample_by_voxel(
     for axis in range(3):
         position = matrix[axis, 0] * i + matrix[axis, 1] * j + matrix[axis, 2] * k + offset[axis]
         inside &= (position >= -0.5) & (position <= array.shape[axis] - 0.5)
+    return moved, inside
+
+
+def _resample_by_field(
+    volume: Volume, grid: Geometry, transform: Transform, index_map: np.ndarray, label: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Point by point, slab by slab; the low-pass follows the grids, not how the field stretches."""
+    array = volume.array
+    if not label:
+        sigma = [_sigma(step) for step in np.linalg.norm(index_map[:3, :3], axis=1)]
+        array = ndimage.gaussian_filter(array, sigma, mode="nearest") if max(sigma) > 0 else array
+        array = ndimage.spline_filter(np.pad(array, SPLINE_PAD, mode="edge"), order=3, output=np.float32, mode="nearest")
+    moved = np.empty(grid.shape, dtype=volume.array.dtype if label else np.float32)
+    inside = np.empty(grid.shape, dtype=bool)
+    last = np.array(volume.array.shape)[:, None] - 0.5
+    j, k = (axis.ravel() for axis in np.indices(grid.shape[1:]))
+    for i in range(grid.shape[0]):
+        points = grid.to_world(np.stack([np.full(j.size, i), j, k], axis=1))
+        index = volume.geometry.to_index(transform.apply(points)).T
+        if label:
+            slab = ndimage.map_coordinates(array, index, order=0, mode="nearest")
+        else:
+            slab = ndimage.map_coordinates(array, index + SPLINE_PAD, order=3, mode="nearest", prefilter=False)
+        moved[i] = slab.reshape(grid.shape[1:])
+        inside[i] = ((index >= -0.5) & (index <= last)).all(axis=0).reshape(grid.shape[1:])
     return moved, inside
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from netlesion.geometry import Geometry
 from netlesion.harmonise import harmonise, resample
 from netlesion.inference.plan import plan_windows
-from netlesion.inference.resample import to_grid
+from netlesion.inference.resample import at_positions, to_grid
 from netlesion.inference.sliding import sliding
 from netlesion.lesions import CONNECTIVITY, extract
 from netlesion.models.card import ModelCard
@@ -24,6 +24,7 @@ from netlesion.normalise import network_input
 from netlesion.provenance import Stopwatch
 from netlesion.quantify.table import LesionRow, measure
 from netlesion.study import Visit
+from netlesion.transform import RigidTransform, Transform, grid_points, inverse_over
 from netlesion.volume import Quantity, Volume
 
 
@@ -70,12 +71,12 @@ def predict_visit(
     for tracer in card.scheme.tracers:
         if tracer not in visit.scans:
             continue
-        suv = visit.scans[tracer].volume
+        suv, moved = visit.scans[tracer].volume, visit.scans[tracer].transform
         with stopwatch.stage("native_grid"):
-            index_map = grid.geometry.index_from(suv.geometry)
-            native = to_grid(logits[card.scheme.span(tracer)], index_map, suv.geometry.shape)
+            back = None if moved is None else inverse_over(moved, suv.geometry)
+            native = _on_native(logits[card.scheme.span(tracer)], grid.geometry, suv.geometry, back)
             probability = lesion_probability(native, card.scheme.lesion_indices(tracer))
-            seen = _seen(grid.geometry, suv.geometry)
+            seen = _seen(grid.geometry, suv.geometry, back)
             probability_volume = Volume(probability.cpu().numpy() * seen, suv.geometry, Quantity.PROBABILITY)
         with stopwatch.stage("lesions"):
             lesions = extract(probability_volume, settings.threshold, settings.connectivity)
@@ -85,7 +86,16 @@ def predict_visit(
     return results
 
 
-def _seen(working: Geometry, native: Geometry) -> np.ndarray:
+def _on_native(logits_CIJK: Tensor, working: Geometry, native: Geometry, back: Transform | None) -> Tensor:
+    """Logits at every voxel of a native PET grid; back: from that PET's frame to the working grid's, where they differ."""
+    if back is None or isinstance(back, RigidTransform):
+        affine = native.affine_ras if back is None else back.matrix @ native.affine_ras
+        return to_grid(logits_CIJK, np.linalg.inv(working.affine_ras) @ affine, native.shape)
+    positions = working.to_index(back.apply(grid_points(native)))
+    return at_positions(logits_CIJK, positions.reshape(*native.shape, 3))
+
+
+def _seen(working: Geometry, native: Geometry, back: Transform | None) -> np.ndarray:
     """1 where a native voxel lies on the working grid (to a voxel at its edge), 0 where the network saw nothing.
 
     The working grid covers the first PET; a second tracer may reach beyond it, and no lesion is invented there.
@@ -93,7 +103,7 @@ def _seen(working: Geometry, native: Geometry) -> np.ndarray:
     margin = np.ones([n + 2 for n in working.shape], dtype=np.uint8)
     affine = working.affine_ras.copy()
     affine[:3, 3] = working.to_world(np.array([[-1.0, -1.0, -1.0]]))[0]
-    return resample(Volume(margin, Geometry(affine, margin.shape), Quantity.LABEL), native).array
+    return resample(Volume(margin, Geometry(affine, margin.shape), Quantity.LABEL), native, back).array
 
 
 def lesion_probability(logits_KIJK: Tensor, lesion_indices: tuple[int, ...]) -> Tensor:

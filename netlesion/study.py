@@ -17,6 +17,8 @@ from netlesion.volume import Quantity, Volume
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from netlesion.transform import Transform
+
 
 class Tracer(Enum):
     """What a PET shows; the value is the channel name it feeds."""
@@ -70,12 +72,16 @@ class Acquisition:
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """One image under its channel name, with its tracer (PET only) and facts of acquisition."""
+    """One image under its channel name, with its tracer (PET only) and facts of acquisition.
+
+    transform: takes points of the frame of the visit's first PET to this image's own; None where that is one frame.
+    """
 
     channel: str
     volume: Volume
     tracer: Tracer | None = None
     acquisition: Acquisition = field(default_factory=Acquisition)
+    transform: Transform | None = None
 
     def __post_init__(self) -> None:
         expected = CHANNEL_QUANTITY.get(self.channel)

@@ -122,6 +122,16 @@ def compose(chain: Sequence[Transform], grid: Geometry | None = None) -> Transfo
     return DisplacementField((moved - points).reshape(*grid.shape, 3), grid)
 
 
+def inverse_over(transform: Transform, moving_grid: Geometry) -> Transform:
+    """The way back for points of the moving image: a matrix, or a field over the moving grid's box at the field's spacing."""
+    if isinstance(transform, RigidTransform):
+        return transform.inverse()
+    spacing = tuple(max(a, b) for a, b in zip(transform.geometry.spacing_mm, moving_grid.spacing_mm, strict=True))
+    grid = moving_grid.resampled(spacing)
+    points = grid_points(grid)
+    return DisplacementField((transform.undo(points) - points).reshape(*grid.shape, 3), grid)
+
+
 def grid_points(grid: Geometry) -> np.ndarray:
     """(N, 3) world positions of every voxel centre, in array order."""
     index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1).reshape(-1, 3)

@@ -148,8 +148,8 @@ def _deciding(value: Any) -> Any:
 
 
 def _input_hashes(files: VisitFiles, card: ModelCard) -> dict[str, str]:
-    images = [files.image(c).path for c in card.channels if c in files.images]
-    return {path.name: hash_file(path) for path in images}
+    images = [files.image(c) for c in card.channels if c in files.images]
+    return {path.name: hash_file(path) for image in images for path in (image.path, *image.transforms)}
 
 
 def _require_same_inputs(record: Mapping[str, Any], files: VisitFiles, card: ModelCard, output: Path) -> None:

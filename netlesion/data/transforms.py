@@ -26,11 +26,14 @@ from monai.transforms import (
 )
 
 from netlesion.errors import CohortError
-from netlesion.harmonise import harmonise
+from netlesion.geometry import Geometry
+from netlesion.harmonise import harmonise, resample
 from netlesion.io.cohort import VisitFiles, load_visit
 from netlesion.models.card import ModelCard
 from netlesion.models.classes import LESION
 from netlesion.normalise import network_input
+from netlesion.study import Scan
+from netlesion.volume import Quantity, Volume
 
 #: Label of voxels that take no part in the loss.
 IGNORE = 255
@@ -69,6 +72,7 @@ class LoadVisit(Transform):
         for t, tracer in enumerate(card.classes):
             if tracer in grid.masks:
                 label[t] = self._known(files.visit_id, tracer, grid.masks[tracer].array)
+                label[t][~self._seen(visit.scans[tracer], grid.geometry)] = IGNORE
                 site[0][np.isin(label[t], self.labels.lesion_values(tracer))] = 1 + t
         return {
             "image": torch.from_numpy(network_input(grid, card.required_channels)),
@@ -76,6 +80,13 @@ class LoadVisit(Transform):
             "site": torch.from_numpy(site),
             "visit_id": files.visit_id,
         }
+
+    def _seen(self, scan: Scan, grid: Geometry) -> np.ndarray:
+        """Where a tracer laid over another's grid was imaged at all: beyond its field of view nothing is background."""
+        if scan.transform is None:
+            return np.ones(grid.shape, dtype=bool)
+        everywhere = Volume(np.ones(scan.volume.geometry.shape, dtype=np.uint8), scan.volume.geometry, Quantity.LABEL)
+        return resample(everywhere, grid, scan.transform).array > 0
 
     def _known(self, visit_id: str, tracer: str, mask: np.ndarray) -> np.ndarray:
         unknown = set(np.unique(mask).tolist()) - set(self.labels.values[tracer])

@@ -27,7 +27,21 @@ def to_grid(logits_CIJK: Tensor, index_map: np.ndarray, shape: tuple[int, int, i
             positions = matrix[row, axis] * np.arange(shape[axis]) + index_map[row, 3]
             moved = _interpolate_axis(moved, axis + 1, positions)
         return moved.contiguous()
-    return _interpolate_voxels(logits_CIJK, index_map, shape)
+    target = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float64) for n in shape), indexing="ij"), axis=-1)
+    return at_positions(logits_CIJK, target @ matrix.T + index_map[:3, 3])
+
+
+def at_positions(logits_CIJK: Tensor, source_IJK3: np.ndarray) -> Tensor:
+    """(C, I, J, K) float32: the logits at fractional source indices, one for every target voxel."""
+    size = torch.tensor(logits_CIJK.shape[1:], dtype=torch.float64)
+    unit = (2.0 * torch.as_tensor(source_IJK3) / (size - 1).clamp(min=1) - 1.0).flip(-1)
+    return torch.nn.functional.grid_sample(
+        logits_CIJK[None].float(),
+        unit[None].float().to(logits_CIJK.device),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=True,
+    )[0]
 
 
 def _interpolate_axis(array: Tensor, axis: int, positions: np.ndarray) -> Tensor:
@@ -41,16 +55,3 @@ def _interpolate_axis(array: Tensor, axis: int, positions: np.ndarray) -> Tensor
     above = array.index_select(axis, torch.as_tensor(np.minimum(low + 1, length - 1), device=array.device))
     return torch.lerp(below, above, share)
 
-
-def _interpolate_voxels(logits_CIJK: Tensor, index_map: np.ndarray, shape: tuple[int, int, int]) -> Tensor:
-    size = torch.tensor(logits_CIJK.shape[1:], dtype=torch.float64)
-    target = torch.stack(torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in shape), indexing="ij"), dim=-1)
-    source = target @ torch.as_tensor(index_map[:3, :3].T.copy()) + torch.as_tensor(index_map[:3, 3].copy())
-    unit = (2.0 * source / (size - 1).clamp(min=1) - 1.0).flip(-1)
-    return torch.nn.functional.grid_sample(
-        logits_CIJK[None].float(),
-        unit[None].float().to(logits_CIJK.device),
-        mode="bilinear",
-        padding_mode="border",
-        align_corners=True,
-    )[0]

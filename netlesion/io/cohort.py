@@ -6,7 +6,8 @@ keeps its PET as a derivative, desc-suvbw, whose side-car names who computed it;
 Files are listed here and opened one visit at a time, so a cohort may be larger than memory. Knows nothing about
 networks.
 
-Until registration exists a visit is one session: images of different frames of reference are never combined.
+A visit is one session, or several of one `visit` value once transforms between them are stored (io.visits): images of
+different frames of reference are never combined without one.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from pathlib import Path
 
 from netlesion.errors import CohortError, QuantityError
 from netlesion.io.nifti import read_volume
+from netlesion.io.transforms import frame_name, read_transform, transform_path
+from netlesion.io.visits import grouped
 from netlesion.study import CHANNEL_QUANTITY, TRACER_OF_LABEL, Acquisition, Scan, Tracer, Visit
 from netlesion.suv import LONGEST_DECAY_HALF_LIVES, suvbw_factor
+from netlesion.transform import compose
 from netlesion.volume import Quantity, Volume
 
 DERIVATIVES = Path("derivatives", "netlesion")
@@ -37,11 +41,17 @@ CROP_CHANNELS = {"fdg": "PET", "ct": "CT", "mr_t1": "MR_T1"}
 
 @dataclass(frozen=True)
 class ImageFile:
-    """One image of a visit: its path, what its voxels mean, and for PET the BIDS tracer label."""
+    """One image of a visit: its path, what its voxels mean, and for PET the BIDS tracer label.
+
+    transforms: stored files that take points of the visit's first PET to this image, first to last; owner: the id of the
+    session it came from, where that is not the visit's own.
+    """
 
     path: Path
     quantity: Quantity
     tracer_label: str | None = None
+    transforms: tuple[Path, ...] = ()
+    owner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,8 +64,9 @@ class VisitFiles:
     masks: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
 
     def case_id(self, channel: str) -> str:
-        """The name of one PET of this visit: patient, session and tracer."""
-        return f"{self.visit_id}_trc-{self.images[channel][0].tracer_label}"
+        """The name of one PET: patient, its own session (also in a visit of several) and tracer."""
+        image = self.images[channel][0]
+        return f"{self.visit_id if image.owner is None else image.owner}_trc-{image.tracer_label}"
 
     def image(self, channel: str) -> ImageFile:
         """The one image of a channel; raises CohortError when several compete."""
@@ -70,11 +81,12 @@ class VisitFiles:
 
 @dataclass(frozen=True)
 class Cohort:
-    """A folder of visits in a known layout."""
+    """A folder of visits in a known layout. notes: one line each on what was left apart, for whoever talks to the user."""
 
     root: Path
     layout: str
     visits: tuple[VisitFiles, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def patient_ids(self) -> tuple[str, ...]:
@@ -91,15 +103,16 @@ def open_cohort(root: str | Path) -> Cohort:
     root = Path(root)
     if not root.is_dir():
         raise CohortError(f"{root}: no such folder; expected a BIDS cohort or a folder of the sts_crops layout")
+    notes: tuple[str, ...] = ()
     if any(root.glob("sub-*")):
-        layout, visits = "bids", _bids_visits(root)
+        layout, (visits, notes) = "bids", _bids_visits(root)
     else:
         layout, visits = "sts_crops", _crop_visits(root)
     if not visits:
         raise CohortError(
             f"{root}: holds no visit; expected sub-*/ses-*/pet/*_pet.nii.gz (BIDS) or */PET_image.nii.gz (sts_crops)"
         )
-    return Cohort(root, layout, tuple(visits))
+    return Cohort(root, layout, tuple(visits), notes)
 
 
 def load_visit(
@@ -124,7 +137,7 @@ def load_visit(
         image = files.image(channel)
         volume, acquisition = _read_image(image)
         tracer = TRACER_OF_LABEL[image.tracer_label] if image.tracer_label else None
-        scans[channel] = Scan(channel, volume, tracer, acquisition)
+        scans[channel] = Scan(channel, volume, tracer, acquisition, compose([read_transform(p) for p in image.transforms]))
         if mask_desc is not None and mask_desc in files.masks.get(channel, {}):
             masks[channel] = read_volume(files.masks[channel][mask_desc], Quantity.LABEL)
     return Visit(files.patient_id, files.visit_id, scans, masks)
@@ -166,17 +179,36 @@ def read_suv_image(path: str | Path) -> Volume:
     return volume
 
 
-def _bids_visits(root: Path) -> list[VisitFiles]:
-    visits = []
+def _bids_visits(root: Path) -> tuple[list[VisitFiles], tuple[str, ...]]:
+    visits, apart = [], []
     for subject in sorted(p for p in root.glob("sub-*") if p.is_dir()):
-        derived = root / DERIVATIVES / subject.name
-        names = {p.name for folder in (subject, derived) for p in folder.glob("ses-*") if p.is_dir()}
-        for session in [subject / name for name in sorted(names)] or [subject]:
-            images = _bids_images(session, root / DERIVATIVES / session.relative_to(root))
-            if images:
-                visit_id = subject.name if session is subject else f"{subject.name}_{session.name}"
-                masks = _bids_masks(root / DERIVATIVES / session.relative_to(root), images)
-                visits.append(VisitFiles(subject.name.removeprefix("sub-"), visit_id, images, masks))
+        found, alone = grouped(bids_sessions(root, subject), subject, root / DERIVATIVES)
+        visits += found
+        apart += alone
+    if not apart:
+        return visits, ()
+    more = f" and {len(apart) - 1} more" if len(apart) > 1 else ""
+    return visits, (
+        f"{apart[0]}{more}: kept apart from the first PET of the same visit, no transform to it is stored; "
+        f"netlesion register {root}",
+    )
+
+
+def bids_sessions(root: Path, subject: Path, any_frame: bool = False) -> list[VisitFiles]:
+    """The sessions of one patient, each as a visit of its own. any_frame: also images that lie in another frame of
+    reference than their session's PET and have no stored transform to it (what registration starts from).
+    """
+    visits = []
+    derived = root / DERIVATIVES / subject.name
+    names = {p.name for folder in (subject, derived) for p in folder.glob("ses-*") if p.is_dir()}
+    for session in [subject / name for name in sorted(names)] or [subject]:
+        images = _bids_images(session, root / DERIVATIVES / session.relative_to(root))
+        if not any_frame:
+            images = _one_frame_of_reference(images, root / DERIVATIVES)
+        if images:
+            visit_id = subject.name if session is subject else f"{subject.name}_{session.name}"
+            masks = _bids_masks(root / DERIVATIVES / session.relative_to(root), images)
+            visits.append(VisitFiles(subject.name.removeprefix("sub-"), visit_id, images, masks))
     return visits
 
 
@@ -197,11 +229,15 @@ def _bids_images(session: Path, derived: Path) -> dict[str, tuple[ImageFile, ...
     for suffix, channel in ANAT_CHANNELS.items():
         for path in sorted(session.glob(f"anat/*_{suffix}.nii.gz")):
             found.setdefault(channel, []).append(ImageFile(path, Quantity.MR))
-    return _one_frame_of_reference(found)
+    return {channel: tuple(files) for channel, files in found.items()}
 
 
-def _one_frame_of_reference(found: dict[str, list[ImageFile]]) -> dict[str, tuple[ImageFile, ...]]:
-    """Leaves out CT and MR that lie in another frame of reference than the session's PET, where both are known."""
+def _one_frame_of_reference(
+    found: Mapping[str, tuple[ImageFile, ...]], derivatives: Path
+) -> dict[str, tuple[ImageFile, ...]]:
+    """Leaves out CT and MR in another frame of reference than the session's PET, where both are known and no transform
+    is stored.
+    """
     pets = [f for t in Tracer for f in found.get(t.value, [])]
     frames = {_frame_of_reference(f.path) for f in pets} - {None}
     if not pets:
@@ -209,6 +245,9 @@ def _one_frame_of_reference(found: dict[str, list[ImageFile]]) -> dict[str, tupl
     kept = {}
     for channel, files in found.items():
         same = [f for f in files if f in pets or not frames or _frame_of_reference(f.path) in frames | {None}]
+        own, subject = _entity(files[0].path.name, "ses") or "", _entity(files[0].path.name, "sub") or ""
+        if transform_path(derivatives, subject, frame_name(own, channel), frame_name(own)).is_file():
+            same = list(files)
         if same:
             kept[channel] = tuple(same)
     return kept
