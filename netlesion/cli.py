@@ -123,6 +123,25 @@ def import_dicom_command(
 
 
 @app.command()
+def register(
+    cohort: Annotated[Path, typer.Argument(help="BIDS cohort, as netlesion import or phantom writes it.")],
+    visits: Annotated[bool, typer.Option("--visits", help="Also lay later visits over the first.")] = False,
+    deform: Annotated[bool, typer.Option("--deform", help="Between days: a field, not only a motion.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Patients registered at a time.")] = 1,
+) -> None:
+    """CT or MR to its PET, a visit's second tracer to its first: transforms, judged and stored."""
+    from netlesion.register_cohort import RECORD, Settings, register_cohort
+
+    def report(outcome) -> None:
+        print(outcome.line(), file=sys.stderr if outcome.status == "refused" else sys.stdout, flush=True)
+
+    found = register_cohort(cohort, Settings(followups=visits, deform=deform), workers, report)
+    count = {status: sum(o.status == status for o in found) for status in ("stored", "headers", "refused")}
+    print(f"{count['stored']} stored, {count['headers']} headers stand, {count['refused']} refused")
+    print(cohort / "derivatives" / "netlesion" / RECORD)
+
+
+@app.command()
 def measure(
     pet: Annotated[Path, typer.Option(help="PET as SUVbw NIfTI, or a cohort's PET in Bq/ml with its side-car.")],
     mask: Annotated[Path, typer.Option(help="Lesion mask on the same grid: 0/1, or one label per lesion.")],

@@ -2,7 +2,8 @@
 
 The working grid covers the field of view of the reference PET, with its axes in RAS+ order and the spacing
 asked for. Images are brought there with antialiasing (Gaussian, then cubic spline), masks by nearest
-neighbour; a scan of another frame goes through its transform in the same single interpolation. A missing channel is a fact (`present`), not an image of zeros. numpy and scipy only.
+neighbour; a scan of another frame goes through its transform in the same single interpolation. A missing
+channel is a fact (`present`), not an image of zeros. numpy and scipy only.
 """
 
 from __future__ import annotations
@@ -63,12 +64,18 @@ def harmonise(visit: Visit, channels: Sequence[str], spacing_mm: tuple[float, fl
 def reference_geometry(visit: Visit, channels: Sequence[str]) -> Geometry:
     """The native grid of the visit's first PET among the channels: lesions live there.
 
-    First a PET of the visit's own frame; where the model knows only one of another frame, CohortError.
+    A PET of the visit's own frame is needed: where the model knows only one of another frame, CohortError.
     """
     pets = [c for c in visit.tracer_channels if c in channels]
     if not pets:
         raise CohortError(f"{visit.visit_id}: no PET among its channels ({', '.join(visit.scans) or 'none'})")
-    return visit.scans[pets[0]].volume.geometry
+    here = [c for c in pets if visit.scans[c].transform is None]
+    if not here:
+        raise CohortError(
+            f"{visit.visit_id}: its only PET among the channels is {pets[0]}, which lies in another frame than the visit's "
+            "first PET; use a model that knows the first, or take the stored transform away"
+        )
+    return visit.scans[here[0]].volume.geometry
 
 
 def resample(volume: Volume, grid: Geometry, transform: Transform | None = None) -> Volume:
@@ -159,7 +166,8 @@ def _resample_by_field(
     if not label:
         sigma = [_sigma(step) for step in np.linalg.norm(index_map[:3, :3], axis=1)]
         array = ndimage.gaussian_filter(array, sigma, mode="nearest") if max(sigma) > 0 else array
-        array = ndimage.spline_filter(np.pad(array, SPLINE_PAD, mode="edge"), order=3, output=np.float32, mode="nearest")
+        padded = np.pad(array, SPLINE_PAD, mode="edge")
+        array = ndimage.spline_filter(padded, order=3, output=np.float32, mode="nearest")
     moved = np.empty(grid.shape, dtype=volume.array.dtype if label else np.float32)
     inside = np.empty(grid.shape, dtype=bool)
     last = np.array(volume.array.shape)[:, None] - 0.5

@@ -31,10 +31,14 @@ class RigidTransform:
     def __post_init__(self) -> None:
         matrix = np.array(self.matrix, dtype=np.float64)
         if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or not np.allclose(matrix[3], (0, 0, 0, 1)):
-            raise GeometryError(f"a rigid transform is a finite 4 x 4 matrix with last row 0 0 0 1, got {matrix.tolist()}")
+            raise GeometryError(
+                f"a rigid transform is a finite 4 x 4 matrix with last row 0 0 0 1, got {matrix.tolist()}"
+            )
         turn = matrix[:3, :3]
         if np.abs(turn @ turn.T - np.eye(3)).max() > RIGID_TOLERANCE or np.linalg.det(turn) < 0:
-            raise GeometryError("the matrix of a rigid transform stretches, shears or mirrors; expected a turn and a shift")
+            raise GeometryError(
+                "the matrix of a rigid transform stretches, shears or mirrors; expected a turn and a shift"
+            )
         matrix.setflags(write=False)
         object.__setattr__(self, "matrix", matrix)
 
@@ -65,7 +69,9 @@ class DisplacementField:
     def __post_init__(self) -> None:
         vectors = np.asarray(self.vectors, dtype=np.float32)
         if vectors.shape != (*self.geometry.shape, 3):
-            raise GeometryError(f"a field of shape {vectors.shape} on a grid of {self.geometry.shape}; expected (I, J, K, 3)")
+            raise GeometryError(
+                f"a field of shape {vectors.shape} on a grid of {self.geometry.shape}; expected (I, J, K, 3)"
+            )
         if not np.isfinite(vectors).all():
             raise GeometryError("a displacement field holds values that are not finite; make it anew")
         vectors = vectors.view()

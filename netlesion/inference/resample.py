@@ -54,4 +54,3 @@ def _interpolate_axis(array: Tensor, axis: int, positions: np.ndarray) -> Tensor
     below = array.index_select(axis, torch.as_tensor(low, device=array.device))
     above = array.index_select(axis, torch.as_tensor(np.minimum(low + 1, length - 1), device=array.device))
     return torch.lerp(below, above, share)
-

@@ -43,8 +43,8 @@ CROP_CHANNELS = {"fdg": "PET", "ct": "CT", "mr_t1": "MR_T1"}
 class ImageFile:
     """One image of a visit: its path, what its voxels mean, and for PET the BIDS tracer label.
 
-    transforms: stored files that take points of the visit's first PET to this image, first to last; owner: the id of the
-    session it came from, where that is not the visit's own.
+    transforms: stored files that take points of the visit's first PET to this image, first to last; owner: the id of
+    the session it came from, where that is not the visit's own.
     """
 
     path: Path
@@ -81,7 +81,7 @@ class VisitFiles:
 
 @dataclass(frozen=True)
 class Cohort:
-    """A folder of visits in a known layout. notes: one line each on what was left apart, for whoever talks to the user."""
+    """A folder of visits in a known layout. notes: lines on what was left apart, for whoever talks to the user."""
 
     root: Path
     layout: str
@@ -137,7 +137,8 @@ def load_visit(
         image = files.image(channel)
         volume, acquisition = _read_image(image)
         tracer = TRACER_OF_LABEL[image.tracer_label] if image.tracer_label else None
-        scans[channel] = Scan(channel, volume, tracer, acquisition, compose([read_transform(p) for p in image.transforms]))
+        transform = compose([read_transform(p) for p in image.transforms])
+        scans[channel] = Scan(channel, volume, tracer, acquisition, transform)
         if mask_desc is not None and mask_desc in files.masks.get(channel, {}):
             masks[channel] = read_volume(files.masks[channel][mask_desc], Quantity.LABEL)
     return Visit(files.patient_id, files.visit_id, scans, masks)
@@ -239,12 +240,12 @@ def _one_frame_of_reference(
     is stored.
     """
     pets = [f for t in Tracer for f in found.get(t.value, [])]
-    frames = {_frame_of_reference(f.path) for f in pets} - {None}
+    frames = {frame_of_reference(f.path) for f in pets} - {None}
     if not pets:
         return {channel: tuple(files) for channel, files in found.items()}
     kept = {}
     for channel, files in found.items():
-        same = [f for f in files if f in pets or not frames or _frame_of_reference(f.path) in frames | {None}]
+        same = [f for f in files if f in pets or not frames or frame_of_reference(f.path) in frames | {None}]
         own, subject = _entity(files[0].path.name, "ses") or "", _entity(files[0].path.name, "sub") or ""
         if transform_path(derivatives, subject, frame_name(own, channel), frame_name(own)).is_file():
             same = list(files)
@@ -258,7 +259,8 @@ def pet_stem(path: Path) -> str:
     return path.name.removesuffix("_pet.nii.gz").removesuffix(f"_desc-{SUV_DESC}")
 
 
-def _frame_of_reference(path: Path) -> str | None:
+def frame_of_reference(path: Path) -> str | None:
+    """The hash of an image's frame of reference, or None where its side-car does not tell."""
     sidecar = _sidecar_of(path)
     return None if sidecar is None else sidecar.get("FrameOfReferenceHash")
 

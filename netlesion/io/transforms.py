@@ -1,8 +1,8 @@
 """Stored transforms of a cohort: <cohort>/derivatives/netlesion/sub-X/sub-X_from-A_to-B_mode-image_xfm.json.
 
-A and B name frames: `ses02` is the world of that session's PET, `ses02ct` that of its CT (`ses02mrt1`, ...). The JSON says
-what moved where, by which method and how well; a rigid transform is its 4 x 4 matrix, a deformable one a field in the
-NIfTI of the same name. A point p of B (mm, RAS+) lies at T(p) in A. Read and written here alone.
+A and B name frames: `ses02` is the world of that session's PET, `ses02ct` that of its CT (`ses02mrt1`, ...). The JSON
+says what moved where, by which method and how well; a rigid transform is its 4 x 4 matrix, a deformable one a field in
+the NIfTI of the same name. A point p of B (mm, RAS+) lies at T(p) in A. Read and written here alone.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ MEANING = "A point p of To (mm, RAS+) lies at T(p) in From; sampling From there 
 class TransformFacts:
     """How a transform came about and how good it is.
 
-    method: rigid or deformable, and through which images. metric_before, metric_after: mutual information in bits of the
-    two images under the headers alone and under the transform. inverse_consistency_mm: how far there-and-back ends from
-    where it began, median over the trunk. overlap: share of the trunk inside the moving image.
+    method: rigid or deformable, and through which images. metric_before, metric_after: mutual information in bits of
+    the two images under the headers alone and under the transform. inverse_consistency_mm: how far there-and-back ends
+    from where it began, median over the trunk. overlap: share of the trunk inside the moving image.
     """
 
     method: str
@@ -47,7 +47,7 @@ def frame_name(session: str, channel: str | None = None) -> str:
 
 
 def transform_path(derivatives: Path, subject: str, moving: str, fixed: str) -> Path:
-    """Where the transform that lays `moving` over `fixed` is kept. derivatives: of the cohort; subject: without `sub-`."""
+    """Where the transform that lays `moving` over `fixed` is kept; subject without `sub-`."""
     return Path(derivatives, f"sub-{subject}", f"sub-{subject}_from-{moving}_to-{fixed}{SUFFIX}")
 
 
@@ -82,8 +82,12 @@ def read_transform(path: Path) -> Transform:
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, (CohortError, GeometryError)):
             raise CohortError(f"{path}: {error}") from error
-        raise CohortError(f"{path}: not a stored transform ({error!r}); make it anew with netlesion register") from error
-    raise CohortError(f"{path}: Type is {record['Type']!r}, expected rigid or field; make it anew with netlesion register")
+        raise CohortError(
+            f"{path}: not a stored transform ({error!r}); make it anew with netlesion register"
+        ) from error
+    raise CohortError(
+        f"{path}: Type is {record['Type']!r}, expected rigid or field; make it anew with netlesion register"
+    )
 
 
 def read_record(path: Path) -> Mapping[str, Any]:

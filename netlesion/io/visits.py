@@ -37,7 +37,9 @@ def visit_values(subject_folder: Path) -> dict[str, str]:
         return {}
     with table.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
-    return {r["session_id"]: r["visit"] for r in rows if r.get("session_id") and r.get("visit") not in (None, "", "n/a")}
+    return {
+        r["session_id"]: r["visit"] for r in rows if r.get("session_id") and r.get("visit") not in (None, "", "n/a")
+    }
 
 
 def arrange(
@@ -55,7 +57,12 @@ def arrange(
         for n, group in enumerate(groups):
             there = {t for s in (group.reference, *group.others) for t in tracers(s)}
             same_visit = value is not None and visit_of.get(session_of(group.reference)) == value
-            if same_visit and tracers(group.reference) and not there & tracers(session) and linked(group.reference, session):
+            if (
+                same_visit
+                and tracers(group.reference)
+                and not there & tracers(session)
+                and linked(group.reference, session)
+            ):
                 groups[n] = replace(group, others=(*group.others, session))
                 break
         else:
@@ -63,7 +70,9 @@ def arrange(
     return sorted(groups, key=lambda g: g.reference.visit_id)
 
 
-def grouped(sessions: Sequence[VisitFiles], subject_folder: Path, derivatives: Path) -> tuple[list[VisitFiles], list[str]]:
+def grouped(
+    sessions: Sequence[VisitFiles], subject_folder: Path, derivatives: Path
+) -> tuple[list[VisitFiles], list[str]]:
     """Visits of one patient, and the sessions (`sub-X_ses-Y`) that would have joined one had a transform been stored."""
     visit_of = visit_values(subject_folder)
     store = _Store(derivatives, subject_folder.name.removeprefix("sub-"))
