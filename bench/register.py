@@ -4,9 +4,9 @@
     OMP_NUM_THREADS=1 python -m bench.register /tmp/cohort [--visits] [--deform] [--workers 2]
 
 Patients are drawn again from the cohort's seed; every lesion centre, and up to 40 voxels of each organ on the
-reference PET's desc-organs, is followed through both postures (exact, also for a CT that breathes otherwise). Medians and 90th
-percentiles in mm: `headers` without, `registered` with the stored transform (the headers where none is stored). The last
-line is JSON.
+reference PET's desc-organs, is followed through both postures (exact, also for a CT that breathes otherwise). Medians
+and 90th percentiles in mm: `headers` without, `registered` with the stored transform (the headers where none is
+stored). The last line is JSON.
 """
 
 from __future__ import annotations

@@ -72,8 +72,8 @@ def reference_geometry(visit: Visit, channels: Sequence[str]) -> Geometry:
     here = [c for c in pets if visit.scans[c].transform is None]
     if not here:
         raise CohortError(
-            f"{visit.visit_id}: its only PET among the channels is {pets[0]}, which lies in another frame than the visit's "
-            "first PET; use a model that knows the first, or take the stored transform away"
+            f"{visit.visit_id}: its only PET among the channels is {pets[0]}, which lies in another frame than "
+            "the visit's first PET; use a model that knows the first, or take the stored transform away"
         )
     return visit.scans[here[0]].volume.geometry
 

@@ -87,7 +87,7 @@ def predict_visit(
 
 
 def _on_native(logits_CIJK: Tensor, working: Geometry, native: Geometry, back: Transform | None) -> Tensor:
-    """Logits at every voxel of a native PET grid; back: from that PET's frame to the working grid's, where they differ."""
+    """Logits at every voxel of a native PET grid; back: from that PET's frame to the working grid's, or None."""
     if back is None or isinstance(back, RigidTransform):
         affine = native.affine_ras if back is None else back.matrix @ native.affine_ras
         return to_grid(logits_CIJK, np.linalg.inv(working.affine_ras) @ affine, native.shape)

@@ -73,7 +73,7 @@ class PairOutcome:
 def register_cohort(
     cohort: Path, settings: Settings, workers: int = 1, report: Callable[[PairOutcome], None] = lambda outcome: None
 ) -> list[PairOutcome]:
-    """Registers every patient of a BIDS cohort; raises CohortError when it is none. Written: transforms and register.json."""
+    """Registers every patient of a BIDS cohort, writes transforms and register.json; CohortError when it is none."""
     from tqdm import tqdm
 
     cohort = Path(cohort)
@@ -162,7 +162,7 @@ class _Patient:
         self._keep(frame_name(name), fixed_name, found, through)
 
     def _between(self, reference: VisitFiles, other: VisitFiles, target: str | None) -> tuple[Registration, str]:
-        """From the reference PET to another session's PET (target None) or CT or MR: through what both have, else direct."""
+        """From the reference PET to another session's PET (target None), CT or MR: through what both have, else direct."""
         pet = self._prepared(_pet(reference))
         aim = self._prepared(_pet(other) if target is None else _chosen(other.images[target]))
         for channel in _anatomical(reference) if target is None else (target,):

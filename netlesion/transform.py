@@ -129,7 +129,7 @@ def compose(chain: Sequence[Transform], grid: Geometry | None = None) -> Transfo
 
 
 def inverse_over(transform: Transform, moving_grid: Geometry) -> Transform:
-    """The way back for points of the moving image: a matrix, or a field over the moving grid's box at the field's spacing."""
+    """The way back for points of the moving image: a matrix, or a field over the moving grid's box."""
     if isinstance(transform, RigidTransform):
         return transform.inverse()
     spacing = tuple(max(a, b) for a, b in zip(transform.geometry.spacing_mm, moving_grid.spacing_mm, strict=True))

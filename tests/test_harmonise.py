@@ -7,6 +7,7 @@ from netlesion.geometry import Geometry
 from netlesion.harmonise import FWHM, harmonise, resample
 from netlesion.normalise import network_input, normalise, num_inputs
 from netlesion.study import Scan, Tracer, Visit
+from netlesion.transform import DisplacementField, RigidTransform, grid_points
 from netlesion.volume import Quantity, Volume
 
 
@@ -86,3 +87,110 @@ def test_mr_does_not_depend_on_its_scale():
     array = np.random.default_rng(0).gamma(2.0, 100.0, size=(7, 5, 9))
     one, ten = (normalise(volume(array * s, (1.0, 1.0, 1.0), Quantity.MR)) for s in (1.0, 10.0))
     assert np.allclose(one, ten, atol=1e-5)
+
+
+TURNED = np.array([[0.9962, -0.0872, 0.0, 3.0], [0.0872, 0.9962, 0.0, -2.5], [0.0, 0.0, 1.0, 4.2], [0, 0, 0, 1.0]])
+
+
+def smooth(shape, spacing, origin, flip, quantity=Quantity.MR):
+    array = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=shape), 1.5).astype(np.float32)
+    return volume(array / array.std(), spacing, quantity, origin, flip)
+
+
+def with_simpleitk(source, target, transform, interpolator):
+    """SimpleITK's resampling under the same transform, made there from the same facts."""
+    sitk = pytest.importorskip("SimpleITK")
+    lps = np.diag([-1.0, -1.0, 1.0])
+
+    def image(array, geometry, vector=False):
+        made = sitk.GetImageFromArray(np.swapaxes(array, 0, 2), isVector=vector)
+        made.SetSpacing(geometry.spacing_mm)
+        made.SetOrigin((lps @ geometry.affine_ras[:3, 3]).tolist())
+        made.SetDirection((lps @ geometry.affine_ras[:3, :3] / geometry.spacing_mm).ravel().tolist())
+        return made
+
+    if isinstance(transform, RigidTransform):
+        moved = sitk.AffineTransform(3)
+        moved.SetMatrix((lps @ transform.matrix[:3, :3] @ lps).ravel().tolist())
+        moved.SetTranslation((lps @ transform.matrix[:3, 3]).tolist())
+    else:
+        field = image(transform.vectors.astype(np.float64) @ lps, transform.geometry, vector=True)
+        moved = sitk.DisplacementFieldTransform(field)
+    grid = image(np.zeros(target.shape, np.float32), target)
+    out = sitk.Resample(image(source.array, source.geometry), grid, moved, getattr(sitk, interpolator), 0.0)
+    return np.swapaxes(sitk.GetArrayFromImage(out), 0, 2)
+
+
+def bump(grid):
+    world = grid_points(grid)
+    height = 5.0 * np.exp(-(((world - world.mean(axis=0)) / 20.0) ** 2).sum(axis=1))
+    return DisplacementField((height[:, None] * [1.0, -0.6, 0.8]).reshape(*grid.shape, 3), grid)
+
+
+@pytest.mark.parametrize("kind", ["rigid", "field"])
+def test_resampling_under_a_transform_is_simpleitks(kind):
+    source = smooth((31, 27, 23), (2.0, 2.5, 3.0), (-40.0, 30.0, -35.0), (1, -1, 1))
+    target = Geometry(
+        np.array([[-1.9, 0, 0, 15.0], [0, 2.3, 0, -20.0], [0, 0, 2.9, -30.0], [0, 0, 0, 1]]), (21, 17, 19)
+    )
+    lattice = Geometry(
+        np.array([[9.0, 0, 0, -60.0], [0, 9.0, 0, -70.0], [0, 0, 9.0, -70.0], [0, 0, 0, 1]]), (15, 17, 17)
+    )
+    # the nearest rotation of TURNED's rounded digits
+    u, _, v = np.linalg.svd(TURNED[:3, :3])
+    matrix = TURNED.copy()
+    matrix[:3, :3] = u @ v
+    transform = RigidTransform(matrix) if kind == "rigid" else bump(lattice)
+    found = resample(source, target, transform).array
+    expected = with_simpleitk(source, target, transform, "sitkBSpline")
+    index = source.geometry.to_index(transform.apply(grid_points(target))).reshape(*target.shape, 3)
+    core = ((index > 5) & (index < np.array(source.geometry.shape) - 6)).all(axis=-1)
+    assert core.sum() > 500
+    assert np.abs(found - expected)[core].max() < 2e-3
+    labels = source.with_array(np.digitize(source.array, [-0.5, 0.8]).astype(np.uint8), Quantity.LABEL)
+    same = resample(labels, target, transform).array == with_simpleitk(labels, target, transform, "sitkNearestNeighbor")
+    assert same[core].mean() > 0.995, "but for ties half-way between two voxels"
+
+
+@pytest.mark.parametrize("spacing", [1.6, 3.0, 6.0])
+def test_a_matrix_and_the_same_motion_as_a_field_agree(spacing):
+    """From 1.6 to 6 mm, also where the target is coarser and the low-pass works."""
+    source = smooth((29, 25, 21), (2.0, 2.0, 2.4), (-30.0, -25.0, -25.0), (1, 1, 1))
+    target = source.geometry.resampled((spacing,) * 3)
+    rigid = RigidTransform(np.array([[1.0, 0, 0, 2.7], [0, 1, 0, -3.1], [0, 0, 1, 1.3], [0, 0, 0, 1]]))
+    field = DisplacementField(np.broadcast_to([2.7, -3.1, 1.3], (*target.shape, 3)), target)
+    a, b = (resample(source, target, t).array for t in (rigid, field))
+    assert np.abs(a - b).max() < 1e-3
+    assert np.array_equal(a == 0.0, b == 0.0), "the same voxels lie outside the field of view"
+
+
+def test_the_identity_changes_nothing_and_the_inverse_brings_back():
+    source = smooth((17, 13, 11), (3.0, 3.5, 4.0), (-20.0, 10.0, -20.0), (1, -1, 1))
+    still = RigidTransform(np.eye(4))
+    assert np.abs(resample(source, source.geometry, still).array - source.array).max() < 1e-4
+    matrix = np.eye(4)
+    matrix[:3, 3] = (3.0, 7.0, -4.0)  # whole voxels
+    there = resample(source, source.geometry, RigidTransform(matrix))
+    back = resample(there, source.geometry, RigidTransform(matrix).inverse())
+    inner = (slice(2, -2), slice(3, -3), slice(2, -2))
+    assert np.abs(back.array - source.array)[inner].max() < 1e-3
+
+
+def test_a_scan_of_another_frame_is_brought_over_with_its_mask():
+    hot = np.zeros((9, 11, 7))
+    hot[4, 5, 3] = 10.0
+    pet = volume(hot, (4.0, 4.0, 4.0), Quantity.SUVBW)
+    other = volume(hot, (4.0, 4.0, 4.0), Quantity.SUVBW, origin=(100.0, -60.0, 8.0))
+    matrix = np.eye(4)
+    matrix[:3, 3] = (100.0, -60.0, 8.0)
+    mask = other.with_array((hot > 0).astype(np.uint8), Quantity.LABEL)
+    scans = {
+        "sstr": Scan("sstr", pet, Tracer.SSTR),
+        "fdg": Scan("fdg", other, Tracer.FDG, transform=RigidTransform(matrix)),
+    }
+    grid = harmonise(Visit("1", "v", scans, {"fdg": mask}), ("sstr", "fdg", "ct"), (4.0, 4.0, 4.0))
+    assert grid.present == (True, True, False)
+    assert np.allclose(grid.volumes["fdg"].array, hot, atol=1e-5)
+    assert np.argwhere(grid.masks["fdg"].array).tolist() == [[4, 5, 3]]
+    with pytest.raises(CohortError, match="another frame"):
+        harmonise(Visit("1", "v", scans), ("fdg",), (4.0, 4.0, 4.0))

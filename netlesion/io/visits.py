@@ -73,7 +73,7 @@ def arrange(
 def grouped(
     sessions: Sequence[VisitFiles], subject_folder: Path, derivatives: Path
 ) -> tuple[list[VisitFiles], list[str]]:
-    """Visits of one patient, and the sessions (`sub-X_ses-Y`) that would have joined one had a transform been stored."""
+    """Visits of one patient, and the sessions (`sub-X_ses-Y`) that would have joined one by a stored transform."""
     visit_of = visit_values(subject_folder)
     store = _Store(derivatives, subject_folder.name.removeprefix("sub-"))
     groups = arrange(sessions, visit_of, store.links)

@@ -1,7 +1,7 @@
 """From a rigid fit to a displacement field: a B-spline that raises mutual information, with SimpleITK.
 
 Takes a pair that lies roughly right, returns a field on a coarse grid over the fixed image. Control points lie about
-MESH_MM apart, so that organs move and lesions are not squeezed. Knows nothing about whether the result is to be trusted.
+MESH_MM apart, so that organs move and lesions are not squeezed. Knows nothing about whether the result can be trusted.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from netlesion.register.itk import LPS, image_of, simpleitk, to_itk, volume_imag
 from netlesion.register.rigid import Prepared
 from netlesion.transform import DisplacementField, RigidTransform, grid_points
 
-#: Distance of control points, and of the grid on which the field is kept [P]: clinical.md 7.4's motions are this smooth.
+#: Distance of control points, and of the grid on which the field is kept [P]; clinical.md 7.4's motions are as smooth.
 MESH_MM, FIELD_MM = 70.0, 8.0
-#: (shrink factor, Gaussian sigma in mm), and what share of the mask's voxels the metric sees.
-LEVELS = ((3, 6.0), (2, 3.0))
+#: (voxel in mm, Gaussian sigma in mm) of each level, and what share of the mask's voxels the metric sees.
+LEVELS = ((12.0, 6.0), (8.0, 3.0))
 SAMPLING = (0.6, 0.25)
 ITERATIONS = 25
 
@@ -35,7 +35,7 @@ def refine(fixed: Prepared, moving: Prepared, rigid: RigidTransform, seed: int =
     method.SetMetricSamplingPercentagePerLevel(list(SAMPLING), seed + 1)
     method.SetMetricFixedMask(image_of(fixed.mask.astype(np.uint8), fixed.image.geometry))
     method.SetInterpolator(sitk.sitkLinear)
-    method.SetShrinkFactorsPerLevel([shrink for shrink, _ in LEVELS])
+    method.SetShrinkFactorsPerLevel([max(1, round(mm / min(fixed.image.geometry.spacing_mm))) for mm, _ in LEVELS])
     method.SetSmoothingSigmasPerLevel([sigma for _, sigma in LEVELS])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     method.SetOptimizerAsLBFGSB(

@@ -17,7 +17,7 @@ LEAST_OVERLAP = 0.3
 
 
 def compressed(volume: Volume) -> Volume:
-    """Intensities as a metric should see them: CT cut to -200..300 HU, SUV as log(1 + SUV), MR cut at its 99th percentile."""
+    """Intensities as a metric should see them: CT cut to -200..300 HU, log(1 + SUV), MR cut at its 99th percentile."""
     array = volume.array
     if volume.quantity is Quantity.HU:
         return volume.with_array(np.clip(array, -200.0, 300.0))

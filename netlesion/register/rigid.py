@@ -22,8 +22,8 @@ from netlesion.volume import Volume
 
 #: Images finer than this are made this coarse first [P]: a rigid motion has six unknowns and a million voxels.
 WORKING_MM = 4.0
-#: (shrink factor, Gaussian sigma in mm) of each level [P].
-LEVELS = ((4, 8.0), (2, 4.0), (1, 2.0))
+#: (voxel in mm, Gaussian sigma in mm) of each level [P].
+LEVELS = ((16.0, 8.0), (8.0, 4.0), (4.0, 2.0))
 #: Share of the mask's voxels that the metric looks at on each level [P].
 SAMPLING = (0.5, 0.15, 0.04)
 #: Shifts tried along the body before the optimiser starts, in mm, where headers say nothing [P].
@@ -129,7 +129,7 @@ def _optimised(fixed: Prepared, moving: Prepared, start: RigidTransform, seed: i
     if fixed.mask.any():
         method.SetMetricFixedMask(itk_image(fixed.mask.astype(np.uint8), fixed.image.geometry))
     method.SetInterpolator(sitk.sitkLinear)
-    method.SetShrinkFactorsPerLevel([shrink for shrink, _ in LEVELS])
+    method.SetShrinkFactorsPerLevel([max(1, round(mm / min(fixed.image.geometry.spacing_mm))) for mm, _ in LEVELS])
     method.SetSmoothingSigmasPerLevel([sigma for _, sigma in LEVELS])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     method.SetOptimizerAsRegularStepGradientDescent(
