@@ -24,8 +24,8 @@ from netlesion.volume import Volume
 WORKING_MM = 4.0
 #: (voxel in mm, Gaussian sigma in mm) of each level [P].
 LEVELS = ((16.0, 8.0), (8.0, 4.0), (4.0, 2.0))
-#: Share of the mask's voxels that the metric looks at on each level [P].
-SAMPLING = (0.5, 0.15, 0.04)
+#: How many places in the mask the metric looks at on each level, where there are as many [P].
+SAMPLES = (7_000, 16_000, 33_000)
 #: Shifts tried along the body before the optimiser starts, in mm, where headers say nothing [P].
 SEARCH_MM = tuple(range(-240, 241, 24))
 
@@ -119,13 +119,20 @@ def _shifted(shift_mm: np.ndarray) -> RigidTransform:
     return RigidTransform(matrix)
 
 
+def _shares(fixed: Prepared) -> list[float]:
+    """SAMPLES as shares of the voxels of each level's grid."""
+    finest = min(fixed.image.geometry.spacing_mm)
+    counts = [max(int(fixed.mask.sum()), 1) / max(1, round(mm / finest)) ** 3 for mm, _ in LEVELS]
+    return [min(1.0, wanted / count) for wanted, count in zip(SAMPLES, counts, strict=True)]
+
+
 def _optimised(fixed: Prepared, moving: Prepared, start: RigidTransform, seed: int) -> RigidTransform:
     sitk = simpleitk()
     method = sitk.ImageRegistrationMethod()
     method.SetNumberOfThreads(1)
     method.SetMetricAsMattesMutualInformation(32)
     method.SetMetricSamplingStrategy(method.RANDOM)
-    method.SetMetricSamplingPercentagePerLevel(list(SAMPLING), seed + 1)
+    method.SetMetricSamplingPercentagePerLevel(_shares(fixed), seed + 1)
     if fixed.mask.any():
         method.SetMetricFixedMask(itk_image(fixed.mask.astype(np.uint8), fixed.image.geometry))
     method.SetInterpolator(sitk.sitkLinear)

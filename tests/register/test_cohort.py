@@ -1,4 +1,4 @@
-"""A patient of two days: CT to PET, FDG to DOTATATE through the CTs, noise refused, everything read back as one visit."""
+"""A patient of two days: CT to PET, FDG to DOTATATE through the CTs, noise refused, all read back as one visit."""
 
 import json
 
@@ -32,7 +32,7 @@ def cohort(tmp_path_factory):
     root = tmp_path_factory.mktemp("cohort")
     add(root, "01", "dotatate", image("pet"), image("ct", seed=1))
     add(root, "02", "fdg", image("pet", DAY, seed=2), image("ct", DAY, seed=3))
-    add(root, "03", "fdg", noise(0, Quantity.SUVBW, 0.3, 2.0), None)
+    add(root, "03", "fdg", noise(10, Quantity.SUVBW, 0.3, 2.0), None)
     write_dataset(root, {"001": [SessionRow("01", 1), SessionRow("02", 1), SessionRow("03", 2)]})
     stale = transform_path(root / DERIVATIVES, "001", "ses03", "ses01")
     stale.parent.mkdir(parents=True, exist_ok=True)
