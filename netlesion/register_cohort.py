@@ -162,7 +162,7 @@ class _Patient:
         self._keep(frame_name(name), fixed_name, found, through)
 
     def _between(self, reference: VisitFiles, other: VisitFiles, target: str | None) -> tuple[Registration, str]:
-        """Reference PET to another session's PET (target None), CT or MR: through what both have, else direct."""
+        """Reference PET to another session's PET (target None), CT or MR: through what both have."""
         pet = self._prepared(_pet(reference))
         aim = self._prepared(_pet(other) if target is None else _chosen(other.images[target]))
         for channel in _anatomical(reference) if target is None else (target,):

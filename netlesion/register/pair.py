@@ -34,7 +34,7 @@ class Bounds:
 
 
 #: One scanner, one table; and two days, where the table may be anywhere along the body.
-SAME_FRAME = Bounds(shift_mm=25.0, angle_deg=8.0, inverse_consistency_mm=3.0)
+SAME_FRAME = Bounds(shift_mm=25.0, angle_deg=8.0, inverse_consistency_mm=5.0)
 OTHER_FRAME = Bounds(shift_mm=400.0, angle_deg=25.0, inverse_consistency_mm=5.0)
 
 
@@ -62,6 +62,9 @@ def register_pair(
     """
     if not fixed.mask.any() or not moving.mask.any():
         return Registration(None, "rigid", 0.0, 0.0, 0.0, np.inf, 0.0, "no body is seen in one of the images", True)
+    if same_frame and fixed.dome_z_mm is None and moving.dome_z_mm is None:
+        reason = "no lung is told apart in them, so breathing would be taken for a shift of the whole body"
+        return Registration(None, "rigid", 0.0, 0.0, 0.0, np.inf, 1.0, reason)
     fit = register_rigid(fixed, moving, same_frame=same_frame, seed=seed)
     seen = fixed.still(fixed.dome_z_mm if moving.dome_z_mm is None else moving.dome_z_mm) if same_frame else fixed
     referee = Referee(fixed.image, moving.image, seen.mask)

@@ -15,8 +15,8 @@ from netlesion.volume import Quantity, Volume
 BODY_HU, BODY_MR_SHARE, BODY_SUV = -350.0, 0.08, 0.12
 #: An axial slice is trunk when its largest piece is at least this share of a large slice (90th percentile) [P].
 TRUNK_SHARE = 0.5
-#: Lung against soft tissue: CT number; share of the 99th percentile of an MR [P].
-LUNG_HU, LUNG_MR_SHARE = -450.0, 0.12
+#: Lung against soft tissue in CT [P].
+LUNG_HU = -450.0
 #: Breathing moves what lies within this much of the diaphragm (clinical.md 7.4: decays to 0 over 10 cm).
 BREATHING_REACH_MM = 110.0
 
@@ -60,16 +60,14 @@ def trunk(volume: Volume) -> np.ndarray:
 
 
 def diaphragm_z_mm(volume: Volume, trunk_IJK: np.ndarray) -> float | None:
-    """Height (RAS+ mm) where the lungs give way to the abdomen, or None where no lung shows (a PET, a pelvis).
+    """Height (RAS+ mm) where the lungs give way to the abdomen, or None where no lung shows (a pelvis) or none can
+    be told apart (a PET; an MR, in whose Dixon water image fat is as dark as lung).
 
     Going down from the slice with most air inside the trunk, the last one with at least half as much.
     """
-    if volume.quantity is Quantity.HU:
-        air = volume.array < LUNG_HU
-    elif volume.quantity is Quantity.MR:
-        air = volume.array < LUNG_MR_SHARE * np.percentile(volume.array, 99)
-    else:
+    if volume.quantity is not Quantity.HU:
         return None
+    air = volume.array < LUNG_HU
     area = (air & trunk_IJK).sum(axis=(0, 1))
     k = int(area.argmax())
     if area[k] < 0.15 * max(int(trunk_IJK[:, :, k].sum()), 1):

@@ -1,4 +1,4 @@
-"""A patient of two days: CT to PET, FDG to DOTATATE through the CTs, noise refused, all read back as one visit."""
+"""A patient of two days: CT to PET, FDG to DOTATATE by their CTs, noise refused, all read back as one visit."""
 
 import json
 

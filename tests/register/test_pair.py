@@ -78,13 +78,21 @@ def test_another_day_is_found_under_turns_shifts_flips_and_another_field_of_view
     assert found.inverse_consistency_mm < 0.25 * 10.4  # a quarter of a voxel
 
 
-@pytest.mark.parametrize("modality", ["ct", "mr"])
-def test_pet_to_its_anatomy_in_one_frame(modality):
+def test_pet_to_its_ct_in_one_frame():
     truth = motion((0.0, 0.0, 1.5), (3.0, -4.0, 2.0))
-    pet, anatomy = prepare(image("pet")), prepare(image(modality, truth, seed=1))
+    fine = {"shape": (61, 43, 71), "spacing": (7.0, 7.0, 8.0)}
+    pet, anatomy = prepare(image("pet", **fine)), prepare(image("ct", truth, seed=1, **fine))
     found = register_pair(pet, anatomy, same_frame=True)
     assert not found.refused, found.reason
     assert error_mm(found.transform, truth, pet.trunk_points()) < 0.5 * 7.0
+
+
+def test_a_simultaneous_mr_keeps_its_headers():
+    """Nothing in it says where breathing is, and rigid fits that follow the liver were 3 mm off everywhere else."""
+    found = register_pair(prepare(image("pet")), prepare(image("mr", seed=1)), same_frame=True)
+    assert found.transform is None
+    assert not found.refused
+    assert "breathing" in found.reason
 
 
 def test_where_headers_are_right_they_stand():
@@ -95,6 +103,7 @@ def test_where_headers_are_right_they_stand():
     assert moved < 1.0
 
 
+@pytest.mark.slow
 def test_a_deformation_is_found_between_cts_and_not_offered_between_pets(ct, monkeypatch):
     """Liver and kidneys 12 mm lower on one side, by a smooth bump: halved at least, and never asked of two PETs."""
     for name, quick in (("LEVELS", ((10.0, 6.0),)), ("SAMPLING", (0.3,)), ("ITERATIONS", 8)):
