@@ -13,6 +13,7 @@ from netlesion.evaluate.case_result import CaseResult
 from netlesion.evaluate.plots import bland_altman_figure, froc_figure, reliability_figure, size_figure
 from netlesion.evaluate.tables import cell
 from netlesion.evaluate.worst import WorstCase
+from netlesion.html import render
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -66,28 +67,19 @@ def write_page(
     path: str | Path, summary: Mapping[str, Any], results: Sequence[CaseResult], worst: Sequence[WorstCase]
 ) -> None:
     """Writes the page atomically; the notice on research use is always shown."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("evaluation.html.j2").render(
-        version=__version__,
-        summary=summary,
-        tables=[(title, rows) for title, names in SHOWN.items() if (rows := _rows(summary, names))],
-        strata=[_stratum_row(row) for row in summary["strata"]],
-        figures=_figures(summary, results),
-        worst=[(w, base64.b64encode(w.png).decode("ascii")) for w in worst],
-        notes=_notes(summary),
-        columns=("case", "dice", "lesion_sensitivity", "num_lesions_reference", "num_false_positives"),
-        cases=results,
-        cell=cell,
-    )
-    write_text(path, text)
+    values = {
+        "version": __version__,
+        "summary": summary,
+        "tables": [(title, rows) for title, names in SHOWN.items() if (rows := _rows(summary, names))],
+        "strata": [_stratum_row(row) for row in summary["strata"]],
+        "figures": _figures(summary, results),
+        "worst": [(w, base64.b64encode(w.png).decode("ascii")) for w in worst],
+        "notes": _notes(summary),
+        "columns": ("case", "dice", "lesion_sensitivity", "num_lesions_reference", "num_false_positives"),
+        "cases": results,
+        "cell": cell,
+    }
+    write_text(path, render(TEMPLATES / "evaluation.html.j2", values))
 
 
 def _rows(summary: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[str, str, str, str]]:

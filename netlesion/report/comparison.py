@@ -11,22 +11,14 @@ from typing import Any
 
 from netlesion import __version__
 from netlesion.atomic import write_text
+from netlesion.html import render
 from netlesion.report.page import TEMPLATES
 
 
 def write_comparison(path: str | Path, summary: Mapping[str, Any]) -> None:
     """Writes the page atomically; the notice on research use is always shown."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"estimate": _estimate, "p": _p}
-    write_text(path, environment.get_template("comparison.html.j2").render(version=__version__, **summary))
+    filters = {"estimate": _estimate, "p": _p}
+    write_text(path, render(TEMPLATES / "comparison.html.j2", {"version": __version__, **summary}, filters))
 
 
 def _estimate(estimate: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from netlesion import __version__
 from netlesion.atomic import write_text
+from netlesion.html import render
 from netlesion.quantify.table import LesionRow
 from netlesion.report.mip import SUV_BLACK
 
@@ -45,15 +46,6 @@ def write_report(
     failures: Sequence[str] = (),
 ) -> None:
     """Writes the page atomically; the notice on research use is always shown."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     shown = [
         {
             "case": c.case,
@@ -64,13 +56,13 @@ def write_report(
         }
         for c in cases
     ]
-    text = environment.get_template("report.html.j2").render(
-        title=title,
-        version=__version__,
-        facts=facts,
-        cases=shown,
-        tables=tables,
-        failures=failures,
-        suv_black=SUV_BLACK,
-    )
-    write_text(path, text)
+    values = {
+        "title": title,
+        "version": __version__,
+        "facts": facts,
+        "cases": shown,
+        "tables": tables,
+        "failures": failures,
+        "suv_black": SUV_BLACK,
+    }
+    write_text(path, render(TEMPLATES / "report.html.j2", values))

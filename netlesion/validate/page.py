@@ -11,6 +11,7 @@ from typing import Any
 
 from netlesion import __version__
 from netlesion.atomic import write_json, write_text
+from netlesion.html import render
 from netlesion.provenance import provenance
 from netlesion.validate.finding import Level
 from netlesion.validate.run import Validation
@@ -65,18 +66,10 @@ def write_validation(out: Path, validation: Validation, config: dict[str, Any]) 
 
 
 def _html(validation: Validation) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("validation.html.j2").render(
-        title=f"Validation of {validation.cohort}",
-        version=__version__,
-        v=validation,
-        counts={level.value: validation.count(level) for level in Level},
-    )
+    values = {
+        "title": f"Validation of {validation.cohort}",
+        "version": __version__,
+        "v": validation,
+        "counts": {level.value: validation.count(level) for level in Level},
+    }
+    return render(TEMPLATES / "validation.html.j2", values)
