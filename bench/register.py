@@ -25,7 +25,7 @@ from netlesion.io.cohort import DERIVATIVES
 from netlesion.io.nifti import read_volume
 from netlesion.io.transforms import frame_name, read_transform, transform_path
 from netlesion.phantom.body.labels import LABELS
-from netlesion.phantom.lesions import LESION_KINDS
+from netlesion.phantom.focus import LESION_KINDS
 from netlesion.phantom.patient import Exam, PatientDraw, draw_patient
 from netlesion.phantom.posture import pose_of
 from netlesion.phantom.settings import settings_of

@@ -15,7 +15,7 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from multiprocessing import get_context
@@ -127,7 +127,7 @@ def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
     """
     from tqdm import tqdm
 
-    cohort = Path(cohort)
+    cohort = Path(cohort).absolute()
     wanted = plan.facts()
     if _holds(cohort, wanted):
         print(f"{cohort} holds this cohort already", file=sys.stderr)
@@ -139,6 +139,8 @@ def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
         found = _label_map(path)
         require_body(found.volume, found.names, str(path))
     work = cohort.with_name(cohort.name + ".partial")
+    if work.exists() and not (work / MARKER).is_file():
+        raise CohortError(f"{work}: is not an unfinished cohort, and the work would go there; move it away")
     if not _holds(work, wanted):
         shutil.rmtree(work, ignore_errors=True)
     try:
@@ -159,6 +161,11 @@ def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
         if cohort.is_dir():
             cohort.rmdir()
         work.rename(cohort)
+    except BrokenExecutor as error:
+        raise OutputError(
+            f"{cohort}: a worker process died, perhaps for want of memory; the patients made so far are kept in "
+            f"{work.name}, call again with fewer --workers"
+        ) from error
     except OSError as error:
         shutil.rmtree(work, ignore_errors=True)
         reason = error.strerror or str(error)

@@ -107,3 +107,12 @@ def test_spacing_is_one_number_or_three():
     assert spacing_of("2x2x3") == (2.0, 2.0, 3.0)
     with pytest.raises(ConfigError, match="spacing '2x3' is not understood"):
         spacing_of("2x3")
+
+
+def test_a_folder_of_somebody_else_is_never_removed(tmp_path):
+    other = tmp_path / "cohort.partial"
+    other.mkdir()
+    (other / "notes.txt").write_text("mine")
+    with pytest.raises(CohortError, match="is not an unfinished cohort"):
+        make_cohort(tmp_path / "cohort", CohortPlan(1, 5, settings=TINY), workers=1)
+    assert (other / "notes.txt").read_text() == "mine"

@@ -12,9 +12,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from netlesion.atomic import write_json
-from netlesion.cohort.results import PROVENANCE, done_record, finish_visit, outputs_of, write_case
+from netlesion.cohort.results import done_record, finish_visit, outputs_of, write_case
 from netlesion.errors import ConfigError, NetlesionError, OutputError
 from netlesion.io.cohort import VisitFiles, load_visit
+from netlesion.io.masks import RECORD
 from netlesion.models.card import ModelCard
 from netlesion.pipeline import InferenceSettings, predict_visit
 from netlesion.provenance import Stopwatch, hash_file, provenance
@@ -92,13 +93,13 @@ def run_batch(
         visits_skipped=skipped,
         failures=failures,
     )
-    write_json(output / PROVENANCE, record)
+    write_json(output / RECORD, record)
     return BatchResult(tuple(done), tuple(skipped), failures, report)
 
 
 def _infer_visit(files, folder: Path, model: Model, settings, config, seed, signature, total: Stopwatch, bar) -> None:
     watch = Stopwatch()
-    (folder / PROVENANCE).unlink(missing_ok=True)
+    (folder / RECORD).unlink(missing_ok=True)
     for leftover in folder.glob(".part-*"):  # of a run that was killed while writing
         leftover.unlink()
     with watch.stage("read"):

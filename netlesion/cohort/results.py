@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.atomic import write_json
-from netlesion.io.masks import LABEL_MAP, PROBABILITY
+from netlesion.io.masks import LABEL_MAP, PROBABILITY, RECORD
 from netlesion.io.nifti import write_volume
 from netlesion.pipeline import TracerResult
 from netlesion.quantify.table import write_lesions
 from netlesion.report.mip import write_mip
-
-PROVENANCE = "provenance.json"
 
 
 def write_case(folder: Path, case: str, result: TracerResult) -> None:
@@ -34,12 +32,12 @@ def write_case(folder: Path, case: str, result: TracerResult) -> None:
 
 def finish_visit(folder: Path, record: dict[str, Any]) -> None:
     """Marks a visit as done."""
-    write_json(folder / PROVENANCE, record)
+    write_json(folder / RECORD, record)
 
 
 def done_record(folder: Path) -> dict[str, Any] | None:
     """The provenance of a finished visit, or None when it is not finished."""
-    path = folder / PROVENANCE
+    path = folder / RECORD
     if not path.is_file():
         return None
     try:

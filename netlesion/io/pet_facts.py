@@ -1,4 +1,4 @@
-"""The header of a PET series -> the facts of activity and time, its nuclide and its tracer.
+"""The header of a PET series -> the facts of activity and time, and its nuclide (its tracer: `io.tracer`).
 
 Values as stored, nothing assumed and nothing computed: what follows from them is decided by `netlesion.suv`.
 """
@@ -103,28 +103,6 @@ def nuclide(dose: Dataset) -> str | None:
         if len(mass) == 1 and element:
             return NUCLIDE_OF_WORDS.get(mass[0] + element[0])
     return None
-
-
-def tracer_label(series: Series) -> str | None:
-    """The BIDS `trc-` label of a PET series (dotatate, dotatoc, dotanoc, fdg), or None when it cannot be told."""
-    codes = {"35321007": "fdg", "C-B1031": "fdg", "724025002": "dotatate", "C2713594": "dotatoc"}
-    words = {
-        "dotatate": "dotatate",
-        "dotatoc": "dotatoc",
-        "edotreotide": "dotatoc",
-        "dotanoc": "dotanoc",
-        "fdg": "fdg",
-        "fluorodeoxyglucose": "fdg",
-        "fludeoxyglucose": "fdg",
-    }
-    dose = _dose_item(series)
-    coded = [str(item.get("CodeValue", "")) for item in dose.get("RadiopharmaceuticalCodeSequence") or ()]
-    for value in coded:
-        if value in codes:
-            return codes[value]
-    texts = [str(dose.get("Radiopharmaceutical", ""))]
-    texts += [str(item.get("CodeMeaning", "")) for item in dose.get("RadiopharmaceuticalCodeSequence") or ()]
-    return next((label for text in texts for word, label in words.items() if word in text.lower()), None)
 
 
 def _require_agreement(series: Series, headers) -> None:

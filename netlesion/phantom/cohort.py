@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from netlesion.phantom.lesions import LESION_KINDS
+from netlesion.phantom.focus import LESION_KINDS
 from netlesion.phantom.patient import draw_patient
 from netlesion.phantom.scan import render_exam
 from netlesion.phantom.settings import PRESETS, PhantomSettings
@@ -19,7 +19,7 @@ from netlesion.study import Scan, Tracer, Visit
 from netlesion.volume import Quantity, Volume
 
 if TYPE_CHECKING:
-    from netlesion.phantom.lesions import Focus
+    from netlesion.phantom.focus import Focus
     from netlesion.phantom.patient import Exam, PatientDraw
     from netlesion.phantom.scan import ExamImages
 

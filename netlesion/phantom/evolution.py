@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from netlesion.phantom.lesions import LESION_KINDS, Focus
+from netlesion.phantom.focus import LESION_KINDS, Focus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,9 +112,7 @@ def _split(focus: Focus, direction: np.ndarray, next_id: int) -> tuple[Focus, Fo
     for n, (share, sign) in enumerate(((0.35, 1.0), (0.45, -1.0))):
         centre = tuple((np.array(focus.centre_mm) + sign * reach * direction).tolist())
         pieces.append(
-            replace(
-                focus, lesion_id=next_id + n, centre_mm=centre, volume_ml=share * 0.5 * focus.volume_ml, core_ratio=1.0
-            )
+            replace(focus, lesion_id=next_id + n, centre_mm=centre, volume_ml=share * focus.volume_ml, core_ratio=1.0)
         )
     return pieces[0], pieces[1]
 
@@ -122,7 +120,7 @@ def _split(focus: Focus, direction: np.ndarray, next_id: int) -> tuple[Focus, Fo
 def _merge(
     rng: np.random.Generator, there: list[Focus], links: list[Link], settings: EvolutionSettings, next_id: int
 ) -> tuple[list[Focus], list[Link], int]:
-    """Unchanged lesions of one region whose surfaces are near grow into one, of both volumes and a half."""
+    """Lesions that go on, of one region and near each other, grow into one of one and a half times both volumes."""
     merged: set[int] = set()
     plain = {link.to_id for link in links if link.relation == "same"}
     for n, a in enumerate(list(there)):

@@ -19,17 +19,14 @@ from netlesion.phantom.biodistribution import CHANNELS, FDG, SSTR, Uptake, draw_
 from netlesion.phantom.body.build import draw_body
 from netlesion.phantom.body.parts import Body
 from netlesion.phantom.evolution import Link, evolve
-from netlesion.phantom.lesions import (
-    Focus,
-    draw_mimics,
-    draw_net_lesions,
-    draw_tio_culprit,
-    sstr_burden_ml,
-)
+from netlesion.phantom.focus import Focus, sstr_burden_ml
+from netlesion.phantom.lesions import draw_net_lesions
+from netlesion.phantom.mimics import draw_mimics
 from netlesion.phantom.paint import Stage, blend, paint
 from netlesion.phantom.pose import Pose
 from netlesion.phantom.posture import Posture, draw_day, draw_other_scan, draw_own_field
 from netlesion.phantom.settings import Modality, PhantomSettings
+from netlesion.phantom.tio import draw_tio_culprit
 from netlesion.phantom.tissues import TISSUES
 from netlesion.study import Acquisition
 from netlesion.suv import HALF_LIFE_S
@@ -93,11 +90,9 @@ def draw_patient(index: int, *, seed: int, settings: PhantomSettings, body: Body
     drawn = draw_body(body_rng, settings.body) if body is None else body
     own_field = draw_own_field(body_rng, settings.posture)
     uptake = draw_uptake(uptake_rng, settings.uptake)
-    mimics = draw_mimics(
-        lesion_rng, drawn, settings.mimics, settings.tio.mean_fractures if settings.disease == "tio" else 0.3
-    )
+    mimics = draw_mimics(lesion_rng, drawn, settings.mimics)
     visits, links, courses = _draw_visits(lesion_rng, drawn, settings)
-    budget = _Budget.of(drawn, uptake)
+    budget = _Budget.of(drawn)
     exams = _draw_exams(exam_rng, drawn, own_field, uptake, budget, visits, settings)
     return PatientDraw(index, drawn, budget.weight_kg, mimics, exams, links, courses)
 
@@ -211,13 +206,13 @@ def _draw_acquisition(
 
 @dataclass(frozen=True, eq=False)
 class _Budget:
-    """What the whole body weighs and, per tracer, the SUV x ml that its organs hold (before any lesion)."""
+    """What the whole body weighs, and how much of each tissue it has (before any lesion)."""
 
     weight_kg: float
     volume_ml: Mapping[str, float]
 
     @classmethod
-    def of(cls, body: Body, uptake: Uptake) -> _Budget:
+    def of(cls, body: Body) -> _Budget:
         """Painted once over the whole body in the reference posture; volumes by the tissue that fills each voxel."""
         boxes = np.array([p.solid.bounds_mm() for p in body.parts if p.tissue == "skin"])
         low, high = boxes[:, 0].min(axis=0) - 10.0, boxes[:, 1].max(axis=0) + 10.0

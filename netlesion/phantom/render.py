@@ -15,7 +15,7 @@ import numpy as np
 
 from netlesion.phantom.biodistribution import FDG, SSTR
 from netlesion.phantom.body.labels import LABELS
-from netlesion.phantom.lesions import LESION_KINDS
+from netlesion.phantom.focus import LESION_KINDS
 from netlesion.phantom.paint import Stage, blend, paint, share_of
 from netlesion.phantom.solids import Offset
 from netlesion.phantom.texture import Texture
@@ -24,7 +24,7 @@ from netlesion.phantom.tissues import TISSUES
 if TYPE_CHECKING:
     from netlesion.phantom.biodistribution import Uptake
     from netlesion.phantom.body.parts import Body
-    from netlesion.phantom.lesions import Focus
+    from netlesion.phantom.focus import Focus
     from netlesion.phantom.paint import Share
 
 TISSUE_LABELS: Mapping[str, int] = {name: n for n, name in enumerate(TISSUES, start=1)}
@@ -136,6 +136,7 @@ def _with_foci(
             blend(suv, share, mimic.suv[channel])
     contrasts = {f.lesion_id: f.mean_suv(channel) / max(_background(suv, stage, f), 1e-3) for f in lesions}
     instances = np.zeros(suv.shape, dtype=np.uint16)
+    of_lesions = np.zeros(suv.shape, dtype=bool)
     boxes = {}
     for lesion in lesions:
         share = share_of(stage, lesion.solid, lesion.segment)
@@ -144,14 +145,13 @@ def _with_foci(
             blend(suv, share, lesion.suv[channel])
             if lesion.core is not None:
                 blend(suv, share_of(stage, lesion.core, lesion.segment), lesion.suv[channel] * lesion.core_ratio)
-            instances[share.box][_voxels_of(share)] = lesion.lesion_id
-    physiologic = ((suv >= settings.physiologic_min_suv[channel]) & (instances == 0)).astype(np.uint8)
-    for n, contrast in contrasts.items():
-        if contrast < LEAST_CONTRAST:
-            view = instances[boxes[n]]
-            view[view == n] = 0
+            voxels = _voxels_of(share)
+            of_lesions[share.box][voxels] = True
+            if contrasts[lesion.lesion_id] >= LEAST_CONTRAST:
+                instances[share.box][voxels] = lesion.lesion_id
+    physiologic = (suv >= settings.physiologic_min_suv[channel]) & ~of_lesions
     seen = tuple(_seen(n, contrasts[n], suv[box], instances[box]) for n, box in boxes.items())
-    return TracerTruth(suv, tissue, organ, instances, physiologic, seen)
+    return TracerTruth(suv, tissue, organ, instances, physiologic.astype(np.uint8), seen)
 
 
 def paint_values(

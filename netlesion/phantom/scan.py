@@ -16,8 +16,9 @@ from scipy.ndimage import gaussian_filter
 
 from netlesion.errors import ConfigError
 from netlesion.geometry import Geometry
+from netlesion.phantom.blur import FWHM_PER_SIGMA
 from netlesion.phantom.ct_physics import Metal, ct_image
-from netlesion.phantom.lesions import HU_OF_SITE, LESION_KINDS, Focus
+from netlesion.phantom.focus import HU_OF_SITE, LESION_KINDS, Focus
 from netlesion.phantom.mr_physics import LESION_TISSUE, SEQUENCES, Sequence, mr_image
 from netlesion.phantom.paint import Stage
 from netlesion.phantom.patient import NUCLIDE, z_range_mm
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from netlesion.phantom.pose import Pose
     from netlesion.phantom.settings import PhantomSettings
 
-FWHM_PER_SIGMA = 2.3548
 BODY_MARGIN_MM = 12.0
 #: Width over which missing bone in an MR attenuation map is felt, and the share of bone that is felt in full.
 MR_BIAS_FWHM_MM = 25.0

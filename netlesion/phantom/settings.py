@@ -15,9 +15,11 @@ from netlesion.errors import ConfigError
 from netlesion.phantom.biodistribution import UptakeSettings
 from netlesion.phantom.body.shape import BodySettings
 from netlesion.phantom.evolution import EvolutionSettings
-from netlesion.phantom.lesions import LesionSettings, MimicSettings, TioSettings
+from netlesion.phantom.lesions import LesionSettings
+from netlesion.phantom.mimics import MimicSettings
 from netlesion.phantom.posture import PostureSettings
 from netlesion.phantom.render import PaintSettings
+from netlesion.phantom.tio import TioSettings
 
 Modality = Literal["PET/CT", "PET/MR"]
 PETCT_SCANNERS = ("discovery_mi", "biograph_mct_flow", "vereos", "biograph_vision", "biograph_truepoint")
@@ -74,7 +76,8 @@ class PhantomSettings:
 
 
 _DOWN = PostureSettings(arms="down")
-_TIO = PhantomSettings(disease="tio", ends=("sole", "vertex"), posture=_DOWN)
+#: Fractures and Looser zones come with the disease.
+_TIO = PhantomSettings(disease="tio", ends=("sole", "vertex"), posture=_DOWN, mimics=MimicSettings(mean_fractures=3.0))
 #: name -> settings; `mixed` takes patient i from MIXED[i % len(MIXED)].
 PRESETS: Mapping[str, PhantomSettings] = MappingProxyType(
     {

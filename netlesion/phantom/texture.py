@@ -12,9 +12,10 @@ from functools import cached_property
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from netlesion.phantom.blur import FWHM_PER_SIGMA
+
 #: The block repeats after this many points per axis; FWHM of the field in points.
 BLOCK_POINTS, FWHM_POINTS = 48, 4.0
-FWHM_PER_SIGMA = 2.3548
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlesion.geometry import Geometry
-from netlesion.phantom.lesions import LESION_KINDS, Focus
+from netlesion.phantom.focus import LESION_KINDS, Focus
 from netlesion.phantom.paint import Stage, share_of
 from netlesion.phantom.solids import Offset
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from netlesion.harmonise import FWHM
 from netlesion.volume import Quantity, Volume
 
 #: Body against air [P]: CT number; share of the 99th percentile of an MR; SUV of a PET smoothed over 10 mm.
@@ -30,7 +31,7 @@ def body(volume: Volume) -> np.ndarray:
         smooth = ndimage.gaussian_filter(array, [4.0 / s for s in volume.geometry.spacing_mm])
         inside = smooth > BODY_MR_SHARE * np.percentile(smooth, 99)
     else:
-        smooth = ndimage.gaussian_filter(array, [10.0 / 2.355 / s for s in volume.geometry.spacing_mm])
+        smooth = ndimage.gaussian_filter(array, [10.0 / FWHM / s for s in volume.geometry.spacing_mm])
         inside = smooth > BODY_SUV
     reach = [max(1, round(6.0 / s)) for s in volume.geometry.spacing_mm[:2]]
     opened = ndimage.binary_opening(inside, np.ones((*reach, 1), dtype=bool))  # a table top is thin

@@ -24,13 +24,14 @@ from netlesion.phantom.body.shape import BodySettings
 from netlesion.phantom.cohort import ONE_SESSION, make_visit, visit_of
 from netlesion.phantom.evolution import EvolutionSettings, evolve
 from netlesion.phantom.lesion_shape import draw_shape_of_lesion, sphere_volume_ml
-from netlesion.phantom.lesions import LesionSettings, TioSettings, draw_net_lesions, draw_tio_culprit
+from netlesion.phantom.lesions import LesionSettings, draw_net_lesions
 from netlesion.phantom.paint import Stage
 from netlesion.phantom.patient import draw_patient
 from netlesion.phantom.posture import pose_of
 from netlesion.phantom.render import PaintSettings, paint_tracers
 from netlesion.phantom.scan import lower_near_bone, render_exam
 from netlesion.phantom.settings import PRESET_NAMES, PRESETS, settings_of
+from netlesion.phantom.tio import TioSettings, draw_tio_culprit
 from netlesion.phantom.truth import true_field
 from netlesion.quantify.table import measure
 from netlesion.volume import Quantity, Volume
@@ -135,6 +136,11 @@ def test_evolution_links_every_lesion_once(body):
         assert {k.to_id for k in evolved.links} - {0} == set(after)
         assert len(after) == len(set(after))
         relations.update(k.relation for k in evolved.links)
+        sizes = {f.lesion_id: f.volume_ml for f in evolved.foci}
+        for parent in {k.from_id for k in evolved.links if k.relation == "split"}:
+            pieces = [sizes[k.to_id] for k in evolved.links if k.from_id == parent and k.to_id in sizes]
+            if len(pieces) == 2:
+                assert pieces[0] / pieces[1] == pytest.approx(0.35 / 0.45)
     assert relations.keys() == {"same", "split", "merge", "new", "resolved"}
 
 

@@ -12,8 +12,9 @@ from netlesion.errors import DicomError, QuantityError, SuvError
 from netlesion.geometry import Geometry
 from netlesion.io.dicom import index_folder
 from netlesion.io.dicom_write.pet import PetFlavour, PetScan, write_pet_series
-from netlesion.io.pet_facts import nuclide, tracer_label
+from netlesion.io.pet_facts import nuclide
 from netlesion.io.pet_image import read_suvbw, series_facts
+from netlesion.io.tracer import tracer_of
 from netlesion.study import Acquisition
 from netlesion.suv import SuvConversion, suvbw_factor
 from netlesion.volume import Quantity, Volume
@@ -152,9 +153,9 @@ def test_the_tracer_is_coded(tmp_path, exam, label, isotope):
     write_pet_series(image(), replace(SCAN, tracer_label=label, half_life_s=half_life_s), exam, tmp_path / "pet")
     series = index_folder(tmp_path)[0]
     item = series.header.RadiopharmaceuticalInformationSequence[0]
-    assert (tracer_label(series), nuclide(item)) == (label, isotope)
+    assert (tracer_of(item, isotope).label, nuclide(item)) == (label, isotope)
     item.Radiopharmaceutical = ""
-    assert tracer_label(series) == label  # by its code alone
+    assert tracer_of(item, isotope).source == "code"
 
 
 def test_what_cannot_be_written_is_refused(tmp_path, exam):
