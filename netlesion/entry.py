@@ -15,7 +15,8 @@ from netlesion.cohort.batch import Model, run_batch
 from netlesion.config import card_of, labels_of, plain, quiet_libraries, split_from
 from netlesion.data.split import read_split
 from netlesion.errors import CheckpointError, CohortError, ConfigError
-from netlesion.inference.engines.eager import eager, keep_heap
+from netlesion.inference.engines.choose import choose
+from netlesion.inference.heap import keep_heap
 from netlesion.inference.plan import plan_windows
 from netlesion.inference.sliding import sliding
 from netlesion.io.cohort import Cohort, VisitFiles, open_cohort
@@ -113,13 +114,19 @@ def infer(config: DictConfig) -> int:
     visits = _visits_of(config, _opened(config.input), card)
     device = _device(config.device)
     network = load_network(build_network(card), weights, checkpoint)
-    model = Model(card, eager(network, device, autocast=device == "cuda"), hash_file(checkpoint))
+    asked = config.inference
+    inputs = num_inputs(card.channels, card.required_channels)
+    engine = choose(network, inputs, card.window, device, str(asked.engine), str(asked.precision))
+    print(engine.explain())
+    model = Model(card, engine.predict, hash_file(checkpoint))
     settings = InferenceSettings(
-        overlap=float(config.inference.overlap),
-        batch_size=int(config.inference.batch_size),
-        threshold=float(config.inference.threshold),
-        connectivity=int(config.inference.connectivity),
+        overlap=float(asked.overlap),
+        batch_size=int(asked.batch_size),
+        threshold=float(asked.threshold),
+        connectivity=int(asked.connectivity),
         device=device,
+        engine=engine.name,
+        precision=engine.precision,
     )
     output = Path(config.output)
     result = run_batch(visits, output, model, settings, plain(config), int(config.seed), bool(config.overwrite))

@@ -37,6 +37,8 @@ class InferenceSettings:
     threshold: float = 0.5
     connectivity: int = CONNECTIVITY
     device: str = "cpu"
+    engine: str = "torch"
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,123 @@
+"""Which engine runs a network: what was asked for, or the best of what is installed; never a silent change.
+
+Every engine other than eager float32 is compared with it on one random window before it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from netlesion.errors import ConfigError
+from netlesion.inference.engines.openvino_cpu import computes_bf16, installed, openvino_cpu
+from netlesion.inference.engines.torch_eager import eager
+
+NAMES = ("auto", "torch", "openvino")
+PRECISIONS = ("auto", "fp32", "bf16")
+#: Largest root-mean-square difference to eager float32 on a random window, as a share of the logits' spread.
+TOLERANCE = {"fp32": 1e-3, "bf16": 0.05}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A network ready to run: (B, C, *window) -> logits (B, K, *window); why it was chosen, how far from float32."""
+
+    name: str
+    precision: str
+    predict: Callable[[Tensor], Tensor]
+    reason: str
+    deviation: float = 0.0
+
+    def explain(self) -> str:
+        """One line for the log."""
+        return f"engine {self.name} {self.precision}: {self.reason}"
+
+
+def choose(
+    network: nn.Module,
+    num_inputs: int,
+    window: tuple[int, int, int],
+    device: str = "cpu",
+    name: str = "auto",
+    precision: str = "auto",
+) -> Engine:
+    """The engine for windows of one size on one device.
+
+    auto: on a GPU PyTorch; on a CPU OpenVINO where it is installed and agrees with PyTorch, else PyTorch, with the
+    reason. Precision auto: bf16 where the device computes it natively, else fp32. Raises ConfigError for a name that
+    is not known, an engine that cannot run here, or one asked for by name that fails or disagrees.
+    """
+    for value, known, setting in ((name, NAMES, "engine"), (precision, PRECISIONS, "precision")):
+        if value not in known:
+            raise ConfigError(f"inference.{setting} is {value!r}, expected {', '.join(known)}")
+    if device != "cpu":
+        if name == "openvino":
+            raise ConfigError(f"inference.engine=openvino runs on the CPU, not on {device}; use device=cpu or auto")
+        return _torch(network, num_inputs, window, device, precision, f"PyTorch on {device}")
+    if name == "torch":
+        return _torch(network, num_inputs, window, device, precision, "asked for")
+    if not installed():
+        if name == "openvino":
+            raise ConfigError("inference.engine=openvino, but it is not installed; pip install 'netlesion[fast]'")
+        reason = "OpenVINO is not installed (pip install 'netlesion[fast]' makes CPUs faster)"
+        return _torch(network, num_inputs, window, device, precision, reason)
+    try:
+        return _openvino(network, num_inputs, window, precision, "asked for" if name == "openvino" else "installed")
+    except Exception as error:  # a converter may raise anything
+        why = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        if name == "openvino":
+            raise ConfigError(f"inference.engine=openvino cannot run this network ({why}); use torch") from error
+        return _torch(network, num_inputs, window, device, precision, f"OpenVINO cannot run this network ({why})")
+
+
+def deviation(reference: Tensor, other: Tensor) -> float:
+    """Root-mean-square difference of logits as a share of the standard deviation of the reference."""
+    spread = reference.double().std()
+    return float((other.double() - reference.double()).square().mean().sqrt() / spread.clamp(min=1e-12))
+
+
+def _openvino(network, num_inputs, window, precision, reason) -> Engine:
+    native = computes_bf16()
+    chosen = ("bf16" if native else "fp32") if precision == "auto" else precision
+    try:
+        predict = openvino_cpu(network, num_inputs, window, chosen)
+        off = _verified(eager(network), predict, num_inputs, window, chosen)
+    except Exception:  # the stored conversion may be damaged: one more, from the network itself
+        predict = openvino_cpu(network, num_inputs, window, chosen, anew=True)
+        off = _verified(eager(network), predict, num_inputs, window, chosen)
+    return Engine("openvino", chosen, predict, f"{reason}, {_bf16_note(native)}", off)
+
+
+def _torch(network, num_inputs, window, device, precision, reason) -> Engine:
+    native = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_multiplies_bf16()
+    chosen = ("bf16" if native else "fp32") if precision == "auto" else precision
+    predict = eager(network, device, autocast=chosen == "bf16")
+    if chosen == "fp32":
+        return Engine("torch", chosen, predict, f"{reason}, {_bf16_note(native)}")
+    off = _verified(eager(network, device), predict, num_inputs, window, chosen)
+    return Engine("torch", chosen, predict, f"{reason}, {_bf16_note(native)}", off)
+
+
+def _bf16_note(native: bool) -> str:
+    return "bf16 is native here" if native else "no native bf16 here"
+
+
+def _cpu_multiplies_bf16() -> bool:
+    """avx512_bf16 or amx_bf16; where PyTorch does not tell, no."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def _verified(oracle, predict, num_inputs, window, precision) -> float:
+    """The deviation from the oracle on one random window; raises ConfigError where it is too large."""
+    image = torch.randn((1, num_inputs, *window), generator=torch.Generator().manual_seed(0))
+    off = deviation(oracle(image).float().cpu(), predict(image).float().cpu())
+    if not off <= TOLERANCE[precision]:
+        raise ConfigError(
+            f"its logits differ from PyTorch float32 by {off:.3g} of their spread, expected at most "
+            f"{TOLERANCE[precision]:g} for {precision}"
+        )
+    return off
