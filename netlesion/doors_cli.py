@@ -98,7 +98,10 @@ def export_nnunet_command(
         raise ConfigError(f"--label {named}: expected NAME=VALUE with whole numbers")
     labels = {"background": 0} | {name: int(value) for name, value in named.items()} if named else None
     test = _test_patients(split_file)
-    done = export_nnunet(open_cohort(cohort), out, channels.split(","), desc, labels, test, lambda case: print(case))
+    opened = open_cohort(cohort)
+    for note in opened.notes:
+        print(f"note: {note}", file=sys.stderr)
+    done = export_nnunet(opened, out, channels.split(","), desc, labels, test, lambda case: print(case))
     for line in done.left_out:
         print(f"left out: {line}", file=sys.stderr)
     print(f"{len(done.written)} cases written, {len(done.skipped)} there before: {out / 'dataset.json'}")

@@ -30,8 +30,7 @@ from netlesion.study import Tracer
 from netlesion.transform import Transform, compose, inverse_over
 
 RECORD = "register.json"
-#: The MR that shows anatomy best, where a channel has several.
-PREFERRED_MR = "dixonwater"
+ANATOMICAL = ("ct", "mr_t1", "mr_t2")
 
 
 @dataclass(frozen=True)
@@ -127,6 +126,7 @@ class _Patient:
 
     def run(self) -> list[PairOutcome]:
         for session in self.sessions:
+            self.outcomes += _undecided(f"sub-{self.subject}", session)
             if tracers(session):
                 for channel in _anatomical(session):
                     self._to_own_pet(session, channel)
@@ -143,7 +143,7 @@ class _Patient:
         return self.outcomes
 
     def _to_own_pet(self, session: VisitFiles, channel: str) -> None:
-        pet, image = _pet(session), _chosen(session.images[channel])
+        pet, image = _pet(session), session.image(channel)
         frames = {frame_of_reference(f.path) for f in (pet, image)}
         same_frame = None in frames or len(frames) == 1
         found = self._pair(self._prepared(pet), self._prepared(image), same_frame, deform=False)
@@ -164,11 +164,11 @@ class _Patient:
     def _between(self, reference: VisitFiles, other: VisitFiles, target: str | None) -> tuple[Registration, str]:
         """Reference PET to another session's PET (target None), CT or MR: through what both have."""
         pet = self._prepared(_pet(reference))
-        aim = self._prepared(_pet(other) if target is None else _chosen(other.images[target]))
+        aim = self._prepared(_pet(other) if target is None else other.image(target))
         for channel in _anatomical(reference) if target is None else (target,):
             if channel not in other.images or channel not in reference.images:
                 continue
-            a, b = (self._prepared(_chosen(s.images[channel])) for s in (reference, other))
+            a, b = (self._prepared(s.image(channel)) for s in (reference, other))
             link = self._pair(a, b, same_frame=False, deform=self.settings.deform)
             if link.transform is None:
                 continue
@@ -212,14 +212,20 @@ class _Patient:
 
 
 def _anatomical(session: VisitFiles) -> tuple[str, ...]:
-    """CT first: its bones hold still."""
-    return tuple(c for c in ("ct", "mr_t1", "mr_t2") if c in session.images)
+    """Channels with one image, or one that is chosen as the cohort's reader does; CT first: its bones hold still."""
+    return tuple(c for c in ANATOMICAL if c in session.images and session.decides(c))
+
+
+def _undecided(patient: str, session: VisitFiles) -> list[PairOutcome]:
+    """A refusal for each channel with several images of which none is chosen."""
+    own, refused = session_of(session), []
+    for channel in (c for c in ANATOMICAL if c in session.images and not session.decides(c)):
+        reason = f"{len(session.images[channel])} images for {channel}, and no rule tells which one is read; keep one"
+        names = (frame_name(own, channel), frame_name(own))
+        refused.append(PairOutcome(patient, *names, "", "refused", "rigid", 0.0, 0.0, None, 0.0, reason))
+    return refused
 
 
 def _pet(session: VisitFiles) -> ImageFile:
     """The session's first PET in the fixed order of tracers, which is whose frame its session has."""
     return next(session.images[t.value][0] for t in Tracer if t.value in session.images)
-
-
-def _chosen(images: tuple[ImageFile, ...]) -> ImageFile:
-    return next((i for i in images if PREFERRED_MR in i.path.name), images[0])

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from netlesion.errors import CohortError, QuantityError
+from netlesion.io.image_choice import ImageChoice, choose_image
 from netlesion.io.nifti import read_volume
 from netlesion.io.transforms import frame_name, read_transform, transform_path
 from netlesion.io.visits import grouped
@@ -68,15 +69,32 @@ class VisitFiles:
         image = self.images[channel][0]
         return f"{self.visit_id if image.owner is None else image.owner}_trc-{image.tracer_label}"
 
-    def image(self, channel: str) -> ImageFile:
-        """The one image of a channel; raises CohortError when several compete."""
+    def choice(self, channel: str) -> ImageChoice | None:
+        """Which of several CTs or MRs of a channel is read and why; None where there is one, or no rule decides."""
         found = self.images[channel]
-        if len(found) > 1:
+        if len(found) == 1 or CHANNEL_QUANTITY[channel] is Quantity.SUVBW:
+            return None
+        pets = [f for t in Tracer for f in self.images.get(t.value, ()) if f.owner == found[0].owner]
+        frames = {frame_of_reference(f.path) for f in pets} - {None}
+        facts = {f.path: _sidecar_of(f.path) or {} for f in found}
+        return choose_image([f.path for f in found], facts, frames, CHANNEL_QUANTITY[channel] is Quantity.MR)
+
+    def decides(self, channel: str) -> bool:
+        """Whether one image of a channel is read, be it the only one or the one chosen."""
+        return len(self.images[channel]) == 1 or self.choice(channel) is not None
+
+    def image(self, channel: str) -> ImageFile:
+        """The image of a channel that is read; raises CohortError when several compete and no rule decides."""
+        found = self.images[channel]
+        if len(found) == 1:
+            return found[0]
+        choice = self.choice(channel)
+        if choice is None:
             raise CohortError(
                 f"{self.visit_id}: {len(found)} images for channel {channel!r} "
                 f"({', '.join(f.path.name for f in found)}); keep one, e.g. by moving the others out of the cohort"
             )
-        return found[0]
+        return next(f for f in found if f.path == choice.chosen)
 
 
 @dataclass(frozen=True)
@@ -108,11 +126,25 @@ def open_cohort(root: str | Path) -> Cohort:
         layout, (visits, notes) = "bids", _bids_visits(root)
     else:
         layout, visits = "sts_crops", _crop_visits(root)
+    notes += _choice_notes(visits)
     if not visits:
         raise CohortError(
             f"{root}: holds no visit; expected sub-*/ses-*/pet/*_pet.nii.gz (BIDS) or */PET_image.nii.gz (sts_crops)"
         )
     return Cohort(root, layout, tuple(visits), notes)
+
+
+def _choice_notes(visits: Iterable[VisitFiles]) -> tuple[str, ...]:
+    """One line per channel that has several images somewhere, with the first visit's choice as the example."""
+    notes = []
+    visits = tuple(visits)
+    for channel in CHANNEL_QUANTITY:
+        choices = [(v, v.choice(channel)) for v in visits if len(v.images.get(channel, ())) > 1]
+        made = [(v, choice) for v, choice in choices if choice is not None]
+        if made:
+            more = f" and {len(made) - 1} more visits" if len(made) > 1 else ""
+            notes.append(f"{made[0][0].visit_id}{more}: several images for {channel}; {made[0][1].line}")
+    return tuple(notes)
 
 
 def load_visit(
