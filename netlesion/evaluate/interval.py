@@ -1,13 +1,13 @@
 """The one door to intervals: every estimate of this folder is made here, over patients.
 
-Means and ratios go to `statistics`; curves and their areas, which need all lesions at once, are given as a function
-of patient weights and are resampled here with the same rule (patients with replacement, percentile interval).
+Means and ratios have the bootstrap-t; curves and coefficients, which need all cases at once, are functions of patient
+weights and have the expanded BCa (docs/statistics.md says why each).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,18 +16,19 @@ import numpy as np
 from netlesion.evaluate import statistics
 from netlesion.evaluate.statistics import (
     CONFIDENCE,
-    MIN_PATIENTS,
     NUM_RESAMPLES,
     Estimate,
     bootstrap_mean,
     bootstrap_proportion,
 )
+from netlesion.evaluate.statistics.bootstrap import Interval, Statistic, bootstrap
+from netlesion.evaluate.statistics.estimate import join_notes
+from netlesion.evaluate.statistics.ratios import AGREE, few_patients
 
 #: What the module of statistics says of its intervals, where it does.
 METHOD = statistics.INTERVAL_METHOD
 #: What a share can be, and a number of things.
 SHARE, COUNT = (0.0, 1.0), (0.0, math.inf)
-QUANTILES = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 
 
 @dataclass(frozen=True)
@@ -52,44 +53,27 @@ class Resampling:
         )
 
     def statistics(
-        self,
-        function: Callable[[np.ndarray], np.ndarray],
-        num_patients: int,
-        strata: Sequence[object] | None = None,
+        self, statistic: Statistic, num_patients: int, strata: Sequence[object] | None = None, note: str = ""
     ) -> tuple[Estimate, ...]:
-        """One estimate for each number that `function` makes of the patients' weights (P,).
+        """One estimate for each number that `statistic` makes of the patients' weights, (R, P) -> (R, K).
 
         strata (P,): patients of one stratum are resampled among themselves, such as those with a culprit.
-        A resample in which a number does not exist is left out of its interval.
+        A resample in which a number does not exist is left out of its interval, and counted in the note.
         """
-        values = np.atleast_1d(function(np.ones(num_patients)))
-        if num_patients < 2:
-            note = "one patient only: no interval" if num_patients else "no patient has a value"
-            return tuple(self._remarked(Estimate(float(v), np.nan, np.nan, num_patients, note)) for v in values)
-        drawn = self.weights(num_patients, strata)
-        replicates = np.stack([np.atleast_1d(function(weights)) for weights in drawn])
-        note = ""
-        if num_patients < MIN_PATIENTS:
-            note = f"only {num_patients} patients: the interval is not reliable below {MIN_PATIENTS}"
+        if num_patients == 0:
+            values = statistic(np.ones((1, 0)))[0]
+            return tuple(
+                self._remarked(Estimate(float(v), np.nan, np.nan, 0, "no patient has a value")) for v in values
+            )
+        found = bootstrap(statistic, num_patients, seed=self.seed, num_resamples=self.num_resamples, strata=strata)
         made = []
-        for value, column in zip(values, replicates.T, strict=True):
-            there = column[~np.isnan(column)]
-            low, high = np.quantile(there, QUANTILES) if len(there) else (np.nan, np.nan)
-            made.append(self._remarked(Estimate(float(value), float(low), float(high), num_patients, note)))
-        return tuple(made)
-
-    def weights(self, num_patients: int, strata: Sequence[object] | None = None) -> np.ndarray:
-        """How often each patient was drawn, (num_resamples, P)."""
-        rng = np.random.default_rng(self.seed)
-        groups = np.zeros(num_patients, dtype=int)
-        if strata is not None:
-            groups = np.unique([str(s) for s in strata], return_inverse=True)[1]
-        weights = np.zeros((self.num_resamples, num_patients))
-        for group in np.unique(groups):
-            members = np.flatnonzero(groups == group)
-            share = np.full(len(members), 1 / len(members))
-            weights[:, members] = rng.multinomial(len(members), share, size=self.num_resamples)
-        return weights
+        for value, low, high, missing in zip(found.value, found.low, found.high, found.num_undefined, strict=True):
+            notes = [note, few_patients(num_patients)]
+            if num_patients > 1 and not math.isnan(value):
+                notes.append(f"no value in {missing} of {self.num_resamples} resamples" if missing else "")
+                notes.append(AGREE if math.isnan(low) and missing < self.num_resamples else "")
+            made.append(Estimate(float(value), float(low), float(high), num_patients, join_notes(*notes)))
+        return tuple(map(self._remarked, made))
 
     def _remarked(self, estimate: Estimate) -> Estimate:
         if not self.remark:
@@ -101,7 +85,7 @@ class Resampling:
         """What a summary must say of its intervals."""
         return {
             "method": METHOD,
-            "method_of_curves": "percentile bootstrap over patients",
+            "method_of_curves": f"{Interval.EXPANDED_BCA.value} bootstrap over patients",
             "confidence": CONFIDENCE,
             "num_resamples": self.num_resamples,
             "seed": self.seed,

@@ -21,6 +21,7 @@ from netlesion.evaluate.froc import BAND_RATES, FROC_RATES, DetectionTable
 from netlesion.evaluate.interval import COUNT, SHARE, Resampling, exact_interval, plain
 from netlesion.evaluate.localise import RANKS, TAUS, CaseCandidates, hit_at, is_quiet, lroc_area, reciprocal_rank
 from netlesion.evaluate.statistics import NUM_RESAMPLES
+from netlesion.evaluate.statistics.bootstrap import of_one_sample
 
 Plain = dict[str, Any]
 
@@ -181,7 +182,7 @@ def _froc(results: Sequence[CaseResult], resampling: Resampling) -> Plain:
             ]
         )
 
-    found = [plain(e) for e in resampling.statistics(numbers, len(table.patients))]
+    found = [plain(e) for e in resampling.statistics(of_one_sample(numbers), len(table.patients))]
     names = ("froc_score", "average_precision", "jafroc", "weighted_jafroc")
     curve, afroc = table.froc(), table.afroc()
     normal = {"num_normal_cases": table.num_normal_cases, "num_normal_patients": table.num_normal_patients}
@@ -272,7 +273,7 @@ def _localisation(results: Sequence[CaseResult], resampling: Resampling) -> Plai
         means = np.divide(sums, total, out=np.full(len(total), np.nan), where=total > 0)
         return np.append(means, lroc_area(found, weights[owner]))
 
-    estimates = resampling.statistics(numbers, len(patients), culprit)
+    estimates = resampling.statistics(of_one_sample(numbers), len(patients), culprit)
     summary: Plain = dict(zip([*values, "lroc_area"], map(plain, estimates), strict=True))
     with_culprit = [c for c in found if c.has_culprit]
     for name in (f"hit_at_{k}" for k in RANKS):

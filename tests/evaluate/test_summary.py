@@ -65,7 +65,7 @@ def test_a_summary_states_its_settings_and_is_plain_json(counted, make):
     assert found["match_settings"] == dataclasses.asdict(settings)
     assert found["interval"] == {
         "method": METHOD,
-        "method_of_curves": "percentile bootstrap over patients",
+        "method_of_curves": "expanded BCa bootstrap over patients",
         "confidence": 0.95,
         "num_resamples": 2000,
         "seed": 11,

@@ -14,7 +14,7 @@ Source: clinical.md 8.4 (2000 resamples, BCa, seed logged, paired difference ins
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -61,9 +61,11 @@ def bootstrap(
     num_resamples: int = NUM_RESAMPLES,
     confidence: float = CONFIDENCE,
     interval: Interval = Interval.EXPANDED_BCA,
+    strata: Sequence[object] | None = None,
 ) -> Resampled:
     """Value of the statistic over all patients, and its interval; a single patient has no interval.
 
+    strata (P,): patients of one stratum are drawn among themselves, so that each resample has as many of them.
     Raises ConfigError for an impossible number of resamples, of patients, or confidence.
     """
     if num_resamples < 1:
@@ -76,7 +78,11 @@ def bootstrap(
     if num_patients == 1:
         nothing = np.full_like(value, np.nan)
         return Resampled(value, nothing, nothing, np.zeros(len(value), int))
-    replicates = _columns(statistic(patient_weights(num_patients, seed=seed, num_resamples=num_resamples)))
+    if strata is None:
+        weights = patient_weights(num_patients, seed=seed, num_resamples=num_resamples)
+    else:
+        weights = stratified_weights(strata, seed=seed, num_resamples=num_resamples)
+    replicates = _columns(statistic(weights))
     jackknife = _jackknife(statistic, num_patients) if interval is not Interval.PERCENTILE else None
     low, high, num_undefined = np.full_like(value, np.nan), np.full_like(value, np.nan), np.zeros(len(value), int)
     for k, point in enumerate(value):
@@ -118,6 +124,23 @@ def patient_weights(num_patients: int, *, seed: int, num_resamples: int) -> np.n
     weights = counts.reshape(num_resamples, num_patients).astype(np.float64)
     weights.flags.writeable = False
     return weights
+
+
+def stratified_weights(strata: Sequence[object], *, seed: int, num_resamples: int) -> np.ndarray:
+    """(num_resamples, P) for strata (P,): as patient_weights, every stratum keeps its number of patients."""
+    groups = np.unique([str(s) for s in strata], return_inverse=True)[1]
+    rng = np.random.default_rng(seed)
+    weights = np.zeros((num_resamples, len(groups)))
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        share = np.full(len(members), 1 / len(members))
+        weights[:, members] = rng.multinomial(len(members), share, size=num_resamples)
+    return weights
+
+
+def of_one_sample(function: Callable[[np.ndarray], np.ndarray | float]) -> Statistic:
+    """A statistic from a function of one sample's weights, (P,) -> number or (K,)."""
+    return lambda weights: np.stack([np.atleast_1d(function(w)) for w in weights])
 
 
 def of_drawn_rows(function: Callable[[np.ndarray], float], owner: np.ndarray) -> Statistic:

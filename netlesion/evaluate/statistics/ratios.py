@@ -194,10 +194,15 @@ def _note(*, num_left_out: int, num_cases: int, num_patients: int) -> str:
     parts = []
     if num_left_out:
         parts.append(f"{num_left_out} of {num_cases} cases have no value and are left out")
+    return join_notes(*parts, few_patients(num_patients))
+
+
+def few_patients(num_patients: int) -> str:
+    """What a reader must know of a figure of so many patients; empty for enough."""
     if num_patients == 0:
-        parts.append("no patient has a value")
-    elif num_patients == 1:
-        parts.append("one patient only: no interval")
-    elif num_patients < MIN_PATIENTS:
-        parts.append(f"only {num_patients} patients: the interval is not reliable below {MIN_PATIENTS}")
-    return "; ".join(parts)
+        return "no patient has a value"
+    if num_patients == 1:
+        return "one patient only: no interval"
+    if num_patients < MIN_PATIENTS:
+        return f"only {num_patients} patients: the interval is not reliable below {MIN_PATIENTS}"
+    return ""

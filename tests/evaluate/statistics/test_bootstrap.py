@@ -3,7 +3,15 @@ import pytest
 from scipy import stats
 
 from netlesion.errors import ConfigError
-from netlesion.evaluate.statistics.bootstrap import Interval, bca_levels, bootstrap, of_drawn_rows, patient_weights
+from netlesion.evaluate.statistics.bootstrap import (
+    Interval,
+    bca_levels,
+    bootstrap,
+    of_drawn_rows,
+    of_one_sample,
+    patient_weights,
+    stratified_weights,
+)
 
 
 def mean_of(values):
@@ -19,6 +27,27 @@ def test_every_resample_draws_as_many_patients_as_there_are():
     assert weights.var() == pytest.approx(1 - 1 / 7, abs=0.06)  # multinomial
     with pytest.raises(ValueError, match="read-only"):
         weights[0, 0] = 2
+
+
+def test_every_stratum_keeps_its_number_of_patients():
+    strata = np.array([True, False, True, True, False])
+    weights = stratified_weights(strata, seed=3, num_resamples=501)
+    assert (weights[:, strata].sum(axis=1) == 3).all()
+    assert (weights[:, ~strata].sum(axis=1) == 2).all()
+    assert weights[:, ~strata].var() == pytest.approx(1 - 1 / 2, abs=0.06)  # multinomial
+    apart = bootstrap(mean_of(strata), 5, seed=0, strata=strata)
+    assert apart.value[0] == 3 / 5
+    assert np.isnan(apart.low[0])  # the share of a stratum is fixed by the draw
+    values = np.random.default_rng(1).normal(size=40) + 10 * np.repeat([0, 1], 20)
+    together, apart = (bootstrap(mean_of(values), 40, seed=0, strata=s) for s in (None, np.repeat([0, 1], 20)))
+    assert apart.high[0] - apart.low[0] < 0.3 * (together.high[0] - together.low[0])
+
+
+def test_a_function_of_one_sample_is_a_statistic():
+    values = np.random.default_rng(4).normal(size=11)
+    one, all_at_once = of_one_sample(lambda w: w @ values / w.sum()), mean_of(values)
+    found, expected = (bootstrap(s, 11, seed=2, num_resamples=300) for s in (one, all_at_once))
+    assert [found.low[0], found.high[0]] == pytest.approx([expected.low[0], expected.high[0]])
 
 
 @pytest.mark.parametrize(("interval", "method"), [(Interval.PERCENTILE, "percentile"), (Interval.BCA, "BCa")])
