@@ -142,7 +142,15 @@ SUMMARY_DICTIONARY = {
     "mean": "mean over cases, each weighing the same; n/a cases are left out and counted in the note",
     "pooled_*": "sums over all cases before dividing, so that a patient with many lesions weighs more",
     "segmentation.dice_aggregated": "2 sum of shared volume / sum of both volumes over all cases",
-    "segmentation.*_ratio_geometric_mean": "exp of the mean log of prediction over reference",
+    "segmentation.*_agreement": "per case, whole-body volume (ml) or SUV times volume (g: TLSRE, or TLG for FDG) of "
+    "the prediction against the reference (clinical.md 8.3); num_cases of each figure beside its n (patients)",
+    "segmentation.*_agreement.ratio_geometric_mean": "bias: exp of the mean log of prediction over reference; cases "
+    "where either is 0 are left out of the log: num_cases_left_out_of_log",
+    "segmentation.*_agreement.ratio_*_limit_of_agreement": "exp of that mean -+ 1.96 SD: 95 % of cases lie between",
+    "segmentation.*_agreement.icc_2_1_of_*": "ICC(2,1), absolute agreement of single measurements, of the logs and of "
+    "the values, where the largest tumours decide",
+    "segmentation.*_agreement.concordance_of_*": "Lin's concordance correlation coefficient, of both likewise",
+    "segmentation.*_agreement.spearman": "rank correlation of all cases, those with a 0 among them",
     "challenge": "numbers that a challenge makes of a whole cohort, as coded there",
     "froc": "curves over the confidence of predicted lesions, greedy by confidence (clinical.md 8.2)",
     "localisation": "rank of the culprit (clinical.md 6.5)",

@@ -62,9 +62,8 @@ class Resampling:
         """
         if num_patients == 0:
             values = statistic(np.ones((1, 0)))[0]
-            return tuple(
-                self._remarked(Estimate(float(v), np.nan, np.nan, 0, "no patient has a value")) for v in values
-            )
+            nothing = join_notes(note, few_patients(0))
+            return tuple(self._remarked(Estimate(float(v), np.nan, np.nan, 0, nothing)) for v in values)
         found = bootstrap(statistic, num_patients, seed=self.seed, num_resamples=self.num_resamples, strata=strata)
         made = []
         for value, low, high, missing in zip(found.value, found.low, found.high, found.num_undefined, strict=True):

@@ -17,6 +17,14 @@ from netlesion.html import render
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+_AGREEMENT = {
+    "Prediction / reference, geometric mean": "ratio_geometric_mean",
+    "Lower limit of agreement, ratio": "ratio_lower_limit_of_agreement",
+    "Upper limit of agreement, ratio": "ratio_upper_limit_of_agreement",
+    "ICC(2,1), log": "icc_2_1_of_log",
+    "Concordance (Lin), log": "concordance_of_log",
+    "Spearman": "spearman",
+}
 #: Title of a table -> name shown -> path of the estimate in the summary.
 SHOWN: Mapping[str, Mapping[str, str]] = {
     "Segmentation": {
@@ -25,9 +33,13 @@ SHOWN: Mapping[str, Mapping[str, str]] = {
         "Surface Dice at 2 mm": "mean.nsd_2mm",
         "Surface Dice at 4 mm": "mean.nsd_4mm",
         "HD95, mm (cases where both masks hold something)": "mean.hd95_mm",
-        "Volume, prediction / reference": "segmentation.volume_ratio_geometric_mean",
-        "SUV times volume, prediction / reference": "segmentation.tlsre_ratio_geometric_mean",
     },
+    "Agreement of whole-body volume": {name: f"segmentation.volume_agreement.{key}" for name, key in _AGREEMENT.items()}
+    | {"ICC(2,1), ml": "segmentation.volume_agreement.icc_2_1_of_ml"}
+    | {"Concordance (Lin), ml": "segmentation.volume_agreement.concordance_of_ml"},
+    "Agreement of SUV times volume": {name: f"segmentation.tlsre_agreement.{key}" for name, key in _AGREEMENT.items()}
+    | {"ICC(2,1), g": "segmentation.tlsre_agreement.icc_2_1_of_g"}
+    | {"Concordance (Lin), g": "segmentation.tlsre_agreement.concordance_of_g"},
     "Lesion detection": {
         "Sensitivity, pooled": "pooled_lesion_sensitivity",
         "PPV, pooled": "pooled_lesion_ppv",
@@ -117,16 +129,31 @@ def _figures(summary: Mapping[str, Any], results: Sequence[CaseResult]) -> list[
     if any(row["num_lesions"] for row in sizes):
         found.append(("Sensitivity by lesion size, 95 % intervals.", size_figure(sizes)))
     if "segmentation" in summary["tasks"]:
-        pairs = [(r.case, r.volume_reference_ml, r.volume_prediction_ml) for r in results]
-        volumes = bland_altman_figure(pairs, "ml")
-        if volumes:
-            text = "Bland-Altman of the whole-body volume, on the log; dashed: mean and 1.96 SD. Empty masks left out."
-            found.append((text, volumes))
-        pairs = [(r.case, r.tlsre_reference_g, r.tlsre_prediction_g) for r in results]
-        uptake = bland_altman_figure(pairs, "g")
-        if uptake:
-            found.append(("The same for SUV times volume.", uptake))
+        found += _bland_altman(summary["segmentation"], results, "volume", "ml", "whole-body volume")
+        found += _bland_altman(summary["segmentation"], results, "tlsre", "g", "SUV times volume")
     return found
+
+
+def _bland_altman(segmentation: Mapping[str, Any], results: Sequence[CaseResult], name: str, unit: str, title: str):
+    """The plot with its numbers under it; nothing where no case has both values above 0."""
+    pairs = [(r.case, getattr(r, f"{name}_reference_{unit}"), getattr(r, f"{name}_prediction_{unit}")) for r in results]
+    svg = bland_altman_figure(pairs, unit)
+    if not svg:
+        return []
+    agreement = segmentation[f"{name}_agreement"]
+    left_out = agreement["num_cases_left_out_of_log"]
+    lines = [
+        f"Bland-Altman of {title}, on the log, {agreement['ratio_geometric_mean']['num_cases']} cases"
+        + (f" ({left_out} with a 0 left out)." if left_out else ".")
+    ]
+    shown = {
+        "Solid: mean ratio": "ratio_geometric_mean",
+        "dashed: limits of agreement": "ratio_lower_limit_of_agreement",
+    }
+    shown |= {"to": "ratio_upper_limit_of_agreement", "ICC(2,1) of the log": "icc_2_1_of_log"}
+    shown |= {"CCC of the log": "concordance_of_log", "Spearman": "spearman"}
+    lines.append("; ".join(f"{text} {_text(agreement[key])}" for text, key in shown.items()) + ".")
+    return [(" ".join(lines), svg)]
 
 
 def _notes(summary: Mapping[str, Any]) -> list[str]:

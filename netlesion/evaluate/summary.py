@@ -22,6 +22,7 @@ from netlesion.evaluate.interval import COUNT, SHARE, Resampling, exact_interval
 from netlesion.evaluate.localise import RANKS, TAUS, CaseCandidates, hit_at, is_quiet, lroc_area, reciprocal_rank
 from netlesion.evaluate.statistics import NUM_RESAMPLES
 from netlesion.evaluate.statistics.bootstrap import of_one_sample
+from netlesion.evaluate.volume_agreement import volume_agreement
 
 Plain = dict[str, Any]
 
@@ -85,13 +86,13 @@ def require_one_cohort(results: Sequence[CaseResult]) -> None:
 
 
 def _segmentation(results: Sequence[CaseResult], patients: list[str], resampling: Resampling) -> Plain:
-    """Aggregated Dice weighs voxels alike, the mean weighs cases alike; volumes as a ratio, on the log."""
+    """Aggregated Dice weighs voxels alike, the mean weighs cases alike; agreement of volumes."""
     tops = [2 * r.volume_shared_ml for r in results]
     bottoms = [r.volume_reference_ml + r.volume_prediction_ml for r in results]
     return {
         "dice_aggregated": plain(resampling.ratio(tops, bottoms, patients)),
-        "volume_ratio_geometric_mean": _log_ratio(results, "volume", "ml", patients, resampling),
-        "tlsre_ratio_geometric_mean": _log_ratio(results, "tlsre", "g", patients, resampling),
+        "volume_agreement": _agreement(results, "volume", "ml", patients, resampling),
+        "tlsre_agreement": _agreement(results, "tlsre", "g", patients, resampling),
         "empty_masks": {
             "both": sum(r.volume_reference_ml == 0 and r.volume_prediction_ml == 0 for r in results),
             "reference_only": sum(r.volume_reference_ml == 0 and r.volume_prediction_ml > 0 for r in results),
@@ -100,11 +101,12 @@ def _segmentation(results: Sequence[CaseResult], patients: list[str], resampling
     }
 
 
-def _log_ratio(results: Sequence[CaseResult], name: str, unit: str, patients: list[str], resampling: Resampling):
-    """exp of the mean log of prediction over reference; cases where either is 0 or unknown are left out."""
-    pairs = [(getattr(r, f"{name}_prediction_{unit}"), getattr(r, f"{name}_reference_{unit}")) for r in results]
-    found = plain(resampling.mean([float(np.log(p / g)) if p > 0 and g > 0 else np.nan for p, g in pairs], patients))
-    return found | {k: None if found[k] is None else float(np.exp(found[k])) for k in ("value", "low", "high")}
+def _agreement(results: Sequence[CaseResult], name: str, unit: str, patients: list[str], resampling: Resampling):
+    """Agreement of one column pair; SUV times volume of several tracers is said to be so, it is one number for each."""
+    reference, prediction = ([getattr(r, f"{name}_{s}_{unit}") for r in results] for s in ("reference", "prediction"))
+    tracers = sorted({r.tracer for r in results} - {""})
+    mixed = f"tracers {', '.join(tracers)} together" if name == "tlsre" and len(tracers) > 1 else ""
+    return volume_agreement(reference, prediction, patients, unit, resampling, mixed)
 
 
 def _challenge(results: Sequence[CaseResult], patients: list[str], resampling: Resampling) -> Plain:

@@ -387,6 +387,20 @@ def test_a_table_of_marks_with_a_fault_names_the_line(text, message, tmp_path):
         read_marks(tmp_path / "marks.csv")
 
 
+def test_agreement_of_volumes_is_in_the_summary_the_dictionary_and_beside_the_plot(folders, tmp_path):
+    summary = evaluate_folders(*folders, tmp_path / "out")
+    found = summary["segmentation"]["volume_agreement"]
+    assert found["ratio_geometric_mean"]["value"] == pytest.approx(((64 + 27) / 128) ** 0.5)
+    assert (found["spearman"]["num_cases"], found["num_cases_left_out_of_log"]) == (3, 1)
+    assert "1 of 3 cases hold a 0 and are left out of the log" in found["icc_2_1_of_log"]["note"]
+    assert summary["segmentation"]["tlsre_agreement"] == {"not_run": "no case has both values"}
+    assert "segmentation.*_agreement" in summary["data_dictionary"]["summary"]
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    assert "Bland-Altman of whole-body volume, on the log, 2 cases (1 with a 0 left out)." in page
+    assert "Agreement of whole-body volume" in page
+    assert "Agreement of SUV times volume" not in page
+
+
 def test_categories_are_paired_and_counted(folders, tmp_path):
     (folders[0] / "categories.tsv").write_text("case\tkrenning\tstage\na\t3\tI\nb\t2\tII\nc\t0\tn/a\n")
     (folders[1] / "categories.tsv").write_text("case\tkrenning\nc\t0\nb\t3\na\t3\n")
