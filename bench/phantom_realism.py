@@ -108,7 +108,8 @@ def read_patient(index: int, spacing_mm: float, seed: int) -> PatientReadings:
     settings = settings_on(name, spacing_mm)
     patient = draw_patient(index, seed=seed, settings=settings)
     exam = patient.exams[0]
-    assert not exam.foci and not patient.mimics
+    assert not exam.foci
+    assert not patient.mimics
     pets = render_exam(patient, exam, settings).pets
     tissue, grid = pets[SSTR].truth.tissue, pets[SSTR].image.geometry
     depth = depth_mm(tissue, grid.spacing_mm)
@@ -204,7 +205,8 @@ def main() -> int:
     for v in verdicts:
         (m, s), (wm, ws) = v.found, v.wanted
         print(
-            f"{v.tracer:6s} {v.tissue:16s} {v.tested:6s} {v.num_patients:4d} {m:6.2f} {wm:6.2f} {100 * (m / wm - 1):+5.0f} % "
+            f"{v.tracer:6s} {v.tissue:16s} {v.tested:6s} {v.num_patients:4d} "
+            f"{m:6.2f} {wm:6.2f} {100 * (m / wm - 1):+5.0f} % "
             f"{s:6.2f} {ws:6.2f} {100 * (s / ws - 1):+5.0f} %   {v.kept_by_pet:5.2f}  {'' if v.passed else 'FAILED'}"
         )
     low, high = LIVER_COV_PERCENT
