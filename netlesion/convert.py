@@ -9,7 +9,7 @@ from netlesion.atomic import write_json
 from netlesion.errors import ConfigError, NetlesionError
 from netlesion.io.dicom import index_folder, require_one
 from netlesion.io.nifti import write_volume
-from netlesion.io.pet_facts import tracer_label
+from netlesion.io.pet_facts import tracer_of_series
 from netlesion.io.pet_image import read_suvbw, series_facts
 from netlesion.provenance import Stopwatch, hash_file, provenance
 from netlesion.suv import Activity, Overrides, PetFacts, SulFormula, SuvConversion, SuvType, suv_ratio
@@ -42,6 +42,7 @@ def series_to_suv(
         series = require_one(index_folder(folder), "PT", folder)
         facts, conversion = series_facts(series, overrides)
         try:
+            tracer = tracer_of_series(series)
             ratio, conversion = suv_ratio(suv_type, formula, facts, conversion)
         except NetlesionError as error:
             raise type(error)(f"{series.label}: {error}") from error
@@ -52,7 +53,7 @@ def series_to_suv(
     report = {
         "suv_type": suv_type.value,
         "sul_formula": formula.value if suv_type is SuvType.SUL else None,
-        "tracer": tracer_label(series),
+        "tracer": None if tracer is None else tracer.label,
         **conversion_record(facts, conversion),
         "suv_per_suvbw": ratio,
         "shape": list(suv.geometry.shape),

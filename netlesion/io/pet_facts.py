@@ -26,6 +26,7 @@ from netlesion.io.pet_private import (
     private_number,
     private_text,
 )
+from netlesion.io.tracer import Tracer, tracer_of
 from netlesion.suv import Frame, PetFacts
 
 #: Header fields on which every slice of one PET series must agree (clinical.md 1.5).
@@ -103,6 +104,12 @@ def nuclide(dose: Dataset) -> str | None:
         if len(mass) == 1 and element:
             return NUCLIDE_OF_WORDS.get(mass[0] + element[0])
     return None
+
+
+def tracer_of_series(series: Series) -> Tracer | None:
+    """What its own radiopharmaceutical item says, None when it does not; DicomError where it contradicts itself."""
+    dose = _dose_item(series)
+    return tracer_of(dose, nuclide(dose))
 
 
 def _require_agreement(series: Series, headers) -> None:
