@@ -10,7 +10,8 @@ of the tissue's voxels. The pituitary's row is tabled after blur, so its PET ove
 
 Passed: mean within max(10 %, 3 SE) and SD within max(25 %, 3 SE) of the table; standard errors are those of the tabled
 lognormal for so many patients. Rows tabled as median and sigma are compared as such (mean and SD of logarithms), for
-the mean of so skewed a quantity says little. About one in 400 comparisons bound by 3 SE fails by chance.
+the mean of so skewed a quantity says little. A comparison of means bound by 3 SE fails by chance
+about once in 400; of SDs, whose errors are taken as normal, more often.
 
 Liver COV: voxels of a sphere of 30 mm about the deepest place of the liver, mottle included; typical is 8-18 %. It is
 reported, not judged. The last line is JSON; status 1 when a tissue failed.

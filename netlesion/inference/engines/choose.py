@@ -61,8 +61,8 @@ def choose(
         return _torch(network, num_inputs, window, device, precision, "asked for")
     if not installed():
         if name == "openvino":
-            raise ConfigError("inference.engine=openvino, but it is not installed; pip install 'netlesion[fast]'")
-        reason = "OpenVINO is not installed (pip install 'netlesion[fast]' makes CPUs faster)"
+            raise ConfigError("inference.engine=openvino, but it is not installed; pip install openvino")
+        reason = "OpenVINO is not installed (pip install openvino makes CPUs faster)"
         return _torch(network, num_inputs, window, device, precision, reason)
     try:
         return _openvino(network, num_inputs, window, precision, "asked for" if name == "openvino" else "installed")
@@ -97,7 +97,12 @@ def _torch(network, num_inputs, window, device, precision, reason) -> Engine:
     predict = eager(network, device, autocast=chosen == "bf16")
     if chosen == "fp32":
         return Engine("torch", chosen, predict, f"{reason}, {_bf16_note(native)}")
-    off = _verified(eager(network, device), predict, num_inputs, window, chosen)
+    try:
+        off = _verified(eager(network, device), predict, num_inputs, window, chosen)
+    except ConfigError as error:
+        if precision != "auto":
+            raise ConfigError(f"inference.precision={precision} cannot be used: {error}; use fp32") from error
+        return Engine("torch", "fp32", eager(network, device), f"{reason}, not in {chosen}: {error}")
     return Engine("torch", chosen, predict, f"{reason}, {_bf16_note(native)}", off)
 
 

@@ -135,6 +135,16 @@ def test_torch_in_bf16_stays_near_float32(network):
     assert 0 < off < 0.05
 
 
+def test_bf16_that_strays_is_refused_by_name_and_left_by_auto(network, monkeypatch):
+    monkeypatch.setattr(choosing, "TOLERANCE", {"bf16": 1e-9})
+    monkeypatch.setattr(choosing, "_cpu_multiplies_bf16", lambda: True)
+    with pytest.raises(ConfigError, match="inference.precision=bf16 cannot be used"):
+        choose(network, 2, WINDOW, name="torch", precision="bf16")
+    engine = choose(network, 2, WINDOW, name="torch")
+    assert engine.precision == "fp32"
+    assert "not in bf16" in engine.explain()
+
+
 @pytest.mark.parametrize(
     ("asked", "line"),
     [
