@@ -17,14 +17,14 @@ from netlesion.data.split import read_split
 from netlesion.errors import CheckpointError, CohortError, ConfigError
 from netlesion.inference.engines.choose import choose
 from netlesion.inference.heap import keep_heap
-from netlesion.inference.plan import plan_windows
+from netlesion.inference.memory import available_gb
 from netlesion.inference.sliding import sliding
 from netlesion.io.cohort import Cohort, VisitFiles, open_cohort
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import load_checkpoint, load_network, save_checkpoint
 from netlesion.models.unet import unet
 from netlesion.normalise import num_inputs
-from netlesion.pipeline import InferenceSettings
+from netlesion.pipeline import InferenceSettings, mode_of, plan_of
 from netlesion.provenance import Stopwatch, hash_file, provenance
 from netlesion.study import Tracer
 
@@ -116,10 +116,13 @@ def infer(config: DictConfig) -> int:
     network = load_network(build_network(card), weights, checkpoint)
     asked = config.inference
     inputs = num_inputs(card.channels, card.required_channels)
+    mode = mode_of(str(asked.mode), card)
     engine = choose(network, inputs, card.window, device, str(asked.engine), str(asked.precision))
     print(engine.explain())
+    print(f"mode {mode}" + (f": {_why(mode, card)}" if asked.mode == "auto" else ": asked for"))
     model = Model(card, engine.predict, hash_file(checkpoint))
     settings = InferenceSettings(
+        mode=mode,
         overlap=float(asked.overlap),
         batch_size=int(asked.batch_size),
         threshold=float(asked.threshold),
@@ -127,6 +130,8 @@ def infer(config: DictConfig) -> int:
         device=device,
         engine=engine.name,
         precision=engine.precision,
+        memory_gb=available_gb(device) if asked.memory_gb is None else float(asked.memory_gb),
+        flips=tuple(int(axis) for axis in asked.flips),
     )
     output = Path(config.output)
     result = run_batch(visits, output, model, settings, plain(config), int(config.seed), bool(config.overwrite))
@@ -236,14 +241,25 @@ def _precision() -> str:
 
 
 def _whole_volume(card: ModelCard, config: DictConfig):
-    """Whole-volume logits by sliding windows, as inference will do it."""
-    overlap, batch_size = float(config.inference.overlap), int(config.inference.batch_size)
+    """Whole-volume logits of every class, in the mode that inference will choose, over the whole field of view."""
+    settings = InferenceSettings(
+        mode=mode_of("auto", card),
+        overlap=float(config.inference.overlap),
+        batch_size=int(config.inference.batch_size),
+        memory_gb=available_gb("cpu"),
+    )
 
     def predict(network: nn.Module, image: Tensor) -> Tensor:
-        plan = plan_windows(tuple(image.shape[1:]), card.window, overlap)
-        return sliding(image, plan, network, batch_size)
+        return sliding(image, plan_of(card, settings, tuple(image.shape[1:])), network, settings.batch_size)
 
     return predict
+
+
+def _why(mode: str, card: ModelCard) -> str:
+    norm = card.network.get("norm", "instance")
+    if mode == "stream":
+        return f"{norm} norm does not depend on the tile, so no voxel needs to be computed twice"
+    return f"with {norm} norm every other cut of the body would change the output"
 
 
 def _visits_of(config: DictConfig, cohort: Cohort, card: ModelCard) -> tuple[VisitFiles, ...]:

@@ -8,6 +8,7 @@
     |-- CohortError        a folder layout, a missing channel, a patient that should not be there
     |-- ConfigError        a setting that contradicts another
     |-- CheckpointError    a checkpoint that is missing, broken, or made for other channels
+    |-- InferenceError     a network whose output is broken, or a device too small for it
     `-- OutputError        a result that could not be written; nothing half-written is left behind
 
 A message says what, where, the value found, what was expected, and the remedy.
@@ -44,6 +45,10 @@ class ConfigError(NetlesionError):
 
 class CheckpointError(NetlesionError):
     """A checkpoint that is missing, unreadable, or of another channel set."""
+
+
+class InferenceError(NetlesionError):
+    """A network that returned values that are not finite, or a device without the memory for one tile."""
 
 
 class OutputError(NetlesionError):

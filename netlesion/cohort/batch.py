@@ -1,9 +1,14 @@
-"""Batch inference: the model is loaded once, visits go through one by one, a bad one does not stop the rest."""
+"""Batch inference: the model is loaded once, a bad visit does not stop the rest, reading and writing overlap.
+
+While one visit is in the network, the next is read and harmonised by a second thread and the last is measured and
+written by a third. At most three visits are in memory. Whatever a thread raises is raised here, at its visit.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +18,12 @@ from tqdm import tqdm
 
 from netlesion.atomic import write_json
 from netlesion.cohort.results import done_record, finish_visit, outputs_of, write_case
+from netlesion.cohort.stages import StageTable
 from netlesion.errors import ConfigError, NetlesionError, OutputError
 from netlesion.io.cohort import VisitFiles, load_visit
 from netlesion.io.masks import RECORD
 from netlesion.models.card import ModelCard
-from netlesion.pipeline import InferenceSettings, predict_visit
+from netlesion.pipeline import InferenceSettings, Prepared, finish, forward, prepare
 from netlesion.provenance import Stopwatch, hash_file, provenance
 from netlesion.quantify.table import LesionRow, read_lesions, write_lesions
 from netlesion.report.page import CasePage, TextTable, write_report
@@ -66,12 +72,21 @@ def run_batch(
             _require_same_inputs(record, files, model.card, output)
             skipped.append(files.visit_id)
     done, failures, total = [], {}, Stopwatch()
-    with tqdm(total=len(pending), desc="inference", unit="visit", file=sys.stderr) as bar:
-        for files in pending:
-            bar.set_postfix_str(files.visit_id)
+    table = StageTable()
+    with (
+        tqdm(total=len(pending), desc="inference", unit="visit", file=sys.stderr) as bar,
+        ThreadPoolExecutor(1, "read") as reader,
+        ThreadPoolExecutor(1, "write") as writer,
+    ):
+        run = _Run(output, model, settings, config, seed, signature, note=bar.write)
+
+        def settle(files: VisitFiles, job: Future, watch: Stopwatch) -> None:
+            """Waits for a visit's last step; its failure is kept, a full disk ends the run."""
             try:
-                _infer_visit(files, output / files.visit_id, model, settings, config, seed, signature, total, bar)
+                job.result()
                 done.append(files.visit_id)
+                total.add(watch)
+                bar.write(table.row(files.visit_id, watch))
             except OutputError:
                 raise
             except NetlesionError as error:
@@ -80,6 +95,24 @@ def run_batch(
                 reason = (str(error).splitlines() or [""])[0]
                 failures[files.visit_id] = f"{files.visit_id}: {type(error).__name__}: {reason}"
             bar.update(1)
+
+        try:
+            reading, writing = None, None
+            for number, files in enumerate(pending):
+                bar.set_postfix_str(files.visit_id)
+                reading = reading or reader.submit(run.read, files)
+                following = reader.submit(run.read, pending[number + 1]) if number + 1 < len(pending) else None
+                job, watch = _through_network(run, files, reading, writer)
+                if writing is not None:
+                    settle(*writing)
+                writing, reading = (files, job, watch), following
+            if writing is not None:
+                settle(*writing)
+        finally:
+            reader.shutdown(cancel_futures=True)
+            writer.shutdown(cancel_futures=True)
+    if done:
+        print(table.row(f"{len(done)} visits", total))
     finished = [f for f in visits if f.visit_id not in failures]
     with total.stage("report"):
         report = write_cohort(finished, output, model.checkpoint_sha256, list(failures.values()))
@@ -97,39 +130,72 @@ def run_batch(
     return BatchResult(tuple(done), tuple(skipped), failures, report)
 
 
-def _infer_visit(files, folder: Path, model: Model, settings, config, seed, signature, total: Stopwatch, bar) -> None:
+@dataclass(frozen=True)
+class _Run:
+    """The three steps of a visit, each of which may run in a thread of its own."""
+
+    output: Path
+    model: Model
+    settings: InferenceSettings
+    config: Mapping[str, Any]
+    seed: int
+    signature: Mapping[str, Any]
+    note: Callable[[str], None]
+
+    def read(self, files: VisitFiles) -> tuple[Prepared, Stopwatch]:
+        watch, card = Stopwatch(), self.model.card
+        with watch.stage("read"):
+            visit = load_visit(files, card.channels, card.required_channels)
+        return prepare(visit, card, self.settings, watch), watch
+
+    def forward(self, prepared: Prepared, watch: Stopwatch) -> Tensor:
+        return forward(prepared, self.model.card, self.model.predict, self.settings, watch, self.note)
+
+    def write(self, files: VisitFiles, prepared: Prepared, odds: Tensor, watch: Stopwatch) -> None:
+        card, folder = self.model.card, self.output / files.visit_id
+        (folder / RECORD).unlink(missing_ok=True)
+        for leftover in folder.glob(".part-*"):  # of a run that was killed while writing
+            leftover.unlink()
+        results = finish(prepared, odds, card, self.settings, watch)
+        outputs: list[str] = []
+        with watch.stage("write"):
+            for channel, result in results.items():
+                case = files.case_id(channel)
+                write_case(folder, case, result)
+                outputs += outputs_of(case)
+        with watch.stage("hash"):
+            hashes = _input_hashes(files, card)
+        finish_visit(
+            folder,
+            provenance(
+                config=self.config,
+                seed=self.seed,
+                checkpoint_sha256=self.signature["checkpoint_sha256"],
+                inputs=hashes,
+                stopwatch=watch,
+                settings=self.signature["settings"],
+                plan=prepared.plan.explain(),
+                visit=files.visit_id,
+                cases={channel: files.case_id(channel) for channel in results},
+                channels_present={c: c in prepared.visit.scans for c in card.channels},
+                outputs=outputs,
+            ),
+        )
+
+
+def _through_network(
+    run: _Run, files: VisitFiles, reading: Future, writer: ThreadPoolExecutor
+) -> tuple[Future, Stopwatch]:
+    """Waits for the visit's images, runs the network here, hands the rest to the writer; a failure becomes the job."""
     watch = Stopwatch()
-    (folder / RECORD).unlink(missing_ok=True)
-    for leftover in folder.glob(".part-*"):  # of a run that was killed while writing
-        leftover.unlink()
-    with watch.stage("read"):
-        visit = load_visit(files, model.card.channels, model.card.required_channels)
-    results = predict_visit(visit, model.card, model.predict, settings, watch)
-    outputs: list[str] = []
-    with watch.stage("write"):
-        for channel, result in results.items():
-            case = files.case_id(channel)
-            write_case(folder, case, result)
-            outputs += outputs_of(case)
-    with watch.stage("hash"):
-        hashes = _input_hashes(files, model.card)
-    for name, seconds in watch.seconds.items():
-        total.seconds[name] = total.seconds.get(name, 0.0) + seconds
-    finish_visit(
-        folder,
-        provenance(
-            config=config,
-            seed=seed,
-            checkpoint_sha256=signature["checkpoint_sha256"],
-            inputs=hashes,
-            stopwatch=watch,
-            settings=signature["settings"],
-            visit=files.visit_id,
-            cases={channel: files.case_id(channel) for channel in results},
-            channels_present={c: c in visit.scans for c in model.card.channels},
-            outputs=outputs,
-        ),
-    )
+    try:
+        prepared, watch = reading.result()
+        odds = run.forward(prepared, watch)
+    except Exception as error:
+        job: Future = Future()
+        job.set_exception(error)
+        return job, watch
+    return writer.submit(run.write, files, prepared, odds, watch), watch
 
 
 def _require_same(record: Mapping[str, Any], signature: Mapping[str, Any], visit_id: str, output: Path) -> None:
@@ -145,7 +211,11 @@ def _deciding(value: Any) -> Any:
     """Settings without those that cannot change a result, so that a run may be finished on another device."""
     if not isinstance(value, Mapping):
         return value
-    return {k: v for k, v in value.items() if k not in ("batch_size", "device")}
+    return {
+        k: list(v) if isinstance(v, tuple) else v
+        for k, v in value.items()
+        if k not in ("batch_size", "device", "memory_gb")
+    }
 
 
 def _input_hashes(files: VisitFiles, card: ModelCard) -> dict[str, str]:

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-NORMS = {"instance": ("INSTANCE", {"affine": True}), "batch": "BATCH"}
+NORMS = {"instance": ("INSTANCE", {"affine": True}), "batch": "BATCH", "layer": "VOXEL_LAYER"}
+
+
+class VoxelLayerNorm(nn.Module):
+    """Layer norm over the channels of each voxel alone: (B, C, I, J, K) -> the same shape."""
+
+    def __init__(self, num_features: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(num_features)), nn.Parameter(torch.zeros(num_features))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        centred = x - x.mean(dim=1, keepdim=True)
+        scale = torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + self.eps)
+        shape = (1, -1, 1, 1, 1)
+        return centred * scale * self.weight.view(shape) + self.bias.view(shape)
 
 
 def unet(
@@ -20,10 +36,13 @@ def unet(
     """(B, in, I, J, K) -> logits (B, out, I, J, K), I, J, K divisible by 2 ** (len(widths) - 1).
 
     widths: features at each resolution, the first at full resolution; each further one halves the grid.
-    norm is "instance" or "batch"; dropout is a share of features, 0 for none.
+    norm is "instance", "batch" or "layer" (over the channels of a voxel); dropout is a share of features, 0 for none.
     """
+    from monai.networks.layers.factories import Norm
     from monai.networks.nets import DynUNet
 
+    if "VOXEL_LAYER" not in Norm.names:
+        Norm.add_factory_callable("VOXEL_LAYER", lambda dim: VoxelLayerNorm)
     strides = [1] + [2] * (len(widths) - 1)
     return DynUNet(
         spatial_dims=3,

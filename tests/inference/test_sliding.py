@@ -87,4 +87,4 @@ def test_a_nan_of_the_network_and_a_wrong_shape_surface():
 def test_progress_counts_every_window():
     plan, seen = plan_windows((11, 7, 13), (4, 4, 4), 0.5), []
     sliding(torch.zeros(2, 11, 7, 13), plan, lambda w: torch.zeros(len(w), 1, 4, 4, 4), 5, seen.append)
-    assert sum(seen) == plan.num_windows
+    assert sum(seen) == plan.num_tiles

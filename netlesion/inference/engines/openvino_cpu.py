@@ -1,8 +1,8 @@
-"""OpenVINO: the network converted once per window size, kept in a cache, run on the CPU.
+"""OpenVINO: the network converted once for tiles of every size, kept in a cache, run on the CPU.
 
-The converted network is stored by a hash of its weights, its structure, the window and the versions, so that a second
-run starts without converting. `openvino` reports its use over the network when it is imported beside
-`openvino_telemetry`; it is imported here as if that package were absent, and sends nothing.
+The converted network is stored by a hash of its weights, its structure and the versions, so that a second run starts
+without converting, and another size of tile costs nothing. `openvino` reports its use over the network when it is
+imported beside `openvino_telemetry`; it is imported here as if that package were absent, and sends nothing.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ def computes_bf16() -> bool:
 def openvino_cpu(
     network: nn.Module, num_inputs: int, window: tuple[int, int, int], precision: str, anew: bool = False
 ) -> Callable[[Tensor], Tensor]:
-    """A callable (B, num_inputs, *window) float32 -> logits (B, K, *window) float32, one window after the other.
+    """A callable (B, num_inputs, I, J, K) float32 -> logits (B, N, I, J, K) float32, one tile after the other.
 
-    precision: fp32 or bf16. anew: convert even if `cache_folder()` holds this network. Raises what the converter
-    raises for a network that it does not know.
+    window: some size that the network takes, to trace it with. precision: fp32 or bf16. anew: convert even if
+    `cache_folder()` holds this network. Raises what the converter raises for a network that it does not know.
     """
     ov = load()
     core = ov.Core()
-    stored = cache_folder() / fingerprint(network, num_inputs, window)
+    stored = cache_folder() / fingerprint(network, num_inputs)
     if anew:
         shutil.rmtree(stored, ignore_errors=True)
     if not (stored / "network.xml").is_file():
@@ -93,10 +93,10 @@ def cache_folder() -> Path:
     return Path(home) / "netlesion" / "openvino"
 
 
-def fingerprint(network: nn.Module, num_inputs: int, window: tuple[int, int, int]) -> str:
-    """What decides a converted network: structure, weights by name, input shape, versions."""
+def fingerprint(network: nn.Module, num_inputs: int) -> str:
+    """What decides a converted network: structure, weights by name, input channels, versions."""
     ov = load()
-    digest = hashlib.sha256(f"{network}\n{num_inputs} {window}\n{ov.__version__} {torch.__version__}".encode())
+    digest = hashlib.sha256(f"{network}\n{num_inputs}\n{ov.__version__} {torch.__version__}".encode())
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode() + str(tensor.dtype).encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -108,7 +108,7 @@ def _converted(network: nn.Module, num_inputs: int, window: tuple[int, int, int]
     example = torch.zeros(1, num_inputs, *window)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch.jit.trace, which the converter uses; the result is verified
-        return ov.convert_model(network.cpu().eval(), example_input=example, input=[1, num_inputs, *window])
+        return ov.convert_model(network.cpu().eval(), example_input=example, input=[1, num_inputs, -1, -1, -1])
 
 
 def _store(model, folder: Path) -> None:

@@ -1,0 +1,55 @@
+"""What of a network's logits is kept: every class, or for each tracer the log-odds of lesion alone.
+
+A tracer of two classes needs their difference only, which may be taken before windows are blended: half the memory and
+no other value. More classes are blended each by itself and collapsed when a slab is complete. Knows nothing about
+tracers or windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """before: logits of windows (B, N, ...) -> what is blended (B, A, ...), linear; after: (A, ...) -> (M, ...)."""
+
+    before: Callable[[Tensor], Tensor]
+    after: Callable[[Tensor], Tensor]
+
+
+def _same(values: Tensor) -> Tensor:
+    return values
+
+
+#: Every class as it is.
+EVERY_CLASS = Collapse(_same, _same)
+
+
+def lesion_odds(groups: Sequence[tuple[slice, Sequence[int]]]) -> Collapse:
+    """Of each group (its channels, which of them are lesion) the log-odds of lesion: one channel a group.
+
+    log-odds = logsumexp(lesion logits) - logsumexp(other logits); its sigmoid is the softmax probability of lesion.
+    """
+    lesion, other = [], []
+    for span, chosen in groups:
+        channels = range(span.start, span.stop)
+        lesion.append([channels[c] for c in chosen])
+        other.append([c for n, c in enumerate(channels) if n not in set(chosen)])
+    if all(len(a) == len(b) == 1 for a, b in zip(lesion, other, strict=True)):
+        (plus, minus) = ([c for (c,) in side] for side in (lesion, other))
+        return Collapse(lambda logits: logits[:, plus] - logits[:, minus], _same)
+
+    def after(logits: Tensor) -> Tensor:
+        sides = [torch.stack([_joined(logits, channels) for channels in side]) for side in (lesion, other)]
+        return sides[0] - sides[1]
+
+    return Collapse(_same, after)
+
+
+def _joined(logits: Tensor, channels: list[int]) -> Tensor:
+    return logits[channels[0]] if len(channels) == 1 else torch.logsumexp(logits[channels], dim=0)

@@ -1,0 +1,51 @@
+"""What the U-Net of models.unet asks of a tile and costs, on integers: no torch, no weights.
+
+Sides divisible by `factor`; cuts that reach no further than `halo`; operations and memory for each input voxel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+#: Norms whose statistics come from the tile that they see: with them the output depends on how a body is cut.
+TILE_DEPENDENT = frozenset({"instance"})
+#: Feature maps of the first resolution that inference holds at its peak, measured (docs/benchmarks.md).
+MAPS_ALIVE = 8
+
+
+def tile_independent(network: Mapping[str, Any]) -> bool:
+    """Whether a network (the card's arguments of `unet`) gives one output however a body is cut into tiles."""
+    return network.get("norm", "instance") not in TILE_DEPENDENT
+
+
+def factor(widths: Sequence[int]) -> int:
+    """What the sides of an input must be divisible by."""
+    return 2 ** (len(widths) - 1)
+
+
+def halo(widths: Sequence[int]) -> int:
+    """How far from a cut at a multiple of `factor` the output can change, rounded up to such a multiple.
+
+    Two convolutions of 3 at each resolution on the way down, the first of them striding, and two on the way up. With a
+    norm that does not depend on the tile, an output further than this from the cut is the same as without it.
+    """
+    levels = len(widths)
+    down = 2 + sum(2 ** (level - 1) + 2**level for level in range(1, levels))
+    up = sum(2 * 2**level for level in range(levels - 1))
+    return -(-(down + up) // factor(widths)) * factor(widths)
+
+
+def flop_per_voxel(in_channels: int, out_channels: int, widths: Sequence[int]) -> float:
+    """Floating-point operations of the convolutions, a multiplication and an addition each."""
+    products = 27.0 * (in_channels * widths[0] + widths[0] ** 2) + widths[0] * out_channels
+    for level, (fine, coarse) in enumerate(pairwise(widths), start=1):
+        products += 27.0 * (fine * coarse + coarse**2) / 8.0**level
+        products += (coarse * fine + 27.0 * (2 * fine * fine + fine**2)) / 8.0 ** (level - 1)
+    return 2.0 * products
+
+
+def activation_bytes_per_voxel(widths: Sequence[int]) -> float:
+    """float32 activations alive at once: MAPS_ALIVE feature maps of the first resolution."""
+    return 4.0 * MAPS_ALIVE * widths[0]
