@@ -16,8 +16,9 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from netlesion.atomic import write_bytes
-from netlesion.io.dicom import index_folder, read_image, require_one
+from netlesion.atomic import atomic_path
+from netlesion.io.dicom import index_folder, require_one
+from netlesion.io.pet_image import read_suvbw, series_facts
 from netlesion.phantom.biodistribution import CHANNELS, FDG, SSTR
 from netlesion.phantom.patient import draw_patient
 from netlesion.phantom.scan import render_pets
@@ -25,16 +26,24 @@ from netlesion.phantom.settings import PRESETS
 from netlesion.volume import Volume
 
 WHITE_TO_BLACK_SUV = {SSTR: 10.0, FDG: 7.0}
-MM_PER_PIXEL, GAP_PIXELS = 3.0, 8
+MM_PER_PIXEL, GAP_PIXELS, GREYS = 3.0, 8, 32
 PATIENTS = 6
 
 
 def mip(volume: Volume, black_suv: float) -> np.ndarray:
     """uint8 (rows, columns): head up, the patient's right on the left, MM_PER_PIXEL in both directions."""
     spacing, signs = volume.geometry.spacing_mm, np.sign(np.diag(volume.geometry.affine_ras)[:3])
-    picture = volume.array.max(axis=1)[:: int(signs[0]), :: -int(signs[2])].T
+    picture = volume.array.max(axis=1)[:: -int(signs[0]), :: -int(signs[2])].T
     picture = ndimage.zoom(picture, (spacing[2] / MM_PER_PIXEL, spacing[0] / MM_PER_PIXEL), order=1)
-    return (255.0 * (1.0 - np.clip(picture / black_suv, 0.0, 1.0))).astype(np.uint8)
+    grey = np.round((GREYS - 1) * (1.0 - np.clip(picture / black_suv, 0.0, 1.0)))
+    return (255.0 / (GREYS - 1) * grey).astype(np.uint8)
+
+
+def real_pet(folder: Path) -> Volume:
+    """The SUVbw image of the one PET in a folder of DICOM."""
+    series = require_one(index_folder(folder), "PT", folder)
+    _, conversion = series_facts(series)
+    return read_suvbw(series, conversion)
 
 
 def row(pictures: list[np.ndarray]) -> np.ndarray:
@@ -69,7 +78,11 @@ def main() -> None:
         for channel in CHANNELS:
             found[channel].append(mip(pets[channel].image, WHITE_TO_BLACK_SUV[channel]))
     if args.pet is not None:
-        found[FDG].insert(0, mip(_real(args.pet), WHITE_TO_BLACK_SUV[FDG]))
-    picture = Image.fromarray(stacked([row(found[c]) for c in CHANNELS])).quantize(24)
-    with write_bytes(args.out) as file:
-        picture.save(file, format="PNG", optimize=True)
+        found[FDG].insert(0, mip(real_pet(args.pet), WHITE_TO_BLACK_SUV[FDG]))
+    picture = Image.fromarray(stacked([row(found[c]) for c in CHANNELS]))
+    with atomic_path(args.out) as path:
+        picture.save(path, format="PNG", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
