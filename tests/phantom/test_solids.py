@@ -11,6 +11,7 @@ from netlesion.phantom.solids import (
     Loft,
     Mirrored,
     Offset,
+    Plate,
     Rough,
     Sampled,
     Section,
@@ -34,6 +35,7 @@ SOLIDS = {
     "flat capsule": Capsule((0, 0, 0), (30, 10, -5), 8.0, 8.0, (0.0, 0.0, 1.0), 0.4),
     "tube": tube(smooth_curve(np.array([[0, 0, 0], [20, 10, 5], [30, -20, 30.0]]), 6.0), 5.0),
     "loft": LOFT,
+    "plate": Plate(((0, 0, 0), (30, 5, -4), (8, 24, 10)), 3.0),
     "blend": Blend((sphere((0, 0, 0), 10.0), sphere((14, 0, 0), 9.0)), 8.0),
     "rough": Rough(BENT, 1.0, 20.0, PHASES),
     "turned": Turned(LOFT, (0, 40, 10), (5, 5, 5), (2, -3, 1)),
@@ -125,3 +127,16 @@ def test_pieces_of_a_union_with_limits_are_its_members_with_limits():
     together = np.any([contains(p, points) for p in pieces(whole)], axis=0)
     assert len(pieces(whole)) == 2
     np.testing.assert_array_equal(together, contains(whole, points))
+
+
+def test_a_plate_is_as_far_as_the_nearest_point_of_its_triangle():
+    """Against a dense cloud of points of the triangle: faces, edges and corners, and either order of corners."""
+    corners = np.array([[2.0, -3.0, 5.0], [34.0, 4.0, 1.0], [11.0, 25.0, 14.0]])
+    a, b = np.meshgrid(np.linspace(0, 1, 161), np.linspace(0, 1, 161))
+    a, b = a[a + b <= 1], b[a + b <= 1]
+    cloud = corners[0] + a[:, None] * (corners[1] - corners[0]) + b[:, None] * (corners[2] - corners[0])
+    points = np.random.default_rng(3).uniform(corners.min(0) - 12, corners.max(0) + 12, (400, 3)).astype(np.float32)
+    nearest = np.array([np.sqrt(((cloud - p) ** 2).sum(axis=1).min()) for p in points])
+    for order in ((0, 1, 2), (2, 1, 0)):
+        plate = Plate(tuple(tuple(corners[i]) for i in order), 2.5)
+        np.testing.assert_allclose(plate.distance(*points.T), nearest - 2.5, atol=0.05)
