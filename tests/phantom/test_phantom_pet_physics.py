@@ -55,7 +55,7 @@ def test_noise_falls_with_the_root_of_time():
 
 
 def test_fdg_blood_pool_on_pet_mr_is_as_noisy_as_clinical_md_7_5_says():
-    """22 % at 4 min and 42 % at 1 min per bed, seen on a Biograph mMR with a filter of 4 mm; the root of time gives 44 %."""
+    """22 % at 4 min and 42 % at 1 min per bed, seen on an mMR with a filter of 4 mm; a root of time gives 44 %."""
     narrow = replace(SCANNERS["biograph_mmr"], filter_mm=(4.0, 4.0))
     grid, suv, mu, _ = trunk()
     x, y = (np.arange(n) * 4.0 - (n - 1) * 2.0 for n in SHAPE[:2])
