@@ -3,26 +3,18 @@
 import numpy as np
 import pytest
 
+from netlesion.phantom.compounds import Blend, Mirrored, Rough, Turned, Within, tube
 from netlesion.phantom.solids import (
-    Blend,
     Capsule,
     Ellipsoid,
     Half,
     Loft,
-    Mirrored,
-    Offset,
     Plate,
-    Rough,
     Sampled,
     Section,
-    Turned,
-    Union,
-    Within,
     contains,
-    pieces,
     smooth_curve,
     sphere,
-    tube,
 )
 
 BENT = Ellipsoid((3.0, -5.0, 7.0), (20.0, 12.0, 9.0), 2.5, 4.0, (20.0, -35.0, 50.0))
@@ -82,31 +74,6 @@ def test_ellipsoid_says_what_its_equation_says():
     np.testing.assert_array_equal(contains(BENT, points), inside)
 
 
-def test_set_operations_are_those_of_sets():
-    a, b = sphere((0, 0, 0), 10.0), sphere((9, 2, 0), 7.0)
-    points = box_points(Union((a, b)))
-    in_a, in_b = contains(a, points), contains(b, points)
-    np.testing.assert_array_equal(contains(Union((a, b)), points), in_a | in_b)
-    np.testing.assert_array_equal(contains(Within(a, (b,)), points), in_a & in_b)
-    np.testing.assert_array_equal(contains(Within(a, (), (b,)), points), in_a & ~in_b)
-    assert (contains(Blend((a, b), 6.0), points) >= (in_a | in_b)).all()
-
-
-def test_mirror_and_turn_move_points_and_nothing_else():
-    points = box_points(BENT)
-    np.testing.assert_array_equal(contains(Mirrored(BENT), points * [-1, 1, 1]), contains(BENT, points))
-    turned = Turned(BENT, (10, 20, 30), (1, 2, 3), (4, 5, 6))
-    moved = (points - (1, 2, 3)) @ turned.axes.T + (1, 2, 3) + (4, 5, 6)
-    assert (contains(turned, moved) != contains(BENT, points)).mean() < 1e-3
-
-
-def test_offset_of_a_ball_is_a_ball():
-    points = box_points(sphere((0, 0, 0), 14.0))
-    np.testing.assert_array_equal(
-        contains(Offset(sphere((0, 0, 0), 10.0), 4.0), points), contains(sphere((0, 0, 0), 14.0), points)
-    )
-
-
 def test_a_sampled_solid_is_the_solid_it_was_sampled_from():
     solid = sphere((3.0, -2.0, 5.0), 12.0)
     affine = np.diag([-2.0, 1.5, 2.5, 1.0])
@@ -118,15 +85,6 @@ def test_a_sampled_solid_is_the_solid_it_was_sampled_from():
     found, expected = sampled.distance(*points.T), solid.distance(*points.T)
     near = np.abs(expected) < 5.0  # a ball's middle is a kink that no grid can follow
     np.testing.assert_allclose(found[near], expected[near], atol=0.2)
-
-
-def test_pieces_of_a_union_with_limits_are_its_members_with_limits():
-    limit = Half((0, 0, 0), (0.0, 0.0, 1.0))
-    whole = Mirrored(Within(tube(np.array([[0, 0, -9], [5, 5, 0], [9, 0, 9.0]]), 4.0), (limit,)))
-    points = box_points(whole)
-    together = np.any([contains(p, points) for p in pieces(whole)], axis=0)
-    assert len(pieces(whole)) == 2
-    np.testing.assert_array_equal(together, contains(whole, points))
 
 
 def test_a_plate_is_as_far_as_the_nearest_point_of_its_triangle():

@@ -15,7 +15,8 @@ import numpy as np
 from netlesion.phantom.body.draw import Organ, draw_organ, factor, fused
 from netlesion.phantom.body.parts import SIDES, Part
 from netlesion.phantom.body.shape import head_shape
-from netlesion.phantom.solids import Capsule, Ellipsoid, Half, Mirrored, Offset, Plate, Rough, Union, Within, sphere
+from netlesion.phantom.compounds import Mirrored, Offset, Rough, Union, Within
+from netlesion.phantom.solids import Capsule, Ellipsoid, Half, Plate, sphere
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
