@@ -37,7 +37,7 @@ LEAST_SENSITIVITY = 0.1
 #: (clinical.md 7.5: 10-15 %, seen in patients and so with their mottle; bench/phantom_dose.py).
 GAIN_OF_ONE_COUNT = 21.0
 #: How noise falls with the post filter's width, SD ~ width^-exponent, in plane and axially, about filters of 5 mm.
-#: In plane: the mean over four places and both reconstructions of bench/phantom_noise.py (0.62 to 1.12 from 5 to 8 mm).
+#: In plane: the mean of four places of a cylinder and a torso under OSEM (bench/osem.py), 0.62 to 1.12 from 5 to 8 mm.
 #: Axially: white noise.
 FILTER_EXPONENTS, FILTER_OF_ONE_COUNT_MM = (0.8, 0.5), 5.0
 
