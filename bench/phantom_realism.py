@@ -24,6 +24,7 @@ import json
 import math
 import platform
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,15 +36,18 @@ from netlesion.phantom.biodistribution import CHANNELS, SSTR, SUV_OF_TISSUE, Log
 from netlesion.phantom.mimics import MimicSettings
 from netlesion.phantom.patient import NUCLIDE, draw_patient
 from netlesion.phantom.render import TISSUE_LABELS
-from netlesion.phantom.scan import render_exam
+from netlesion.phantom.scan import render_pets
 from netlesion.phantom.scanners import SCANNERS, effective_fwhm_mm
 from netlesion.phantom.settings import PRESETS, PhantomSettings
+from netlesion.phantom.tissues import TISSUES
 
 LEAST_ML, LEAST_MM, LEAST_CORE_ML = 20.0, 20.0, 0.5
 MEAN_TOLERANCE, SD_TOLERANCE, STANDARD_ERRORS = 0.10, 0.25, 3.0
 LIVER_SPHERE_MM, LIVER_COV_PERCENT = 30.0, (8.0, 18.0)
 #: (tracer, tissue) whose row of the table is what a PET shows of it.
 AFTER_BLUR = {(SSTR, "pituitary"): from_moments(4.0, 2.0)}
+#: Tissues that are only shown: hollow (density in g/ml).
+LUMEN = frozenset(name for name, t in TISSUES.items() if t.density < 0.01)
 #: Rows tabled as median and sigma.
 BY_MEDIAN = {*((c, t) for c in CHANNELS for t in ("bladder", "ureter")), ("fdg", "myocardium")}
 
@@ -70,7 +74,7 @@ class PatientReadings:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One row: the table's distribution and what was found. tested: "core", "drawn" or "whole"."""
+    """One row: the table's distribution and what was found. tested: "core", "drawn", "whole", or "none" (a lumen)."""
 
     tracer: str
     tissue: str
@@ -83,11 +87,13 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        return all(abs(f - w) <= a for f, w, a in zip(self.found, self.wanted, self.allowed, strict=True))
+        return self.tested == "none" or all(
+            abs(f - w) <= a for f, w, a in zip(self.found, self.wanted, self.allowed, strict=True)
+        )
 
 
 def settings_on(scanner: str, spacing_mm: float) -> PhantomSettings:
-    """A tumour-free patient on this scanner; the CT is as coarse as may be, for nobody looks at it."""
+    """A tumour-free patient on this scanner."""
     petct = SCANNERS[scanner].modality == "PET/CT"
     preset = PRESETS["net-petct" if petct else "net-petmr"]
     return replace(
@@ -95,7 +101,6 @@ def settings_on(scanner: str, spacing_mm: float) -> PhantomSettings:
         tracers_apart=False,
         ends=("mid_thigh", "vertex"),
         spacing_mm=(spacing_mm,) * 3,
-        ct_spacing_mm=(20.0, 20.0, 20.0),
         petct_scanners=(scanner,),
         petmr_scanners=(scanner,),
         lesions=replace(preset.lesions, negative_share=1.0),
@@ -111,12 +116,13 @@ def read_patient(index: int, spacing_mm: float, seed: int) -> PatientReadings:
     exam = patient.exams[0]
     assert not exam.foci
     assert not patient.mimics
-    pets = render_exam(patient, exam, settings).pets
+    pets, _ = render_pets(patient, exam, settings)
     tissue, grid = pets[SSTR].truth.tissue, pets[SSTR].image.geometry
     depth = depth_mm(tissue, grid.spacing_mm)
     labels = np.arange(len(TISSUE_LABELS) + 1)
     volume = np.bincount(tissue.ravel(), minlength=labels.size) * grid.voxel_volume_ml
-    thick = 2.0 * np.asarray(ndimage.maximum(depth, tissue, labels))
+    thick = np.zeros(labels.size)
+    np.maximum.at(thick, tissue.ravel(), 2.0 * depth.ravel())
     there = {part.tissue for part in patient.body.parts}
     readings, liver_cov = [], {}
     for tracer, pet in pets.items():
@@ -160,7 +166,9 @@ def judge(tracer: str, tissue: str, found: list[Reading]) -> Verdict:
     """One row of the table against everybody who has this tissue."""
     wanted: Lognormal = AFTER_BLUR.get((tracer, tissue)) or SUV_OF_TISSUE[tissue][CHANNELS.index(tracer)]
     drawn, whole, core = (np.array([getattr(r, k) for r in found]) for k in ("drawn", "whole", "core"))
-    if (tracer, tissue) in AFTER_BLUR:
+    if tissue in LUMEN:
+        tested, values = "none", drawn
+    elif (tracer, tissue) in AFTER_BLUR:
         tested, values = "whole", whole[np.isfinite(whole)]
     elif 2 * np.isfinite(core).sum() >= len(found):
         tested, values = "core", core[np.isfinite(core)]
@@ -193,10 +201,16 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--spacing", type=float, default=4.0, help="mm")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="start no more patients after this long")
     args = parser.parse_args()
+    patients, start = [], time.monotonic()
     with ProcessPoolExecutor(args.workers) as pool:
         work = partial(read_patient, spacing_mm=args.spacing, seed=args.seed)
-        patients = list(pool.map(work, range(args.patients)))
+        while len(patients) < args.patients and time.monotonic() - start < 60.0 * args.minutes:
+            number = min(args.workers, args.patients - len(patients))
+            patients += pool.map(work, range(len(patients), len(patients) + number))
+            print(f"\r{len(patients)}/{args.patients} patients", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
     by_row: dict[tuple[str, str], list[Reading]] = {}
     for p in patients:
         for r in p.readings:
@@ -211,24 +225,27 @@ def main() -> int:
             f"{s:6.2f} {ws:6.2f} {100 * (s / ws - 1):+5.0f} %   {v.kept_by_pet:5.2f}  {'' if v.passed else 'FAILED'}"
         )
     low, high = LIVER_COV_PERCENT
-    covs = {}
+    covs: dict[str, dict] = {}
+    failed = [f"{v.tracer} {v.tissue}" for v in verdicts if not v.passed]
     for name in SCANNERS:
         for tracer in CHANNELS:
             found = np.array([p.liver_cov[tracer] for p in patients if p.scanner == name])
             if found.size:
-                inside = float(((found >= low) & (found <= high)).mean())
+                inside, median = float(((found >= low) & (found <= high)).mean()), float(np.median(found))
+                if not low <= median <= high:
+                    failed.append(f"{name} {tracer} liver COV")
                 covs[f"{name} {tracer}"] = {
-                    "median": round(float(np.median(found)), 1),
+                    "median": round(median, 1),
                     "range": [round(float(f), 1) for f in (found.min(), found.max())],
                     "inside": round(inside, 2),
                 }
-                print(f"liver COV {name:20s} {tracer:5s} median {np.median(found):5.1f} %, {found.min():.1f} to "
+                print(f"liver COV {name:20s} {tracer:5s} median {median:5.1f} %, {found.min():.1f} to "
                       f"{found.max():.1f}, {100 * inside:3.0f} % of {found.size} in {low:g}-{high:g} %")  # fmt: skip
-    failed = [f"{v.tracer} {v.tissue}" for v in verdicts if not v.passed]
     print(json.dumps({
         "bench": "phantom_realism", "machine": platform.processor() or platform.machine(),
-        "patients": args.patients, "spacing_mm": args.spacing, "seed": args.seed, "rows": len(verdicts),
-        "read_on_pet": sum(v.tested != "drawn" for v in verdicts), "failed": failed, "liver_cov_percent": covs,
+        "patients": len(patients), "spacing_mm": args.spacing, "seed": args.seed, "rows": len(verdicts),
+        "read_on_pet": sum(v.tested in ("core", "whole") for v in verdicts), "failed": failed,
+        "liver_cov_percent": covs,
     }))  # fmt: skip
     return 1 if failed else 0
 

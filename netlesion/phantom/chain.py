@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlesion.phantom.solids import Capsule, Mirrored, Offset, flattened
+from netlesion.phantom.compounds import Mirrored, Offset
+from netlesion.phantom.solids import Capsule, flattened
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlesion.phantom.solids import Blend, Ellipsoid, Rough
+from netlesion.phantom.compounds import Blend, Rough
+from netlesion.phantom.solids import Ellipsoid
 
 if TYPE_CHECKING:
     from netlesion.phantom.solids import Point, Solid

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.interpolate import BSpline
 
 from netlesion.phantom.chain import as_capsule, half_thickness_split, shares_of_capsules
-from netlesion.phantom.solids import Offset, pieces
+from netlesion.phantom.compounds import Offset, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

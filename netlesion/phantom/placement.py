@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlesion.phantom.solids import pieces
+from netlesion.phantom.compounds import pieces
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.parts import Body

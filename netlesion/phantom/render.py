@@ -15,9 +15,9 @@ import numpy as np
 
 from netlesion.phantom.biodistribution import FDG, SSTR
 from netlesion.phantom.body.labels import LABELS
+from netlesion.phantom.compounds import Offset
 from netlesion.phantom.focus import LESION_KINDS
 from netlesion.phantom.paint import Stage, blend, paint, share_of
-from netlesion.phantom.solids import Offset
 from netlesion.phantom.texture import Texture
 from netlesion.phantom.tissues import TISSUES
 

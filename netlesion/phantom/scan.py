@@ -69,6 +69,18 @@ class ExamImages:
 
 def render_exam(patient: PatientDraw, exam: Exam, settings: PhantomSettings) -> ExamImages:
     """Images and truth of one examination."""
+    pets, pose = render_pets(patient, exam, settings)
+    foci = (*patient.mimics, *exam.foci)
+    still = pose_of(exam.anatomical, patient.body)
+    if exam.modality == "PET/CT":
+        anatomical = {"ct": _render_ct(patient, exam, foci, still, settings)}
+    else:
+        anatomical = {s.name: _render_mr(patient, exam, foci, still, s, settings) for s in SEQUENCES.values()}
+    return ExamImages(pets, anatomical, pose)
+
+
+def render_pets(patient: PatientDraw, exam: Exam, settings: PhantomSettings) -> tuple[dict[str, PetScan], Pose]:
+    """The PETs of one examination by channel, and the pose they were made in."""
     pose = pose_of(exam.posture, patient.body)
     grid = pet_grid(patient, exam, pose, settings)
     foci = (*patient.mimics, *exam.foci)
@@ -78,12 +90,7 @@ def render_exam(patient: PatientDraw, exam: Exam, settings: PhantomSettings) -> 
     pets = {
         channel: _pet_scan(patient, exam, channel, truth, grid, pose, settings) for channel, truth in truths.items()
     }
-    still = pose_of(exam.anatomical, patient.body)
-    if exam.modality == "PET/CT":
-        anatomical = {"ct": _render_ct(patient, exam, foci, still, settings)}
-    else:
-        anatomical = {s.name: _render_mr(patient, exam, foci, still, s, settings) for s in SEQUENCES.values()}
-    return ExamImages(pets, anatomical, pose)
+    return pets, pose
 
 
 def pet_grid(patient: PatientDraw, exam: Exam, pose: Pose, settings: PhantomSettings) -> Geometry:

@@ -32,9 +32,14 @@ MM_PER_PS = 0.15
 TOF_DIAMETER_MM = 300.0
 #: The first and last slice of a scan still count this share [P].
 LEAST_SENSITIVITY = 0.1
-#: The noise of a reconstruction of noise_gain 1 for one count: fixes liver COV at 12 % for 185 MBq of 68Ga-DOTATATE,
-#: 60 min, 2.75 min per bed and 75 kg on the Discovery MI (clinical.md 7.5: 10-15 %).
-GAIN_OF_ONE_COUNT = 28.5
+#: The noise of a reconstruction of noise_gain 1 for one count. With the 8.5 % that an organ's mottle keeps after blur,
+#: liver COV is then 12 % for 185 MBq of 68Ga-DOTATATE, 60 min, 2.75 min per bed and 75 kg on the Discovery MI
+#: (clinical.md 7.5: 10-15 %, seen in patients and so with their mottle; bench/phantom_dose.py).
+GAIN_OF_ONE_COUNT = 21.0
+#: How noise falls with the post filter's width, SD ~ width^-exponent, in plane and axially, about filters of 5 mm.
+#: In plane: the mean of four places of a cylinder and a torso under OSEM (bench/osem.py), 0.62 to 1.12 from 5 to 8 mm.
+#: Axially: white noise.
+FILTER_EXPONENTS, FILTER_OF_ONE_COUNT_MM = (0.8, 0.5), 5.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class ScannerModel:
     bed_overlap: share of the axial field of view that neighbouring beds share; None for continuous bed motion.
     psf_mm: FWHM in plane and axially on axis. off_axis_mm: FWHM that adds in quadrature at 10 cm. filter_mm: FWHM of
     the post filter. sensitivity: NEMA, counts per second and kBq. tof_ps: coincidence time resolution, None without.
-    convergence_mm and noise_gain: see `netlesion.phantom.noise`; noise_gain is relative to the Discovery MI.
+    convergence_mm: see `netlesion.phantom.noise`. noise_gain: noise before the filter, relative to the Discovery MI.
     scatter_fraction: scatter over scatter and trues. randoms_per_true [P].
     """
 
@@ -75,9 +80,12 @@ class ScannerModel:
 
     def reconstruction(self, counts_per_suv_mm: float) -> Reconstruction:
         """What `netlesion.phantom.noise` needs to know, for this many decays per SUV and mm (relative)."""
+        filtered = 1.0
+        for width, exponent in zip(self.filter_mm, FILTER_EXPONENTS, strict=True):
+            filtered *= (FILTER_OF_ONE_COUNT_MM / width) ** exponent
         return Reconstruction(
             counts=counts_per_suv_mm * self.effective_sensitivity,
-            gain=self.noise_gain * GAIN_OF_ONE_COUNT,
+            gain=self.noise_gain * GAIN_OF_ONE_COUNT * filtered,
             convergence_mm=self.convergence_mm,
             filter_mm=self.filter_mm,
             scatter_fraction=self.scatter_fraction,
@@ -86,7 +94,8 @@ class ScannerModel:
 
 
 #: key -> scanner. Off-axis growth: mean of radial and tangential from 1 to 10 cm (clinical.md 7.5). Overlaps, filters,
-#: convergence (2 x 14 updates: 158 mm, 3 x 21: 251 mm, by bench/phantom_noise.py) and gains are [P].
+#: convergence (2 x 8 updates: 95 mm, 2 x 14: 158, 3 x 21: 251, by OSEM as in bench/phantom_noise.py) and gains are [P].
+#: What blurs an image blurs its noise: a filter is at least what makes psf_mm out of the NEMA resolution.
 SCANNERS: Mapping[str, ScannerModel] = MappingProxyType(
     {
         # 13.7 cps/kBq, 375 ps, 40.6 % scatter: that table (four rings)
@@ -95,43 +104,44 @@ SCANNERS: Mapping[str, ScannerModel] = MappingProxyType(
             psf_mm=(4.5, 4.9), off_axis_mm=2.8, filter_mm=(5.0, 5.0), sensitivity=13.7, tof_ps=375.0,
             convergence_mm=200.0, noise_gain=1.0, scatter_fraction=0.406,
         ),
-        # 390 ps, 42.5 %: that table; 23 cps/kBq [M:med] (Grant et al., Med Phys 2016;43:2334)
+        # 390 ps, 42.5 %: that table; 23 cps/kBq [M:med] (Grant et al., Med Phys 2016;43:2334); 2 x 28 updates
         "signa_petmr": ScannerModel(
             "GE MEDICAL SYSTEMS", "SIGNA PET/MR", "PET/MR", (256, 256), (2.34, 2.34, 2.78), 250.0, 0.27,
-            psf_mm=(7.0, 7.6), off_axis_mm=2.9, filter_mm=(5.0, 5.0), sensitivity=23.0, tof_ps=390.0,
-            convergence_mm=200.0, noise_gain=1.1, scatter_fraction=0.425,
+            psf_mm=(7.0, 7.6), off_axis_mm=2.9, filter_mm=(5.5, 5.5), sensitivity=23.0, tof_ps=390.0,
+            convergence_mm=235.0, noise_gain=1.1, scatter_fraction=0.425,
         ),
         # 555 ps, 33.5 %: that table; 10.0 cps/kBq: Karlberg et al., EJNMMI Phys 2016;3:5 (mCT)
         "biograph_mct_flow": ScannerModel(
             "SIEMENS", "Biograph mCT Flow", "PET/CT", (400, 400), (2.036, 2.036, 3.0), 221.0, None,
-            psf_mm=(8.25, 8.7), off_axis_mm=2.4, filter_mm=(5.0, 5.0), sensitivity=10.0, tof_ps=555.0,
+            psf_mm=(8.25, 8.7), off_axis_mm=2.4, filter_mm=(7.0, 7.2), sensitivity=10.0, tof_ps=555.0,
             convergence_mm=200.0, noise_gain=1.0, scatter_fraction=0.335,
         ),
-        # 37.9 %: that table, whose 2.9 ns are no time of flight; 13.3 cps/kBq: Karlberg et al. as above. With the gain
-        # of the Discovery MI its FDG blood pool has 21 % of noise at 4 min per bed and 42 % at 1 min; 22.2 and 42.1 %
-        # were seen (clinical.md 7.5, PMC6207312, Essen)
+        # 37.9 %: that table, whose 2.9 ns are no time of flight; 13.3 cps/kBq: Karlberg et al. as above. Its recoveries
+        # are those of a wide filter. With one of 4 mm [M:med] and the gain of the Discovery MI, which was not fitted to
+        # this, FDG blood pool has 21 % of noise at 4 min per bed and 42 % at 1 min; 22.2 and 42.1 % were seen
+        # (clinical.md 7.5, PMC6207312)
         "biograph_mmr": ScannerModel(
             "SIEMENS", "Biograph mMR", "PET/MR", (172, 172), (4.17, 4.17, 2.03), 258.0, 0.30,
-            psf_mm=(7.75, 8.4), off_axis_mm=2.6, filter_mm=(5.0, 5.0), sensitivity=13.3, tof_ps=None,
+            psf_mm=(7.75, 8.4), off_axis_mm=2.6, filter_mm=(6.4, 6.6), sensitivity=13.3, tof_ps=None,
             convergence_mm=250.0, noise_gain=1.0, scatter_fraction=0.379,
         ),
         # 322 ps, 30 %: that table; 5.2 cps/kBq and grid [M:med] (Rausch et al., J Nucl Med 2019;60:561)
         "vereos": ScannerModel(
             "Philips Medical Systems", "Vereos PET/CT", "PET/CT", (288, 288), (2.0, 2.0, 2.0), 164.0, 0.39,
             psf_mm=(3.75, 4.0), off_axis_mm=2.1, filter_mm=(4.5, 4.5), sensitivity=5.2, tof_ps=322.0,
-            convergence_mm=200.0, noise_gain=0.9, scatter_fraction=0.3,
+            convergence_mm=200.0, noise_gain=0.8, scatter_fraction=0.3,
         ),
         # 16.4 cps/kBq, 210 ps [M:med] (van Sluis et al., J Nucl Med 2019;60:1031); psf [P]
         "biograph_vision": ScannerModel(
             "SIEMENS", "Biograph Vision 600", "PET/CT", (440, 440), (1.65, 1.65, 3.0), 261.0, None,
             psf_mm=(4.0, 4.2), off_axis_mm=2.4, filter_mm=(4.5, 4.5), sensitivity=16.4, tof_ps=210.0,
-            convergence_mm=200.0, noise_gain=1.3,
+            convergence_mm=200.0, noise_gain=1.15,
         ),
-        # sensitivity and field of view of the three-ring version [M:low]; psf [P]
+        # sensitivity and field of view of the three-ring version [M:low]; psf [P]; 2 x 8 updates, as of its day [M:med]
         "biograph_truepoint": ScannerModel(
             "SIEMENS", "Biograph 64 TruePoint", "PET/CT", (168, 168), (4.07, 4.07, 5.0), 162.0, 0.25,
             psf_mm=(6.5, 6.8), off_axis_mm=2.4, filter_mm=(5.0, 5.0), sensitivity=4.5, tof_ps=None,
-            convergence_mm=160.0, noise_gain=0.5,
+            convergence_mm=95.0, noise_gain=0.55,
         ),
     }
 )  # fmt: skip

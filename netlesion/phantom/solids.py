@@ -2,9 +2,9 @@
 
 A solid answers two questions: which box can it reach (`bounds_mm`), and how far from its surface is a point
 (`distance`, first order: exact near the surface, only its sign is right far away). Coordinates come as three float32
-arrays that broadcast against each other, in the frame the solid is written in. Solids are combined by union (hard or
-smooth), intersection and difference, roughened by `Rough`, and turned by `Turned`. Everything is frozen and pure.
-Knows nothing about grids, tissues, patients or poses; `paint` turns a distance into the share of a voxel.
+arrays that broadcast against each other, in the frame the solid is written in. `compounds` makes solids of solids.
+Everything is frozen and pure. Knows nothing about grids, tissues, patients or poses; `paint` turns a distance into the
+share of a voxel.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Ellipsoid:
         return np.array([self.centre_mm - reach, self.centre_mm + reach])
 
     def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        u, v, w = _own(x, y, z, self.centre_mm, self.axes)
+        u, v, w = own_coordinates(x, y, z, self.centre_mm, self.axes)
         a, b, c = (np.float32(s) for s in self.semi_axes_mm)
         if self.power == 2.0 and self.axial_power == 2.0:
             u, v, w = u / a, v / b, w / c
@@ -157,7 +157,7 @@ class Plate:
         axes = np.stack([corners[1] - corners[0], np.zeros(3), normal], axis=1)
         axes[:, 0] /= max(float(np.linalg.norm(axes[:, 0])), 1e-9)
         axes[:, 1] = np.cross(normal, axes[:, 0])
-        u, v, w = _own(x, y, z, tuple(corners[0]), axes)
+        u, v, w = own_coordinates(x, y, z, tuple(corners[0]), axes)
         flat = ((corners - corners[0]) @ axes)[:, :2].astype(np.float32)
         inside, nearest = None, None
         for a, b in zip(flat, np.roll(flat, -1, axis=0), strict=True):
@@ -169,19 +169,6 @@ class Plate:
             nearest = square if nearest is None else np.minimum(nearest, square)
             inside = left >= 0 if inside is None else inside & (left >= 0)
         return np.sqrt(np.where(inside, np.float32(0), nearest) + w * w) - np.float32(self.radius_mm)
-
-
-def tube(points_mm: np.ndarray, radii_mm: np.ndarray | float, flat_axis: Point = (0.0, 1.0, 0.0), flatten: float = 1.0):
-    """A tube along a polyline (N, 3) with a radius at every point (or one for all): a Union of N - 1 capsules."""
-    points = np.asarray(points_mm, dtype=np.float64)
-    radii = np.broadcast_to(np.asarray(radii_mm, dtype=np.float64), len(points))
-    ends = [tuple(float(c) for c in p) for p in points]
-    return Union(
-        tuple(
-            Capsule(a, b, float(ra), float(rb), flat_axis, flatten)
-            for a, b, ra, rb in zip(ends, ends[1:], radii, radii[1:], strict=False)
-        )
-    )
 
 
 def smooth_curve(points_mm: np.ndarray, step_mm: float) -> np.ndarray:
@@ -248,7 +235,7 @@ class Loft:
         return np.array([corners.min(axis=0), corners.max(axis=0)])
 
     def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        u, v, w = _own(x, y, z, self.origin_mm, self.axes)
+        u, v, w = own_coordinates(x, y, z, self.origin_mm, self.axes)
         low, high = self._ends
         table = self._table
         where = np.clip((w - np.float32(low)) * np.float32((table.shape[1] - 1) / (high - low)), 0, table.shape[1] - 1)
@@ -270,148 +257,6 @@ class Loft:
             slope = power * np.sqrt((up / width) ** 2 + (vp / depth) ** 2)
             side = (up * u + vp * v - 1) / np.maximum(slope, np.float32(1e-3))
         return np.maximum(side, np.maximum(np.float32(low) - w, w - np.float32(high)))
-
-
-@dataclass(frozen=True)
-class Union:
-    """Everything in any of the solids. `paint` draws each in its own box, so many small ones cost little."""
-
-    solids: tuple[Solid, ...]
-
-    def bounds_mm(self) -> np.ndarray:
-        return _hull([s.bounds_mm() for s in self.solids])
-
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        found = self.solids[0].distance(x, y, z)
-        for solid in self.solids[1:]:
-            found = np.minimum(found, solid.distance(x, y, z))
-        return found
-
-
-@dataclass(frozen=True)
-class Blend:
-    """A union whose seams are filled and rounded over about `round_mm` (polynomial smooth minimum)."""
-
-    solids: tuple[Solid, ...]
-    round_mm: float
-
-    def bounds_mm(self) -> np.ndarray:
-        return _hull([s.bounds_mm() for s in self.solids]) + [[-self.round_mm / 4], [self.round_mm / 4]]
-
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        k = np.float32(self.round_mm)
-        found = self.solids[0].distance(x, y, z)
-        for solid in self.solids[1:]:
-            other = solid.distance(x, y, z)
-            near = np.maximum(k - np.abs(found - other), 0) / k
-            found = np.minimum(found, other) - near * near * (k / 4)
-        return found
-
-
-@dataclass(frozen=True)
-class Within:
-    """The part of `solid` inside every one of `limits` and outside every one of `holes`."""
-
-    solid: Solid
-    limits: tuple[Solid, ...] = ()
-    holes: tuple[Solid, ...] = ()
-
-    def bounds_mm(self) -> np.ndarray:
-        boxes = [self.solid.bounds_mm(), *(s.bounds_mm() for s in self.limits)]
-        low = np.max([b[0] for b in boxes], axis=0)
-        return np.array([low, np.maximum(low, np.min([b[1] for b in boxes], axis=0))])
-
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        found = self.solid.distance(x, y, z)
-        for limit in self.limits:
-            found = np.maximum(found, limit.distance(x, y, z))
-        for hole in self.holes:
-            found = np.maximum(found, -hole.distance(x, y, z))
-        return found
-
-
-@dataclass(frozen=True)
-class Offset:
-    """The solid grown by margin_mm (shrunk when negative)."""
-
-    solid: Solid
-    margin_mm: float
-
-    def bounds_mm(self) -> np.ndarray:
-        return self.solid.bounds_mm() + [[-max(self.margin_mm, 0.0)], [max(self.margin_mm, 0.0)]]
-
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return self.solid.distance(x, y, z) - np.float32(self.margin_mm)
-
-
-@dataclass(frozen=True)
-class Rough:
-    """The solid with an irregular surface: waves of about wavelength_mm that move it by amplitude_mm (SD) at most.
-
-    phases: twelve numbers drawn by the caller, 0..2 pi; the same phases give the same surface.
-    """
-
-    solid: Solid
-    amplitude_mm: float
-    wavelength_mm: float
-    phases: tuple[float, ...]
-
-    @cached_property
-    def _waves(self) -> tuple[tuple[np.ndarray, np.float32], ...]:
-        """Four wave vectors in directions that the phases choose, and their phases."""
-        waves = []
-        for n in range(4):
-            a, b, c = self.phases[3 * n : 3 * n + 3]
-            direction = np.array([np.cos(a) * np.sin(b / 2), np.sin(a) * np.sin(b / 2), np.cos(b / 2)])
-            number = 2 * np.pi / self.wavelength_mm * (0.8 + 0.15 * n)
-            waves.append(((direction * number).astype(np.float32), np.float32(c)))
-        return tuple(waves)
-
-    def bounds_mm(self) -> np.ndarray:
-        return self.solid.bounds_mm() + [[-2 * self.amplitude_mm], [2 * self.amplitude_mm]]
-
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        wave = sum(np.sin(x * k[0] + y * k[1] + z * k[2] + phase) for k, phase in self._waves)
-        return self.solid.distance(x, y, z) + np.float32(self.amplitude_mm * np.sqrt(0.5)) * wave
-
-
-@dataclass(frozen=True)
-class Turned:
-    """The solid rotated about `pivot_mm` and shifted: a point p of it lies at turn @ (p - pivot) + pivot + shift."""
-
-    solid: Solid
-    turn_deg: Point = (0.0, 0.0, 0.0)
-    pivot_mm: Point = (0.0, 0.0, 0.0)
-    shift_mm: Point = (0.0, 0.0, 0.0)
-
-    @cached_property
-    def axes(self) -> np.ndarray:
-        return rotation(self.turn_deg)
-
-    def bounds_mm(self) -> np.ndarray:
-        box = self.solid.bounds_mm()
-        corners = np.array(np.meshgrid(*box.T, indexing="ij")).reshape(3, -1).T - self.pivot_mm
-        corners = corners @ self.axes.T + self.pivot_mm + self.shift_mm
-        return np.array([corners.min(axis=0), corners.max(axis=0)])
-
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        u, v, w = _own(x, y, z, np.add(self.pivot_mm, self.shift_mm), self.axes)
-        px, py, pz = (np.float32(p) for p in self.pivot_mm)
-        return self.solid.distance(u + px, v + py, w + pz)
-
-
-@dataclass(frozen=True)
-class Mirrored:
-    """The solid on the other side of the body: x becomes -x."""
-
-    solid: Solid
-
-    def bounds_mm(self) -> np.ndarray:
-        low, high = self.solid.bounds_mm()
-        return np.array([[-high[0], low[1], low[2]], [-low[0], high[1], high[2]]])
-
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return self.solid.distance(-x, y, z)
 
 
 @dataclass(frozen=True, eq=False)
@@ -444,26 +289,13 @@ def rotation(turn_deg: Point) -> np.ndarray:
     return Rotation.from_euler("xyz", turn_deg, degrees=True).as_matrix()
 
 
-def pieces(solid: Solid) -> tuple[Solid, ...]:
-    """The solids of a union, each to be drawn in its own small box; also of a union with limits, holes or a mirror."""
-    if isinstance(solid, Union):
-        return tuple(p for s in solid.solids for p in pieces(s))
-    if isinstance(solid, Within):
-        return tuple(Within(p, solid.limits, solid.holes) for p in pieces(solid.solid))
-    if isinstance(solid, Mirrored):
-        return tuple(Mirrored(p) for p in pieces(solid.solid))
-    if isinstance(solid, Offset):
-        return tuple(Offset(p, solid.margin_mm) for p in pieces(solid.solid))
-    return (solid,)
-
-
 def contains(solid: Solid, points_N3: np.ndarray) -> np.ndarray:
     """Which points (N, 3) mm lie inside: bool (N,)."""
     x, y, z = np.asarray(points_N3, dtype=np.float32).reshape(-1, 3).T
     return np.broadcast_to(solid.distance(x, y, z) <= 0, x.shape)
 
 
-def _own(x: np.ndarray, y: np.ndarray, z: np.ndarray, origin: Point, axes: np.ndarray) -> list[np.ndarray]:
+def own_coordinates(x: np.ndarray, y: np.ndarray, z: np.ndarray, origin: Point, axes: np.ndarray) -> list[np.ndarray]:
     """The coordinates seen from `origin` along the columns of `axes`; zero factors keep arrays small."""
     shifted = [c - np.float32(o) for c, o in zip((x, y, z), origin, strict=True)]
     own = []
@@ -474,7 +306,3 @@ def _own(x: np.ndarray, y: np.ndarray, z: np.ndarray, origin: Point, axes: np.nd
             total = total + term
         own.append(total)
     return own
-
-
-def _hull(boxes: list[np.ndarray]) -> np.ndarray:
-    return np.array([np.min([b[0] for b in boxes], axis=0), np.max([b[1] for b in boxes], axis=0)])

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlesion.geometry import Geometry
+from netlesion.phantom.compounds import Offset
 from netlesion.phantom.focus import LESION_KINDS, Focus
 from netlesion.phantom.paint import Stage, share_of
-from netlesion.phantom.solids import Offset
 
 if TYPE_CHECKING:
     from netlesion.phantom.patient import Exam, PatientDraw

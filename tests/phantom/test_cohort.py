@@ -27,9 +27,12 @@ from netlesion.phantom.lesion_shape import draw_shape_of_lesion, sphere_volume_m
 from netlesion.phantom.lesions import LesionSettings, draw_net_lesions
 from netlesion.phantom.paint import Stage
 from netlesion.phantom.patient import draw_patient
+from netlesion.phantom.pet_physics import expected_image
+from netlesion.phantom.pose import Pose
 from netlesion.phantom.posture import pose_of
-from netlesion.phantom.render import PaintSettings, paint_tracers
+from netlesion.phantom.render import TISSUE_LABELS, PaintSettings, paint_tracers
 from netlesion.phantom.scan import lower_near_bone, render_exam
+from netlesion.phantom.scanners import SCANNERS
 from netlesion.phantom.settings import PRESET_NAMES, PRESETS, settings_of
 from netlesion.phantom.tio import TioSettings, draw_tio_culprit
 from netlesion.phantom.truth import true_field
@@ -79,6 +82,24 @@ def test_uptake_follows_the_table_and_its_correlations():
     logs = {t: np.log([d[SSTR][t] for d in drawn]) for t in ("liver", "spleen", "kidney_cortex")}
     assert np.corrcoef(logs["liver"], logs["spleen"])[0, 1] == pytest.approx(0.4, abs=0.07)
     assert np.corrcoef(logs["liver"], logs["kidney_cortex"])[0, 1] == pytest.approx(0.3, abs=0.07)
+
+
+def test_a_pet_shows_of_the_pituitary_what_the_table_says_after_blur():
+    """4 SUV (clinical.md 7.2) as the mean of its voxels, over all scanners at 4 mm, for the mean patient."""
+    uptake = draw_uptake(np.random.default_rng(0), UptakeSettings(spread=0.0))
+    seen = []
+    for seed in range(3):
+        body = draw_body(np.random.default_rng(seed), BodySettings())
+        (part,) = body.parts_of(organ="pituitary")
+        affine = np.diag([4.0, 4.0, 4.0, 1.0])
+        affine[:3, 3] = np.array(part.solid.centre_mm) - 33.0 + seed
+        stage = Stage(Geometry(affine, (17, 17, 17)), Pose(body.joints, {}))
+        truth = paint_tracers(body, (), uptake, (SSTR,), stage, PaintSettings(), 1)[SSTR]
+        gland = truth.tissue == TISSUE_LABELS["pituitary"]
+        for scanner in SCANNERS.values():
+            image = expected_image(truth.suv, stage.geometry, scanner=scanner, nuclide="68Ga")
+            seen.append(float(image[gland].mean()))
+    assert np.mean(seen) == pytest.approx(4.0, rel=0.12)
 
 
 def test_a_burden_takes_from_sink_organs_alone():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from netlesion.phantom.body.label_solids import solid_of_mask
-from netlesion.phantom.solids import Union, contains, rotation
+from netlesion.phantom.compounds import Union
+from netlesion.phantom.solids import contains, rotation
 
 
 def grid_points(affine, shape):

@@ -8,9 +8,10 @@ import pytest
 import netlesion.phantom.paint as painting
 from netlesion.geometry import Geometry
 from netlesion.phantom.body.parts import SEGMENTS
+from netlesion.phantom.compounds import Mirrored, Offset, tube
 from netlesion.phantom.paint import Stage, blend, share_of
 from netlesion.phantom.pose import Displacement, Pose
-from netlesion.phantom.solids import Capsule, Ellipsoid, Mirrored, Offset, sphere, tube
+from netlesion.phantom.solids import Capsule, Ellipsoid, sphere
 
 JOINTS = {hold[1]: (5.0 * n, -3.0 * n, 7.0 * n) for n, hold in enumerate(SEGMENTS.values()) if hold}
 

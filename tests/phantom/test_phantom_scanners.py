@@ -52,3 +52,23 @@ def test_half_overlap_and_continuous_motion_are_even():
 
 def test_a_single_slice_is_in_the_middle_of_its_bed():
     assert relative_sensitivity(SCANNERS["signa_petmr"], np.array([12.0])).tolist() == [1.0]
+
+
+#: NEMA FBP resolution at 1 cm, in plane (clinical.md 7.5).
+NEMA_MM = {
+    "discovery_mi": 4.15, "signa_petmr": 4.27, "biograph_mct_flow": 4.33, "biograph_mmr": 4.3, "vereos": 4.01,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NEMA_MM)
+def test_what_blurs_the_image_filters_its_noise(name):
+    scanner = SCANNERS[name]
+    assert scanner.filter_mm[0] >= 0.98 * max(scanner.psf_mm[0] ** 2 - NEMA_MM[name] ** 2, 0.0) ** 0.5
+
+
+def test_a_wider_filter_takes_noise_away():
+    from dataclasses import replace
+
+    scanner = SCANNERS["biograph_mmr"]
+    narrow, wide = (replace(scanner, filter_mm=(f, f)).reconstruction(1.0).gain for f in (4.0, 8.0))
+    assert wide / narrow == pytest.approx(2.0**-1.3)

@@ -3,25 +3,18 @@
 import numpy as np
 import pytest
 
+from netlesion.phantom.compounds import Blend, Mirrored, Rough, Turned, Within, tube
 from netlesion.phantom.solids import (
-    Blend,
     Capsule,
     Ellipsoid,
     Half,
     Loft,
-    Mirrored,
-    Offset,
-    Rough,
+    Plate,
     Sampled,
     Section,
-    Turned,
-    Union,
-    Within,
     contains,
-    pieces,
     smooth_curve,
     sphere,
-    tube,
 )
 
 BENT = Ellipsoid((3.0, -5.0, 7.0), (20.0, 12.0, 9.0), 2.5, 4.0, (20.0, -35.0, 50.0))
@@ -34,6 +27,7 @@ SOLIDS = {
     "flat capsule": Capsule((0, 0, 0), (30, 10, -5), 8.0, 8.0, (0.0, 0.0, 1.0), 0.4),
     "tube": tube(smooth_curve(np.array([[0, 0, 0], [20, 10, 5], [30, -20, 30.0]]), 6.0), 5.0),
     "loft": LOFT,
+    "plate": Plate(((0, 0, 0), (30, 5, -4), (8, 24, 10)), 3.0),
     "blend": Blend((sphere((0, 0, 0), 10.0), sphere((14, 0, 0), 9.0)), 8.0),
     "rough": Rough(BENT, 1.0, 20.0, PHASES),
     "turned": Turned(LOFT, (0, 40, 10), (5, 5, 5), (2, -3, 1)),
@@ -80,31 +74,6 @@ def test_ellipsoid_says_what_its_equation_says():
     np.testing.assert_array_equal(contains(BENT, points), inside)
 
 
-def test_set_operations_are_those_of_sets():
-    a, b = sphere((0, 0, 0), 10.0), sphere((9, 2, 0), 7.0)
-    points = box_points(Union((a, b)))
-    in_a, in_b = contains(a, points), contains(b, points)
-    np.testing.assert_array_equal(contains(Union((a, b)), points), in_a | in_b)
-    np.testing.assert_array_equal(contains(Within(a, (b,)), points), in_a & in_b)
-    np.testing.assert_array_equal(contains(Within(a, (), (b,)), points), in_a & ~in_b)
-    assert (contains(Blend((a, b), 6.0), points) >= (in_a | in_b)).all()
-
-
-def test_mirror_and_turn_move_points_and_nothing_else():
-    points = box_points(BENT)
-    np.testing.assert_array_equal(contains(Mirrored(BENT), points * [-1, 1, 1]), contains(BENT, points))
-    turned = Turned(BENT, (10, 20, 30), (1, 2, 3), (4, 5, 6))
-    moved = (points - (1, 2, 3)) @ turned.axes.T + (1, 2, 3) + (4, 5, 6)
-    assert (contains(turned, moved) != contains(BENT, points)).mean() < 1e-3
-
-
-def test_offset_of_a_ball_is_a_ball():
-    points = box_points(sphere((0, 0, 0), 14.0))
-    np.testing.assert_array_equal(
-        contains(Offset(sphere((0, 0, 0), 10.0), 4.0), points), contains(sphere((0, 0, 0), 14.0), points)
-    )
-
-
 def test_a_sampled_solid_is_the_solid_it_was_sampled_from():
     solid = sphere((3.0, -2.0, 5.0), 12.0)
     affine = np.diag([-2.0, 1.5, 2.5, 1.0])
@@ -118,10 +87,14 @@ def test_a_sampled_solid_is_the_solid_it_was_sampled_from():
     np.testing.assert_allclose(found[near], expected[near], atol=0.2)
 
 
-def test_pieces_of_a_union_with_limits_are_its_members_with_limits():
-    limit = Half((0, 0, 0), (0.0, 0.0, 1.0))
-    whole = Mirrored(Within(tube(np.array([[0, 0, -9], [5, 5, 0], [9, 0, 9.0]]), 4.0), (limit,)))
-    points = box_points(whole)
-    together = np.any([contains(p, points) for p in pieces(whole)], axis=0)
-    assert len(pieces(whole)) == 2
-    np.testing.assert_array_equal(together, contains(whole, points))
+def test_a_plate_is_as_far_as_the_nearest_point_of_its_triangle():
+    """Against a dense cloud of points of the triangle: faces, edges and corners, and either order of corners."""
+    corners = np.array([[2.0, -3.0, 5.0], [34.0, 4.0, 1.0], [11.0, 25.0, 14.0]])
+    a, b = np.meshgrid(np.linspace(0, 1, 161), np.linspace(0, 1, 161))
+    a, b = a[a + b <= 1], b[a + b <= 1]
+    cloud = corners[0] + a[:, None] * (corners[1] - corners[0]) + b[:, None] * (corners[2] - corners[0])
+    points = np.random.default_rng(3).uniform(corners.min(0) - 12, corners.max(0) + 12, (400, 3)).astype(np.float32)
+    nearest = np.array([np.sqrt(((cloud - p) ** 2).sum(axis=1).min()) for p in points])
+    for order in ((0, 1, 2), (2, 1, 0)):
+        plate = Plate(tuple(tuple(corners[i]) for i in order), 2.5)
+        np.testing.assert_allclose(plate.distance(*points.T), nearest - 2.5, atol=0.05)

@@ -14,7 +14,8 @@ import numpy as np
 from netlesion.phantom.body.cavities import abdominal_cavity
 from netlesion.phantom.body.draw import draw_organ, factor
 from netlesion.phantom.body.parts import Part
-from netlesion.phantom.solids import Ellipsoid, Union, Within, contains, smooth_curve, tube
+from netlesion.phantom.compounds import Union, Within, tube
+from netlesion.phantom.solids import Ellipsoid, contains, smooth_curve
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlesion.phantom.body.spine_curve import CENTRES
-from netlesion.phantom.solids import Blend, Ellipsoid, Half, Loft, Section, Within, tube
+from netlesion.phantom.compounds import Blend, Within, tube
+from netlesion.phantom.solids import Ellipsoid, Half, Loft, Section
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape

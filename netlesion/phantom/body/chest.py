@@ -13,7 +13,8 @@ import numpy as np
 from netlesion.phantom.body.cavities import thoracic_cavity
 from netlesion.phantom.body.draw import Organ, draw_organ, fused, toward
 from netlesion.phantom.body.parts import Part
-from netlesion.phantom.solids import Capsule, Half, Loft, Section, Union, Within, contains
+from netlesion.phantom.compounds import Union, Within
+from netlesion.phantom.solids import Capsule, Half, Loft, Section, contains
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape

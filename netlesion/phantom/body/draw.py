@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from netlesion.phantom.solids import Blend, Ellipsoid, Rough, Union, smooth_curve, tube
+from netlesion.phantom.compounds import Blend, Rough, Union, tube
+from netlesion.phantom.solids import Ellipsoid, smooth_curve
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape

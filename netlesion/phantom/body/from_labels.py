@@ -26,7 +26,8 @@ from netlesion.phantom.body.shape import NOMINAL_HEIGHT_CM, BodySettings, draw_s
 from netlesion.phantom.body.stations import PLACES
 from netlesion.phantom.body.urogenital import draw_urogenital
 from netlesion.phantom.body.viscera import draw_viscera
-from netlesion.phantom.solids import Ellipsoid, Half, Offset, Turned, Within, contains, sphere
+from netlesion.phantom.compounds import Offset, Turned, Within
+from netlesion.phantom.solids import Ellipsoid, Half, contains, sphere
 
 if TYPE_CHECKING:
     from netlesion.phantom.solids import Point, Solid

@@ -15,7 +15,8 @@ import numpy as np
 from netlesion.phantom.body.draw import Organ, draw_organ, factor, fused
 from netlesion.phantom.body.parts import SIDES, Part
 from netlesion.phantom.body.shape import head_shape
-from netlesion.phantom.solids import Capsule, Ellipsoid, Half, Mirrored, Offset, Plate, Rough, Union, Within, sphere
+from netlesion.phantom.compounds import Mirrored, Offset, Rough, Union, Within
+from netlesion.phantom.solids import Capsule, Ellipsoid, Half, Plate, sphere
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
@@ -144,8 +145,9 @@ def _brain(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
                    o.ellipsoid((s * 14, 30, 496), (6, 11, 11)), o.ellipsoid((s * 26, 8, 460), (7, 14, 7))]  # fmt: skip
         ventricles += o.tube(((s * 9, 36, 504), (s * 11, 0, 512), (s * 22, -36, 496)), (4, 4.5, 5.5)).solids
     stem = o.tube(((0, -6, 470), (0, -8, 448), (0, -18, 424), (0, -26, 408)), (14, 13, 8, 6))
-    gland = float(rng.uniform(2.7, 4.2))
-    pituitary = Ellipsoid(o.at((0, 26, 444)), (gland * 1.25, gland, gland))
+    # 7.6 to 9.9 mm as a sphere (clinical.md 7.2: 5-10 mm), broader than high
+    gland = float(rng.uniform(3.6, 4.7))
+    pituitary = Ellipsoid(o.at((0, 26, 444)), (gland * 1.3, gland * 1.05, gland * 0.85))
     return [
         Part("brain", "brain_grey", cortex, HEAD),
         Part("brain", "brain_white", Within(folds, (Offset(cortex, -2.5),)), HEAD),

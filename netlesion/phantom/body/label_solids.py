@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter, zoom
 
-from netlesion.phantom.solids import Sampled, Union
+from netlesion.phantom.compounds import Union
+from netlesion.phantom.solids import Sampled
 
 #: Gaussian smoothing of the distances, in voxels along each axis.
 SMOOTH_VOXELS = 0.75

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from netlesion.phantom.body.draw import draw_organ, fused
 from netlesion.phantom.body.parts import SIDES, Part
-from netlesion.phantom.solids import Mirrored, Offset, Plate, Union
+from netlesion.phantom.compounds import Mirrored, Offset, Union
+from netlesion.phantom.solids import Plate
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,7 +16,8 @@ import numpy as np
 from netlesion.phantom.body.draw import Organ, draw_organ
 from netlesion.phantom.body.parts import SIDES, Part
 from netlesion.phantom.body.shape import head_shape
-from netlesion.phantom.solids import Blend, Capsule, Ellipsoid, Loft, Mirrored, Offset, Section, Union, sphere, tube
+from netlesion.phantom.compounds import Blend, Mirrored, Offset, Union, tube
+from netlesion.phantom.solids import Capsule, Ellipsoid, Loft, Section, sphere
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape

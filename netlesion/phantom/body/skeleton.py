@@ -14,7 +14,8 @@ from netlesion.phantom.body.cavities import CAGE, CAGE_POWER, CAGE_Y
 from netlesion.phantom.body.draw import Organ, draw_organ, fused
 from netlesion.phantom.body.parts import SIDES, Part
 from netlesion.phantom.body.spine_curve import CENTRES
-from netlesion.phantom.solids import Capsule, Ellipsoid, Mirrored, Offset, Plate, Union, Within, tube
+from netlesion.phantom.compounds import Mirrored, Offset, Union, Within, tube
+from netlesion.phantom.solids import Capsule, Ellipsoid, Plate
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape

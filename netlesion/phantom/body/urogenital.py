@@ -12,7 +12,8 @@ import numpy as np
 
 from netlesion.phantom.body.draw import draw_organ, factor, fused
 from netlesion.phantom.body.parts import Part
-from netlesion.phantom.solids import Ellipsoid, sphere, tube
+from netlesion.phantom.compounds import tube
+from netlesion.phantom.solids import Ellipsoid, sphere
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape

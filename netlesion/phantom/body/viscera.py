@@ -14,7 +14,8 @@ import numpy as np
 from netlesion.phantom.body.cavities import abdominal_cavity
 from netlesion.phantom.body.draw import draw_organ, factor, fused
 from netlesion.phantom.body.parts import Part
-from netlesion.phantom.solids import Capsule, Ellipsoid, Mirrored, Union, Within, sphere
+from netlesion.phantom.compounds import Mirrored, Union, Within
+from netlesion.phantom.solids import Capsule, Ellipsoid, sphere
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
