@@ -247,12 +247,12 @@ def _with_sessions(judged: list[PlannedSeries], key: Key) -> list[PlannedSeries]
     writes = [p for p in judged if p.decision is Decision.WRITE]
     days = {(p.facts.series.patient_id, p.facts.day) for p in writes}
     for patient, day in sorted(days, key=lambda pair: (sha256(pair[0].encode()).digest(), pair[1])):
-        key.session(patient, day)  # by hash: neither the order of ids, nor another one when the plan is made anew
+        key.day(patient, day)  # by hash: neither the order of ids, nor another one when the plan is made anew
     placed = []
     for one in judged:
         if one.decision is Decision.WRITE:
-            subject, session = key.session(one.facts.series.patient_id, one.facts.day)
-            one = replace(one, subject=subject, session=session)
+            place = key.day(one.facts.series.patient_id, one.facts.day)
+            one = replace(one, subject=place.subject, session=place.session)
         placed.append(one)
     return placed
 
