@@ -9,7 +9,7 @@ from netlesion.errors import CohortError
 from netlesion.io.cohort import open_cohort
 from netlesion.io.importers.dicom import import_dicom
 from netlesion.io.importers.intake import take_in
-from netlesion.io.importers.key import Key, locked
+from netlesion.io.importers.key import COLUMNS, Key, locked
 from netlesion.io.importers.source import SourceVisit
 from netlesion.io.importers.table import list_table
 from tests.small_images import write_suv
@@ -141,18 +141,7 @@ def test_an_import_killed_before_its_tables_is_completed(sources):
 
 def test_a_key_of_version_2_is_read(sources):
     path = sources / "old.key.tsv"
-    columns = [
-        "kind",
-        "patient_id",
-        "study_date",
-        "subject",
-        "session",
-        "shift_days",
-        "hash",
-        "num_files",
-        "target",
-        "name",
-    ]
+    columns = ["kind", "patient_id", "study_date", *COLUMNS[3:10]]
     session = ["session", 'A "B"', "20240314", "004", "01", "44000", "", "", "", ""]
     series = ["series", "", "", "", "", "", "ab12", "7", "sub-004/ses-01/ct/sub-004_ses-01_ct.nii.gz", ""]
     table = "".join("\t".join(cells) + "\n" for cells in (columns, session, series))
