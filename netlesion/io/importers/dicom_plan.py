@@ -222,10 +222,10 @@ def _taken_for(facts: SeriesFacts) -> tuple[str, tuple[str, str, tuple[str, ...]
 
 def _taken_for_pet(facts: SeriesFacts, types: set[str]):
     nowhere: tuple[str, str, tuple[str, ...]] = ("", "", ())
-    kind = facts.series_type[0] if facts.series_type else ""
+    kind = next((k for k in ("DYNAMIC", "GATED") if k in (*facts.series_type[:1], *types)), "")
     if "REPROJECTION" in facts.series_type or types & {"MIP", "PROJECTION IMAGE", "REFORMATTED", "MPR"}:
         return "PET projection", nowhere, (), "a projection or reformat, not a tomogram"
-    if kind in ("DYNAMIC", "GATED") or facts.series.split_by in ("temporal", "acquisition"):
+    if kind or facts.series.split_by in ("temporal", "acquisition"):
         return (
             f"PET, {kind.lower() or 'dynamic'}",
             nowhere,
