@@ -1,7 +1,7 @@
 """Target registration error of `netlesion register` on a digital cohort, whose bodies are known in every image.
 
     netlesion phantom /tmp/cohort --patients 4 --seed 12 --preset net-petct --spacing 4
-    OMP_NUM_THREADS=1 python -m bench.register /tmp/cohort [--visits] [--deform] [--workers 2]
+    OMP_NUM_THREADS=1 python -m bench.register /tmp/cohort [--visits] [--deform] [--no-breathing] [--workers 2]
 
 Patients are drawn again from the cohort's seed; every lesion centre, and up to 40 voxels of each organ on the
 reference PET's desc-organs, is followed through both postures (exact, also for a CT that breathes otherwise). Medians
@@ -115,11 +115,12 @@ def main() -> None:
     parser.add_argument("cohort", type=Path)
     parser.add_argument("--visits", action="store_true")
     parser.add_argument("--deform", action="store_true")
+    parser.add_argument("--no-breathing", action="store_true")
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
     made = json.loads((args.cohort / "phantom.json").read_text())["config"]
     start = time.perf_counter()
-    outcomes = register_cohort(args.cohort, Settings(args.visits, args.deform), args.workers)
+    outcomes = register_cohort(args.cohort, Settings(args.visits, args.deform, not args.no_breathing), args.workers)
     seconds = time.perf_counter() - start
     rows: dict[str, list[tuple[str, float, float, float]]] = defaultdict(list)
     for index in range(made["patients"]):
@@ -134,6 +135,7 @@ def main() -> None:
     counts = {s: sum(o.status == s for o in outcomes) for s in ("stored", "headers", "refused")}
     result = {"bench": "register", "machine": platform.processor() or platform.machine(), "cohort": made["preset"],
               "patients": made["patients"], "spacing_mm": made["spacing_mm"], "deform": args.deform,
+              "breathing": not args.no_breathing,
               "seconds": round(seconds), "pairs": counts, "median_mm": {}}  # fmt: skip
     for kind, found in rows.items():
         print(f"\n{kind:28s} {'n':>4s} {'headers':>8s} {'p90':>6s} {'registered':>11s} {'p90':>6s} {'best rigid':>11s}")

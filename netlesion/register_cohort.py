@@ -35,10 +35,13 @@ ANATOMICAL = ("ct", "mr_t1", "mr_t2")
 
 @dataclass(frozen=True)
 class Settings:
-    """followups: also later visits to the first. deform: a displacement field where it gains on the rigid fit."""
+    """followups: also later visits to the first. deform: a displacement field where it gains on the rigid fit, between
+    days. breathing: what a breath moves between a CT and its PET.
+    """
 
     followups: bool = False
     deform: bool = False
+    breathing: bool = True
     seed: int = 0
 
 
@@ -147,7 +150,7 @@ class _Patient:
         frames = {frame_of_reference(f.path) for f in (pet, image)}
         same_frame = None in frames or len(frames) == 1
         found = self._pair(self._prepared(pet), self._prepared(image), same_frame, deform=False)
-        self.within[session.visit_id, channel] = found.transform
+        self.within[session.visit_id, channel] = found.link
         name = session_of(session)
         self._keep(frame_name(name, channel), frame_name(name), found)
 
@@ -184,7 +187,10 @@ class _Patient:
         return self._pair(pet, aim, same_frame=False, deform=self.settings.deform), ""
 
     def _pair(self, fixed: Prepared, moving: Prepared, same_frame: bool, deform: bool) -> Registration:
-        return register_pair(fixed, moving, same_frame=same_frame, deform=deform, seed=self.settings.seed)
+        return register_pair(
+            fixed, moving, same_frame=same_frame, deform=deform,
+            breathing=self.settings.breathing, seed=self.settings.seed,
+        )  # fmt: skip
 
     def _prepared(self, image: ImageFile) -> Prepared:
         if image.path not in self.prepared:
