@@ -7,7 +7,8 @@ Patients are drawn again from the cohort's seed; every lesion centre, and up to 
 reference PET's desc-organs, is followed through both postures (exact, also for a CT that breathes otherwise). Medians
 and 90th percentiles in mm: `headers` without, `registered` with the stored transform (the headers where none is
 stored), `best rigid` by the motion that fits the patient's trunk best, were it known: what is left is breathing and
-other deformation. A lesion within 110 mm of the diaphragm is `near` it. The last line is JSON.
+other deformation. A lesion within 110 mm of the diaphragm is `near` it, one of
+head, arms or legs is of a `limb`. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -41,15 +42,17 @@ ORGANS = (
     "urinary_bladder", "heart", "lung_lower_lobe_right", "lung_upper_lobe_left", "mediastinum", "vertebrae_T10",
     "vertebrae_L3", "sacrum", "hip_left", "femur_right", "humerus_left", "brain",
 )  # fmt: skip
+LESIONS = ("lesion", "lesion near", "lesion far", "lesion limb")
 NUM_POINTS = 40
 
 
 def followed(patient: PatientDraw, fixed: Exam, organs_path: Path) -> list[tuple[str, str, np.ndarray]]:
-    """(`lesion near|far <site>` or organ, segment, body points) of all looked at; organs seen on the fixed PET."""
+    """(`lesion near|far|limb <site>` or organ, segment, body points) of all looked at; organs seen on the fixed PET."""
     dome = patient.body.landmarks["diaphragm_dome"][2]
     found = []
     for focus in (f for f in fixed.foci if f.kind in LESION_KINDS):
         where = "near" if abs(focus.centre_mm[2] - dome) <= BREATHING_REACH_MM else "far"
+        where = where if focus.segment == "trunk" else "limb"
         found.append((f"lesion {where} {focus.site}", focus.segment, np.array([focus.centre_mm])))
     segment = {p.organ: p.segment for p in reversed(patient.body.parts) if p.organ}
     labels, pose = read_volume(organs_path, Quantity.LABEL), pose_of(fixed.posture, patient.body)
@@ -103,7 +106,7 @@ def pairs_of(patient: PatientDraw, visits: bool):
 def groups_of(rows: list[tuple[str, float, float, float]]) -> dict[str, list[tuple[str, float, float, float]]]:
     """Rows by what a line of the table is about, lesions first; none that is empty."""
     names = sorted({r[0] for r in rows if r[0].startswith("lesion")})
-    groups = {name: [r for r in rows if r[0].startswith(name)] for name in ("lesion", "lesion near", "lesion far")}
+    groups = {name: [r for r in rows if r[0].startswith(name)] for name in LESIONS}
     groups |= {name: [r for r in rows if r[0] == name] for name in names}
     groups["all organs"] = [r for r in rows if not r[0].startswith("lesion")]
     groups |= {name: [r for r in rows if r[0] == name] for name in ORGANS}
@@ -146,7 +149,7 @@ def main() -> None:
                   f"{np.median(b):11.2f} {np.percentile(b, 90):6.1f} {np.median(c):11.2f}")  # fmt: skip
         result["median_mm"][kind] = {
             name: [len(group), *(round(float(np.median([r[c] for r in group])), 2) for c in (1, 2, 3))]
-            for name, group in groups.items() if name in ("all organs", "lesion", "lesion near", "lesion far")
+            for name, group in groups.items() if name in ("all organs", *LESIONS)
         }  # fmt: skip
     print("\n" + json.dumps(result))
 

@@ -36,12 +36,13 @@ ANATOMICAL = ("ct", "mr_t1", "mr_t2")
 @dataclass(frozen=True)
 class Settings:
     """followups: also later visits to the first. deform: a displacement field where it gains on the rigid fit, between
-    days. breathing: what a breath moves between a CT and its PET.
+    days. breathing: what a breath moves between a CT and its PET. parts: head and limbs between days.
     """
 
     followups: bool = False
     deform: bool = False
     breathing: bool = True
+    parts: bool = True
     seed: int = 0
 
 
@@ -189,7 +190,7 @@ class _Patient:
     def _pair(self, fixed: Prepared, moving: Prepared, same_frame: bool, deform: bool) -> Registration:
         return register_pair(
             fixed, moving, same_frame=same_frame, deform=deform,
-            breathing=self.settings.breathing, seed=self.settings.seed,
+            breathing=self.settings.breathing, parts=self.settings.parts, seed=self.settings.seed,
         )  # fmt: skip
 
     def _prepared(self, image: ImageFile) -> Prepared:

@@ -14,6 +14,7 @@ import numpy as np
 from netlesion.register.breathing import fit_breathing
 from netlesion.register.deformable import refine
 from netlesion.register.metric import Referee
+from netlesion.register.parts import fit_parts
 from netlesion.register.rigid import Prepared, RigidFit, register_rigid
 from netlesion.transform import RigidTransform, Transform, compose
 from netlesion.volume import Quantity
@@ -66,11 +67,19 @@ class Registration:
 
 
 def register_pair(
-    fixed: Prepared, moving: Prepared, *, same_frame: bool, deform: bool = False, breathing: bool = True, seed: int = 0
+    fixed: Prepared,
+    moving: Prepared,
+    *,
+    same_frame: bool,
+    deform: bool = False,
+    breathing: bool = True,
+    parts: bool = True,
+    seed: int = 0,
 ) -> Registration:
     """fixed, moving: of `prepare`. same_frame: both in one scanner's world; then a correction that gains nothing or is
     smaller than its own error is none, and the headers stand (not refused, nothing to store). deform: between days, and
-    where both images show the same thing. breathing: in one scanner's world, also what a breath moves.
+    where both images show the same thing. breathing: in one scanner's world, also what a breath moves. parts: between
+    days, head and limbs by motions of their own, where both images show the same thing.
     """
     if not fixed.mask.any() or not moving.mask.any():
         return Registration(None, "rigid", 0.0, 0.0, 0.0, np.inf, 0.0, "no body is seen in one of the images", True)
@@ -86,8 +95,10 @@ def register_pair(
     if same_frame:
         result = _against_headers(result, fit, seen.trunk_points())
         return _with_breathing(fixed, moving, result, seen.dome_z_mm) if breathing else result
-    if result.transform is None or not deform or not comparable(fixed, moving):
+    if result.transform is None or not comparable(fixed, moving):
         return result
+    if not deform:
+        return _with_parts(fixed, moving, result, seed) if parts else result
     return _deformed(fixed, moving, result, Referee(fixed.image, moving.image, fixed.mask))
 
 
@@ -163,6 +174,15 @@ def _with_breathing(fixed: Prepared, moving: Prepared, result: Registration, dom
 def displacement_mm(transform: Transform, points_N3: np.ndarray) -> np.ndarray:
     """How far each point moves, (N,)."""
     return np.linalg.norm(transform.apply(points_N3) - points_N3, axis=1)
+
+
+def _with_parts(fixed: Prepared, moving: Prepared, rigid: Registration, seed: int) -> Registration:
+    """Head and limbs by motions of their own where that gains over the whole body; else the rigid one."""
+    field = fit_parts(fixed, moving, rigid.transform, seed)
+    referee = Referee(fixed.image, moving.image, fixed.body)
+    if field is None or referee.score(field) <= referee.score(rigid.transform):
+        return rigid
+    return replace(rigid, transform=field, method="rigid by parts")
 
 
 def _deformed(fixed: Prepared, moving: Prepared, rigid: Registration, referee: Referee) -> Registration:
