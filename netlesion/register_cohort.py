@@ -18,7 +18,8 @@ import numpy as np
 
 from netlesion.atomic import write_json
 from netlesion.errors import CohortError
-from netlesion.io.cohort import DERIVATIVES, ImageFile, VisitFiles, bids_sessions, frame_of_reference, read_suv_image
+from netlesion.io.bids_pet import frame_of_reference, read_suv_image
+from netlesion.io.cohort import DERIVATIVES, ImageFile, VisitFiles, bids_sessions
 from netlesion.io.nifti import read_volume
 from netlesion.io.transforms import TransformFacts, frame_name, remove_transform, transform_path, write_transform
 from netlesion.io.visits import arrange, session_of, tracers, visit_values

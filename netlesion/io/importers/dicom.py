@@ -21,19 +21,14 @@ from netlesion.errors import DicomError, NetlesionError, OutputError
 from netlesion.io.bids_write import PetRecord, SessionRow, sessions_of, write_dataset, write_image, write_pet
 from netlesion.io.cohort import DERIVATIVES
 from netlesion.io.dicom import number, read_image
+from netlesion.io.dicom_entry import one_line
 from netlesion.io.dicom_file import RTSTRUCT, read_whole, text_of
-from netlesion.io.dicom_index import one_line, scan
+from netlesion.io.dicom_index import scan
 from netlesion.io.dicom_seg import segment_mask
 from netlesion.io.importers.dicom_facts import facts_of
-from netlesion.io.importers.dicom_plan import (
-    VISIT_WINDOW_DAYS,
-    Decision,
-    ImportPlan,
-    PlannedRoi,
-    PlannedSeries,
-    plan_import,
-)
+from netlesion.io.importers.dicom_plan import VISIT_WINDOW_DAYS, plan_import
 from netlesion.io.importers.key import DICOM, Key, key_path, locked
+from netlesion.io.importers.planned import Decision, ImportPlan, PlannedRoi, PlannedSeries
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.io.pet_image import read_bqml, require_activity, series_facts
 from netlesion.io.rtstruct import read_structure, structure_mask
