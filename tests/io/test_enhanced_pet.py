@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
+from netlesion.convert import series_to_suv
 from netlesion.errors import DicomError, NetlesionError
 from netlesion.io.cohort import load_visit, open_cohort
 from netlesion.io.dicom import index_folder, require_one
@@ -66,6 +67,14 @@ def test_it_has_the_suv_of_its_bqml_and_its_own_decay_reference(tmp_path):
     assert np.allclose(suv, STORED * SLOPES * 70_000 / (150e6 * math.exp(-RATE * 3000)), rtol=1e-5)
     assert conversion.path == "BQML START"
     assert conversion.warnings == ()
+
+
+def test_netlesion_suv_takes_it(tmp_path):
+    facts = series_to_suv(enhanced(tmp_path), tmp_path / "suv.nii.gz")
+    assert facts["suvmax_g_per_ml"] == pytest.approx(
+        (STORED * SLOPES).max() * 70_000 / (150e6 * math.exp(-RATE * 3000)), abs=0.01
+    )
+    assert facts["elapsed_s"] == 3000.0
 
 
 def test_corrected_to_the_injection(tmp_path):
