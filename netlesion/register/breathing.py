@@ -27,8 +27,9 @@ LIVER_MM, FADING_MM = 60.0, 60.0
 DEPTHS_MM = np.arange(-36.0, 13.0, 3.0)
 #: A larger shift than this is no breath [P], nor is a fit whose halves differ by more than this (median, mm).
 LARGEST_MM, LARGEST_ERROR_MM = 45.0, 2.5
-#: From the skin inwards, and from the back forwards, the share that moves rises from 0 to 1 over these mm [P].
-WALL_MM, BACK_MM = (0.0, 20.0), (40.0, 80.0)
+#: From the skin inwards, and from the back forwards, the share that moves rises from 0 to 1 over these mm [P]; the
+#: spine reaches further forwards than the back beside it, so many mm to either side of the trunk's middle.
+WALL_MM, BACK_MM, SPINE_MM, BESIDE_MM = (0.0, 20.0), (40.0, 80.0), (80.0, 110.0), (30.0, 60.0)
 #: How much a bend of 1 mm costs, in bits: shifts of neighbouring heights belong together [P].
 STIFFNESS_BITS = 2e-5
 NUM_POINTS, LEAST_POINTS = 40_000, 1000
@@ -77,11 +78,13 @@ def fit_breathing(fixed: Prepared, moving: Prepared, rigid: RigidTransform, dome
 def moving_share(fixed: Prepared) -> np.ndarray:
     """(I, J, K) 0 to 1: how much of the breath each voxel follows, 0 outside the trunk, at its wall and its back."""
     geometry = fixed.image.geometry
-    y = grid_points(geometry)[:, 1].reshape(geometry.shape)
+    x, y = (grid_points(geometry)[:, axis].reshape(geometry.shape) for axis in (0, 1))
     back = np.where(fixed.mask, y, np.inf).min(axis=(0, 1), keepdims=True)
     inwards = ndimage.distance_transform_edt(fixed.mask, sampling=geometry.spacing_mm)
     forwards = np.where(np.isfinite(back), y - np.where(np.isfinite(back), back, 0.0), 0.0)
-    return _rise(inwards, *WALL_MM) * _rise(forwards, *BACK_MM)
+    beside = _rise(np.abs(x - fixed.centre_mm[0]), *BESIDE_MM)
+    free = beside * _rise(forwards, *BACK_MM) + (1.0 - beside) * _rise(forwards, *SPINE_MM)
+    return _rise(inwards, *WALL_MM) * free
 
 
 class _Half:
