@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
-from pydicom.valuerep import DT
 
 from netlesion.errors import DicomError
 from netlesion.io.dicom_file import MULTIFRAME_IMAGES, SEGMENTATIONS, integer_of, text_of
+from netlesion.io.pet_private import parse_datetime
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,7 +104,7 @@ def _as_classic(path: Path, frame: Dataset) -> None:
     own = frame.get("FrameAcquisitionDateTime")
     acquired = own or ("AcquisitionTime" not in frame and frame.get("AcquisitionDateTime"))
     if acquired:
-        _set_date_and_time(frame, "Acquisition", _on_scanner_clock(frame, str(acquired)))
+        _set_date_and_time(frame, "Acquisition", _on_scanner_clock(path, frame, str(acquired)))
     duration = frame.get("FrameAcquisitionDuration")
     if duration is not None and "ActualFrameDuration" not in frame:
         frame.ActualFrameDuration = int(round(float(duration)))
@@ -143,10 +143,10 @@ def _pet_as_classic(path: Path, frame: Dataset) -> None:
         )
     doses = frame.get("RadiopharmaceuticalInformationSequence") or ()
     injected = str(doses[0].get("RadiopharmaceuticalStartDateTime") or "") if len(doses) == 1 else ""
-    reference = _on_scanner_clock(frame, moment)
-    if injected and reference == _on_scanner_clock(frame, injected):
+    reference = _on_scanner_clock(path, frame, moment)
+    if injected and reference == _on_scanner_clock(path, frame, injected):
         frame.DecayCorrection = "ADMIN"
-    elif reference <= DT(frame.AcquisitionDate + frame.AcquisitionTime):
+    elif reference <= parse_datetime(frame.AcquisitionDate + frame.AcquisitionTime):
         frame.DecayCorrection = "START"
         _set_date_and_time(frame, "Series", reference)
     else:
@@ -168,7 +168,7 @@ def _set_units(frame: Dataset) -> None:
         code: item
         for item in frame.get("RealWorldValueMappingSequence") or ()
         for unit in item.get("MeasurementUnitsCodeSequence") or ()
-        if (code := str(unit.get("CodeValue") or unit.get("LongCodeValue"))) in UNITS_OF_CODE
+        if (code := str(unit.get("CodeValue") or unit.get("LongCodeValue")).replace("mL", "ml")) in UNITS_OF_CODE
         and "RealWorldValueSlope" in item
     }
     for code in (c for c in UNITS_OF_CODE if c in maps):
@@ -180,14 +180,16 @@ def _set_units(frame: Dataset) -> None:
         return
 
 
-def _on_scanner_clock(frame: Dataset, text: str) -> datetime:
+def _on_scanner_clock(path: Path, frame: Dataset, text: str) -> datetime:
     """A DateTime as the scanner's clock showed it: moved to its time zone where both name one."""
-    moment = DT(text)
+    moment = parse_datetime(text)
+    if moment is None:
+        raise DicomError(f"{path}: a DateTime of its functional groups or corrections has no clock; export it again")
     zone = text_of(frame, "TimezoneOffsetFromUTC")
     if moment.tzinfo is not None and zone is not None:
         sign = -1 if zone.startswith("-") else 1
         moment = moment + sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5])) - moment.utcoffset()
-    return datetime(*moment.timetuple()[:6], moment.microsecond)
+    return moment.replace(tzinfo=None)
 
 
 def _set_date_and_time(frame: Dataset, what: str, moment: datetime) -> None:

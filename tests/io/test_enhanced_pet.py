@@ -145,6 +145,7 @@ def _one_in_other_units(group, index):
         (_one_in_other_units, {}, "Units is "),
         (None, {"DecayCorrectionDateTime": None}, r"\(0018,9701\) is missing, but Decay Corrected"),
         (None, {"DecayCorrectionDateTime": "20240314110130"}, r"\(0018,9701\) lies after the start of the frame"),
+        (None, {"DecayCorrectionDateTime": "20240314"}, "has no clock"),
         (None, {"DecayCorrected": None}, "without DECY"),
         (None, {"AttenuationCorrected": "NO"}, "without ATTN"),
         (_without_time, {}, r"Frame Acquisition DateTime \(0018,9074\) is missing"),
