@@ -9,6 +9,10 @@ from typing import Annotated
 import typer
 
 Source = Annotated[Path, typer.Argument(help="Folder of the data set, as published.")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(help="Table between the source's ids and the cohort's. Default: <COHORT>.key.tsv beside it."),
+]
 CohortFolder = Annotated[Path, typer.Argument(help="BIDS cohort to make or to add to.")]
 
 
@@ -26,29 +30,30 @@ def add_verbs(app: typer.Typer, import_app: typer.Typer) -> None:
     app.command("validate")(validate_command)
 
 
-def import_autopet(source: Source, cohort: CohortFolder) -> None:
+def import_autopet(source: Source, cohort: CohortFolder, key: KeyFile = None) -> None:
     """autoPET III-V (nnU-Net layout, FDG and PSMA), or FDG-PET-CT-Lesions as NIfTI."""
     from netlesion.io.importers.autopet import list_autopet
 
-    _take_in(list_autopet(source), cohort)
+    _take_in(list_autopet(source), cohort, key)
 
 
 def import_deep_psma(
     source: Source,
     cohort: CohortFolder,
     joint: Annotated[bool, typer.Option(help="One session of both tracers, FDG moved by the rigid transform.")] = False,
+    key: KeyFile = None,
 ) -> None:
     """DEEP-PSMA: PSMA and FDG of each case, their thresholds, organs and rigid transform."""
     from netlesion.io.importers.deep_psma import list_deep_psma
 
-    _take_in(list_deep_psma(source, joint), cohort)
+    _take_in(list_deep_psma(source, joint), cohort, key)
 
 
-def import_hecktor(source: Source, cohort: CohortFolder) -> None:
+def import_hecktor(source: Source, cohort: CohortFolder, key: KeyFile = None) -> None:
     """HECKTOR 2022, 2025 or 2026: FDG PET/CT of the head and neck with GTVp and GTVn."""
     from netlesion.io.importers.hecktor import list_hecktor
 
-    _take_in(list_hecktor(source), cohort)
+    _take_in(list_hecktor(source), cohort, key)
 
 
 def import_nnunet(
@@ -61,21 +66,23 @@ def import_nnunet(
     patient: Annotated[
         str | None, typer.Option(help="Regular expression whose group is the patient in a case's name.")
     ] = None,
+    key: KeyFile = None,
 ) -> None:
     """Any data set in nnU-Net's raw format with a PET channel in SUV."""
     from netlesion.io.importers.nnunet import list_nnunet
 
-    _take_in(list_nnunet(source, _pairs("--channel", channel), tuple(lesion or ()), patient), cohort)
+    _take_in(list_nnunet(source, _pairs("--channel", channel), tuple(lesion or ()), patient), cohort, key)
 
 
 def import_table(
     table: Annotated[Path, typer.Argument(help="Tab-separated: patient session channel path quantity ...")],
     cohort: CohortFolder,
+    key: KeyFile = None,
 ) -> None:
     """NIfTI files named by a table; its columns are described in docs/doors.md."""
     from netlesion.io.importers.table import list_table
 
-    _take_in(list_table(table), cohort)
+    _take_in(list_table(table), cohort, key)
 
 
 def export_nnunet_command(
@@ -145,10 +152,10 @@ def validate_command(
         raise typer.Exit(1)
 
 
-def _take_in(listing, cohort: Path) -> None:
+def _take_in(listing, cohort: Path, key: Path | None) -> None:
     from netlesion.io.importers.intake import take_in
 
-    result = take_in(listing, cohort, progress=lambda path: print(path, flush=True))
+    result = take_in(listing, cohort, key, progress=lambda path: print(path, flush=True))
     for line in result.skipped:
         print(f"skipped: {line}", file=sys.stderr)
     for line in result.failures:

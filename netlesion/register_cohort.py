@@ -18,7 +18,8 @@ import numpy as np
 
 from netlesion.atomic import write_json
 from netlesion.errors import CohortError
-from netlesion.io.cohort import DERIVATIVES, ImageFile, VisitFiles, bids_sessions, frame_of_reference, read_suv_image
+from netlesion.io.bids_pet import frame_of_reference, read_suv_image
+from netlesion.io.cohort import DERIVATIVES, ImageFile, VisitFiles, bids_sessions
 from netlesion.io.nifti import read_volume
 from netlesion.io.transforms import TransformFacts, frame_name, remove_transform, transform_path, write_transform
 from netlesion.io.visits import arrange, session_of, tracers, visit_values
@@ -35,10 +36,14 @@ ANATOMICAL = ("ct", "mr_t1", "mr_t2")
 
 @dataclass(frozen=True)
 class Settings:
-    """followups: also later visits to the first. deform: a displacement field where it gains on the rigid fit."""
+    """followups: also later visits to the first. deform: a displacement field where it gains on the rigid fit, between
+    days. breathing: what a breath moves between a CT and its PET. parts: head and limbs between days.
+    """
 
     followups: bool = False
     deform: bool = False
+    breathing: bool = True
+    parts: bool = True
     seed: int = 0
 
 
@@ -147,7 +152,7 @@ class _Patient:
         frames = {frame_of_reference(f.path) for f in (pet, image)}
         same_frame = None in frames or len(frames) == 1
         found = self._pair(self._prepared(pet), self._prepared(image), same_frame, deform=False)
-        self.within[session.visit_id, channel] = found.transform
+        self.within[session.visit_id, channel] = found.link
         name = session_of(session)
         self._keep(frame_name(name, channel), frame_name(name), found)
 
@@ -184,7 +189,10 @@ class _Patient:
         return self._pair(pet, aim, same_frame=False, deform=self.settings.deform), ""
 
     def _pair(self, fixed: Prepared, moving: Prepared, same_frame: bool, deform: bool) -> Registration:
-        return register_pair(fixed, moving, same_frame=same_frame, deform=deform, seed=self.settings.seed)
+        return register_pair(
+            fixed, moving, same_frame=same_frame, deform=deform,
+            breathing=self.settings.breathing, parts=self.settings.parts, seed=self.settings.seed,
+        )  # fmt: skip
 
     def _prepared(self, image: ImageFile) -> Prepared:
         if image.path not in self.prepared:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +21,12 @@ from netlesion.io.nifti import write_volume
 from netlesion.volume import Quantity, Volume
 
 BIDS_VERSION = "1.11.2"
-README = """A cohort written by netlesion. PET is in Bq/ml; masks lie in derivatives/netlesion.
+README = """A cohort written by netlesion. PET in Bq/ml lies in sub-*/. PET whose source gave SUV only lies in
+derivatives/netlesion as desc-suvbw, and its side-car names who computed that SUV. Masks lie in derivatives/netlesion.
 
-Patients have research ids and shifted dates; the key to both is kept elsewhere. Faces were NOT removed: CT, MR and
-PET of a head can be rendered as a face. Treat these images as personal data and deface before publication.
+Patients have research ids, and dates, where there are any, are shifted; the key to both is kept elsewhere. Faces were
+NOT removed: CT, MR and PET of a head can be rendered as a face. Treat these images as personal data and deface before
+publication.
 """
 
 
@@ -133,44 +136,72 @@ def write_image(path: Path, volume: Volume, facts: dict) -> None:
     write_volume(path, volume)
 
 
-def write_dataset(cohort: Path, sessions: dict[str, list[SessionRow]], dataset_type: str = "raw") -> None:
-    """The tables of a cohort: dataset_description.json, participants.tsv, sessions.tsv, .bidsignore, README."""
+def write_dataset(cohort: Path, sessions: Mapping[str, Iterable[SessionRow]]) -> None:
+    """dataset_description.json, participants.tsv, sessions.tsv, .bidsignore and README of a cohort, rows by subject.
+
+    What stands in a table stays there: other rows, other columns, and a value that is not given now.
+    """
     from netlesion import __version__
 
     generator = [{"Name": "netlesion", "Version": __version__}]
-    description = {
-        "Name": "netlesion cohort",
-        "BIDSVersion": BIDS_VERSION,
-        "DatasetType": dataset_type,
-        "GeneratedBy": generator,
-    }
-    write_json(cohort / "dataset_description.json", description)
-    write_json(
-        cohort / DERIVATIVES / "dataset_description.json",
-        {"Name": "netlesion masks", "BIDSVersion": BIDS_VERSION, "DatasetType": "derivative", "GeneratedBy": generator},
-    )
+    for folder, name, kind in ((cohort, "cohort", "raw"), (cohort / DERIVATIVES, "masks", "derivative")):
+        description = {"Name": f"netlesion {name}", "BIDSVersion": BIDS_VERSION, "DatasetType": kind}
+        write_json(folder / "dataset_description.json", description | {"GeneratedBy": generator})
     write_text(cohort / ".bidsignore", "**/ct\n**/ct/\n")  # the first for the BIDS validator 3, the second for others
     write_text(cohort / "README", README)
-    write_text(cohort / "participants.tsv", _tsv(["participant_id"], [[f"sub-{s}"] for s in sorted(sessions)]))
+    _add_rows(cohort / "participants.tsv", [{"participant_id": f"sub-{s}"} for s in sessions])
     for subject, rows in sorted(sessions.items()):
-        rows = sorted(rows, key=lambda r: r.session_id)
-        dated = any(r.acq_time is not None for r in rows)
-        table = [
-            [f"ses-{r.session_id}", f"visit-{r.visit}", _number(r.weight_kg), _number(r.height_cm)]
-            + ([r.acq_time or "n/a"] if dated else [])
-            for r in rows
-        ]
-        stem = cohort / f"sub-{subject}" / f"sub-{subject}_sessions"
-        columns = ["session_id", "visit", "weight", "height"] + (["acq_time"] if dated else [])
-        write_text(stem.with_name(stem.name + ".tsv"), _tsv(columns, table))
+        table = _sessions_table(cohort, subject)
+        columns = _add_rows(table, [_cells(row) for row in rows])
         facts = {
             "visit": {"Description": "Sessions with the same value belong to one clinical time point"},
             "weight": {"Description": "Body weight at the session", "Units": "kg"},
             "height": {"Description": "Body height at the session", "Units": "cm"},
         }
-        if dated:
+        if "acq_time" in columns:
             facts["acq_time"] = {"Description": "Date of the session, shifted by a secret number of days per patient"}
-        write_json(stem.with_name(stem.name + ".json"), facts)
+        write_json(table.with_suffix(".json"), facts)
+
+
+def sessions_of(cohort: Path, subject: str) -> frozenset[str]:
+    """The sessions that a subject's table holds."""
+    return frozenset(name.removeprefix("ses-") for name in _rows(_sessions_table(cohort, subject)))
+
+
+def _sessions_table(cohort: Path, subject: str) -> Path:
+    return cohort / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"
+
+
+def _cells(row: SessionRow) -> dict[str, str]:
+    cells = {"session_id": f"ses-{row.session_id}", "visit": f"visit-{row.visit}"}
+    cells |= {"weight": _number(row.weight_kg), "height": _number(row.height_cm)}
+    return cells if row.acq_time is None else cells | {"acq_time": row.acq_time}
+
+
+def _rows(table: Path) -> dict[str, dict[str, str]]:
+    """The rows of a BIDS table by their first column; none where there is no table."""
+    if not table.is_file():
+        return {}
+    with table.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    if any(None in row or None in row.values() for row in rows):
+        raise CohortError(f"{table}: a row has more or fewer cells than its header; correct it")
+    return {next(iter(row.values())): row for row in rows}
+
+
+def _add_rows(table: Path, rows: list[dict[str, str]]) -> list[str]:
+    """Adds rows to a table, or values to rows that it has; n/a takes nothing away. Returns its columns."""
+    merged = _rows(table)
+    columns = list(dict.fromkeys(name for row in [*merged.values(), *rows] for name in row))
+    for row in rows:
+        old = merged.setdefault(row[columns[0]], {})
+        old.update({name: value for name, value in row.items() if value != "n/a"})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="n/a", delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(merged[name] for name in sorted(merged))
+    write_text(table, text.getvalue())
+    return columns
 
 
 def _reconstruction_parameters(record: PetRecord) -> dict:
@@ -190,11 +221,3 @@ def _sidecar(path: Path) -> Path:
 
 def _number(value: float | None) -> str:
     return "n/a" if value is None else f"{value:g}"
-
-
-def _tsv(header: list[str], rows: list[list[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

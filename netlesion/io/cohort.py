@@ -12,30 +12,33 @@ different frames of reference are never combined without one.
 
 from __future__ import annotations
 
-import csv
-import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from netlesion.errors import CohortError, QuantityError
+from netlesion.errors import CohortError
+from netlesion.io.bids_pet import (
+    SUV_DESC,
+    bqml_as_suv,
+    entity,
+    frame_of_reference,
+    given_suv,
+    pet_stem,
+    read_suv_image,
+    sidecar_of,
+    sidecar_path,
+)
 from netlesion.io.image_choice import ImageChoice, choose_image
 from netlesion.io.nifti import read_volume
 from netlesion.io.transforms import frame_name, read_transform, transform_path
 from netlesion.io.visits import grouped
 from netlesion.study import CHANNEL_QUANTITY, TRACER_OF_LABEL, Acquisition, Scan, Tracer, Visit
-from netlesion.suv import LONGEST_DECAY_HALF_LIVES, suvbw_factor
 from netlesion.transform import compose
 from netlesion.volume import Quantity, Volume
 
 DERIVATIVES = Path("derivatives", "netlesion")
 #: The mask a cohort is evaluated against and, unless configured otherwise, trained on.
 REFERENCE_DESC = "lesions"
-#: A PET that its source gave as SUV (clinical.md 9.5); it stands in for the Bq/ml image of the same name.
-SUV_DESC = "suvbw"
-#: No tissue reaches this SUV; a larger "SUV" is an image in Bq/ml.
-LARGEST_SUV = 2000.0
 ANAT_CHANNELS = {"T1w": "mr_t1", "T2w": "mr_t2"}
 CROP_CHANNELS = {"fdg": "PET", "ct": "CT", "mr_t1": "MR_T1"}
 
@@ -76,7 +79,7 @@ class VisitFiles:
             return None
         pets = [f for t in Tracer for f in self.images.get(t.value, ()) if f.owner == found[0].owner]
         frames = {frame_of_reference(f.path) for f in pets} - {None}
-        facts = {f.path: _sidecar_of(f.path) or {} for f in found}
+        facts = {f.path: sidecar_of(f.path) or {} for f in found}
         return choose_image([f.path for f in found], facts, frames, CHANNEL_QUANTITY[channel] is Quantity.MR)
 
     def decides(self, channel: str) -> bool:
@@ -186,32 +189,6 @@ def require_channels(files: VisitFiles, required: Iterable[str]) -> None:
         )
 
 
-def read_suv_image(path: str | Path) -> Volume:
-    """A PET file as SUVbw: taken as it is, or converted from Bq/ml through its BIDS side-car.
-
-    Raises CohortError for a cohort's Bq/ml PET without a side-car, QuantityError for values no SUV can have.
-    """
-    path = Path(path)
-    sidecar = _sidecar_of(path)
-    if sidecar is not None and _units(sidecar) == "bq/ml":
-        return _to_suv(path, read_volume(path, Quantity.BQML), sidecar)[0]
-    if sidecar is not None and "Units" in sidecar and _units(sidecar) != "g/ml":
-        raise CohortError(f"{path}: Units in its side-car are {sidecar['Units']!r}, expected Bq/mL or g/mL")
-    raw_of_cohort = path.name.endswith(("_pet.nii.gz", "_pet.nii")) and "desc-suv" not in path.name
-    if sidecar is None and raw_of_cohort and path.parent.name == "pet":
-        raise CohortError(
-            f"{path}: a cohort's PET is in Bq/ml and this one has no side-car {_sidecar_path(path).name}; "
-            "restore it, or give a SUVbw image (netlesion suv)"
-        )
-    volume = read_volume(path, Quantity.SUVBW)
-    if volume.array.max() > LARGEST_SUV:
-        raise QuantityError(
-            f"{path}: values reach {volume.array.max():.0f}, no SUV does; it looks like Bq/ml without a side-car. "
-            "Convert it with netlesion suv"
-        )
-    return volume
-
-
 def _bids_visits(root: Path) -> tuple[list[VisitFiles], tuple[str, ...]]:
     visits, apart = [], []
     for subject in sorted(p for p in root.glob("sub-*") if p.is_dir()):
@@ -251,7 +228,7 @@ def _bids_images(session: Path, derived: Path) -> dict[str, tuple[ImageFile, ...
     raw_names = {pet_stem(image.path) for image in raw}
     given = [ImageFile(p, Quantity.SUVBW) for p in sorted(derived.glob(f"pet/*_desc-{SUV_DESC}_pet.nii.gz"))]
     for image in raw + [image for image in given if pet_stem(image.path) not in raw_names]:
-        label = _entity(image.path.name, "trc")
+        label = entity(image.path.name, "trc")
         if label not in TRACER_OF_LABEL:
             raise CohortError(
                 f"{image.path}: tracer label trc-{label} is not known; known are {', '.join(TRACER_OF_LABEL)}"
@@ -278,23 +255,12 @@ def _one_frame_of_reference(
     kept = {}
     for channel, files in found.items():
         same = [f for f in files if f in pets or not frames or frame_of_reference(f.path) in frames | {None}]
-        own, subject = _entity(files[0].path.name, "ses") or "", _entity(files[0].path.name, "sub") or ""
+        own, subject = entity(files[0].path.name, "ses") or "", entity(files[0].path.name, "sub") or ""
         if transform_path(derivatives, subject, frame_name(own, channel), frame_name(own)).is_file():
             same = list(files)
         if same:
             kept[channel] = tuple(same)
     return kept
-
-
-def pet_stem(path: Path) -> str:
-    """The name of a PET without its ending: what its masks begin with, be it in Bq/ml or given as SUV."""
-    return path.name.removesuffix("_pet.nii.gz").removesuffix(f"_desc-{SUV_DESC}")
-
-
-def frame_of_reference(path: Path) -> str | None:
-    """The hash of an image's frame of reference, or None where its side-car does not tell."""
-    sidecar = _sidecar_of(path)
-    return None if sidecar is None else sidecar.get("FrameOfReferenceHash")
 
 
 def _bids_masks(folder: Path, images: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, dict[str, Path]]:
@@ -306,7 +272,7 @@ def _bids_masks(folder: Path, images: Mapping[str, tuple[ImageFile, ...]]) -> di
             stem = pet_stem(image.path)
             for path in sorted(folder.glob(f"pet/{stem}_*desc-*_*.nii.gz")):
                 if path.name.endswith(("_mask.nii.gz", "_dseg.nii.gz")):
-                    masks.setdefault(channel, {})[_entity(path.name, "desc")] = path
+                    masks.setdefault(channel, {})[entity(path.name, "desc")] = path
     return masks
 
 
@@ -329,123 +295,8 @@ def _read_image(image: ImageFile) -> tuple[Volume, Acquisition]:
     if image.tracer_label is None:
         return read_volume(image.path, image.quantity), Acquisition()
     if image.quantity is Quantity.SUVBW:
-        return read_suv_image(image.path), _given_suv(image.path)
-    sidecar = _sidecar_of(image.path)
+        return read_suv_image(image.path), given_suv(image.path)
+    sidecar = sidecar_of(image.path)
     if sidecar is None:
-        raise CohortError(f"{image.path}: no side-car {_sidecar_path(image.path).name}, so no SUV; restore it")
-    return _to_suv(image.path, read_volume(image.path, Quantity.BQML), sidecar)
-
-
-def _given_suv(path: Path) -> Acquisition:
-    """What is known of a PET that came as SUV; in BIDS its side-car must say who computed it, and that it is SUVbw."""
-    if not path.name.endswith(f"_desc-{SUV_DESC}_pet.nii.gz"):
-        return Acquisition()
-    sidecar = _sidecar_of(path)
-    convention = (sidecar or {}).get("SUVConvention")
-    if not isinstance(convention, dict) or convention.get("TakenAs") != "SUVbw" or not convention.get("ComputedBy"):
-        raise CohortError(
-            f"{path}: its side-car has no SUVConvention that names SUVbw and who computed it; import it again"
-        )
-    return Acquisition(
-        weight_kg=sidecar.get("PatientWeight"), ref_time_source=f"provided by {convention['ComputedBy']}"
-    )
-
-
-def _to_suv(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume, Acquisition]:
-    if _units(sidecar) != "bq/ml":
-        raise CohortError(f"{path}: Units in the side-car are {sidecar.get('Units')!r}, expected Bq/mL")
-    facts = {name: _sidecar_number(path, sidecar, name) for name in SIDECAR_NUMBERS}
-    unit = str(sidecar.get("InjectedRadioactivityUnits", ""))
-    if unit not in ("MBq", "Bq"):
-        raise CohortError(f"{path}: InjectedRadioactivityUnits is {unit!r}, expected MBq or Bq")
-    dose_bq = facts["InjectedRadioactivity"] * (1e6 if unit == "MBq" else 1.0)
-    weight_kg = facts["PatientWeight"]
-    half_life_s = facts["RadionuclideHalfLife"]
-    decay_s = facts["ImageDecayCorrectionTime"] - facts["InjectionStart"]
-    for name, good, expected in (
-        ("PatientWeight", 1.0 <= weight_kg <= 400.0, "1 to 400 kg"),
-        ("InjectedRadioactivity", dose_bq > 0, "above 0"),
-        ("RadionuclideHalfLife", half_life_s > 0, "above 0 s"),
-        (
-            "ImageDecayCorrectionTime",
-            0 <= decay_s <= LONGEST_DECAY_HALF_LIVES * half_life_s,
-            f"within {LONGEST_DECAY_HALF_LIVES:g} half-lives after InjectionStart",
-        ),
-    ):
-        if not good:
-            raise CohortError(f"{path}: {name} is {facts[name]:g} in its side-car, expected {expected}; correct it")
-    recorded = _session_weight(path)
-    if recorded is not None and abs(recorded - weight_kg) > 0.05:
-        raise CohortError(
-            f"{path}: weight is {weight_kg:g} kg in the side-car and {recorded:g} kg in sessions.tsv; make them agree"
-        )
-    factor = suvbw_factor(weight_kg, dose_bq, half_life_s, decay_s)
-    acquisition = Acquisition(
-        manufacturer=sidecar.get("Manufacturer"),
-        model=sidecar.get("ManufacturersModelName"),
-        weight_kg=weight_kg,
-        dose_bq=dose_bq,
-        half_life_s=half_life_s,
-        uptake_s=facts["ScanStart"] - facts["InjectionStart"],
-        suv_factor=factor,
-        ref_time_source=sidecar.get("SUVReferenceTimeSource"),
-    )
-    return volume.with_array(volume.array * factor, Quantity.SUVBW), acquisition
-
-
-#: Side-car fields that a SUV needs; RadionuclideHalfLife (s) and PatientWeight (kg) are this project's additions.
-SIDECAR_NUMBERS = (
-    "InjectedRadioactivity",
-    "RadionuclideHalfLife",
-    "PatientWeight",
-    "InjectionStart",
-    "ImageDecayCorrectionTime",
-    "ScanStart",
-)
-
-
-def _sidecar_number(path: Path, sidecar: Mapping, name: str) -> float:
-    value = sidecar.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise CohortError(f"{path}: {name} is {value!r} in its side-car, expected a number; no SUV without it")
-    return float(value)
-
-
-def _session_weight(path: Path) -> float | None:
-    """The weight of this file's session in sessions.tsv, or None where the table or value is absent."""
-    subject, session = _entity(path.name, "sub"), _entity(path.name, "ses")
-    table = path.parent.parent.parent / f"sub-{subject}_sessions.tsv"
-    if session is None or not table.is_file():
-        return None
-    with table.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines, delimiter="\t"):
-            if row.get("session_id") == f"ses-{session}":
-                value = row.get("weight", "n/a")
-                return None if value in (None, "", "n/a") else float(value)
-    return None
-
-
-def _sidecar_path(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
-
-
-def _sidecar_of(path: Path) -> dict | None:
-    sidecar = _sidecar_path(path)
-    if not sidecar.is_file():
-        return None
-    try:
-        value = json.loads(sidecar.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CohortError(f"{sidecar}: not valid JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise CohortError(f"{sidecar}: expected a JSON object of acquisition facts")
-    return value
-
-
-def _units(sidecar: Mapping) -> str:
-    return str(sidecar.get("Units", "")).lower()
-
-
-def _entity(name: str, key: str) -> str | None:
-    found = re.search(rf"(?:^|_){key}-([A-Za-z0-9]+)", name)
-    return found.group(1) if found else None
+        raise CohortError(f"{image.path}: no side-car {sidecar_path(image.path).name}, so no SUV; restore it")
+    return bqml_as_suv(image.path, read_volume(image.path, Quantity.BQML), sidecar)

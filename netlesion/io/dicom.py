@@ -14,11 +14,10 @@ import numpy as np
 import pydicom
 
 from netlesion.errors import DicomError, GeometryError, QuantityError
-from netlesion.io import dicom_file
 from netlesion.io.dicom_file import IMAGES, RTSTRUCT, read_whole
 from netlesion.io.dicom_index import Series, scan
 from netlesion.io.dicom_pixels import frames_of, rescaled
-from netlesion.io.multiframe import classic_header, frame_headers, is_multiframe
+from netlesion.io.multiframe import frame_headers, is_multiframe
 from netlesion.io.slice_stack import LPS_TO_RAS, stack_slices
 from netlesion.volume import Quantity, Volume
 
@@ -37,7 +36,6 @@ __all__ = [
     "Series",
     "index_folder",
     "number",
-    "read_header",
     "read_image",
     "read_whole",
     "require_one",
@@ -57,11 +55,6 @@ def index_folder(root: str | Path) -> tuple[Series, ...]:
     if not index.series:
         raise DicomError(f"{root}: holds no DICOM series; expected files of a PET, CT or MR export")
     return index.series
-
-
-def read_header(path: Path) -> Dataset:
-    """A header without its pixels, classic or made so (`io.multiframe`); raises DicomError for a broken file."""
-    return classic_header(path, dicom_file.read_header(path))
 
 
 def stack_of(series: Series) -> Stack:

@@ -13,30 +13,19 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import blake2b
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydicom.datadict import tag_for_keyword
-from pydicom.tag import Tag
 
 from netlesion.errors import DicomError
 from netlesion.io import dicom_file
-from netlesion.io.dicom_file import (
-    IMAGES,
-    MULTIFRAME_IMAGES,
-    NotDicomError,
-    floats_of,
-    integer_of,
-    read_checked_header,
-    text_of,
-    uid_of,
-)
-from netlesion.io.multiframe import FRAME_GROUPS, frame_headers
-from netlesion.io.slice_stack import SAME_POSITION_MM, Plane, Slice, offsets_mm
+from netlesion.io.dicom_entry import Entry, Issue, Passed, SliceKind, read_entry
+from netlesion.io.dicom_file import IMAGES
+from netlesion.io.multiframe import frame_headers
+from netlesion.io.slice_stack import SAME_POSITION_MM, Slice, offsets_mm
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -44,35 +33,6 @@ if TYPE_CHECKING:
 #: Files given to a worker at once, and the number from which workers are started at all.
 CHUNK = 64
 WORTH_WORKERS = 512
-
-_FIELDS = (
-    "ImageType SOPClassUID SOPInstanceUID StudyDate SeriesTime Modality PatientID PatientBirthDate SliceThickness "
-    "SequenceName EchoTime DiffusionBValue StudyInstanceUID SeriesInstanceUID AcquisitionNumber InstanceNumber "
-    "ImagePositionPatient ImageOrientationPatient TemporalPositionIdentifier SamplesPerPixel NumberOfFrames Rows "
-    "Columns PixelSpacing BitsAllocated"
-)
-#: b-values in the private fields of Siemens, GE and Philips: block creator, its element, the value's element.
-_PRIVATE_B_VALUES = (
-    ("SIEMENS MR HEADER", Tag(0x0019, 0x0010), Tag(0x0019, 0x100C)),
-    ("GEMS_PARM_01", Tag(0x0043, 0x0010), Tag(0x0043, 0x1039)),
-    ("Philips Imaging DD 001", Tag(0x2001, 0x0010), Tag(0x2001, 0x1003)),
-)
-_TAGS = [Tag(tag_for_keyword(name)) for name in (*_FIELDS.split(), *FRAME_GROUPS)]
-_TAGS += [tag for _, *pair in _PRIVATE_B_VALUES for tag in pair]
-_NO_PLANE = Plane(None, None, None, None)
-
-
-@dataclass(frozen=True)
-class SliceKind:
-    """What may tell apart images that lie at one position of one series."""
-
-    image_type: tuple[str, ...] = ()
-    echo_ms: float | None = None
-    b_value: float | None = None
-    acquisition: int | None = None
-    temporal: int | None = None
-
-
 #: In which order differences of kind are tried when slices of one series lie at the same position.
 SPLIT_BY = ("image_type", "echo_ms", "b_value", "acquisition", "temporal")
 
@@ -132,22 +92,6 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Issue:
-    """A file that could not be read: one line that names it."""
-
-    file: str
-    line: str
-
-
-@dataclass(frozen=True)
-class Passed:
-    """A file that is not part of any series, and what it is instead."""
-
-    file: str
-    why: str
-
-
-@dataclass(frozen=True)
 class Index:
     """Everything under a folder: series by patient and date, broken files, and files passed over."""
 
@@ -156,24 +100,6 @@ class Index:
     issues: tuple[Issue, ...]
     passed: tuple[Passed, ...]
     num_files: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """What is kept of one file; `problem` says why it may not be used although its series is known."""
-
-    file: str
-    series: str
-    study: str
-    sop_class: str
-    modality: str
-    patient: str
-    birth: str
-    date: str
-    time: str
-    slices: tuple[Slice, ...]
-    extent: tuple[int, int] | None
-    problem: str = ""
 
 
 def scan(root: str | Path, workers: int | None = None) -> Index:
@@ -186,7 +112,7 @@ def scan(root: str | Path, workers: int | None = None) -> Index:
         raise DicomError(f"{root}: no such folder")
     passed: list[Passed] = []
     issues: list[Issue] = []
-    groups: dict[str, list[_Entry]] = {}
+    groups: dict[str, list[Entry]] = {}
     shared: dict[object, object] = {}
     files, count = _walk(root, passed), 0
     for result in _read_all(str(root), files, workers):
@@ -205,12 +131,6 @@ def scan(root: str | Path, workers: int | None = None) -> Index:
         series += [(order, one) for one in _series_of(root, uid, entries, issues)]
     series.sort(key=lambda pair: (pair[0], pair[1].part))
     return Index(root, tuple(one for _, one in series), tuple(issues), tuple(passed), count)
-
-
-def one_line(error: Exception, root: Path) -> str:
-    """An error as one line without control characters, its files named below `root`."""
-    line = str(error).replace(f"{root}{os.sep}", "")
-    return "".join(c if c.isprintable() else "?" for c in line)
 
 
 def _walk(root: Path, passed: list[Passed]) -> Iterator[str]:
@@ -240,13 +160,13 @@ def _walk(root: Path, passed: list[Passed]) -> Iterator[str]:
                 passed.append(Passed(name, "not a regular file"))
 
 
-def _read_all(root: str, files: Iterator[str], workers: int | None) -> Iterator[_Entry | Issue | Passed]:
+def _read_all(root: str, files: Iterator[str], workers: int | None) -> Iterator[Entry | Issue | Passed]:
     """The record of every file, in the order of the files; memory holds a few chunks at a time."""
     workers = available_cores() if workers is None else workers
     first = list(islice(files, WORTH_WORKERS))
     if workers <= 1 or len(first) < WORTH_WORKERS:
         for name in _chain(first, files):
-            yield _read_entry(root, name)
+            yield read_entry(root, name)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         waiting: deque[Future] = deque()
@@ -274,106 +194,11 @@ def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _read_entries(root: str, names: list[str]) -> list[_Entry | Issue | Passed]:
-    return [_read_entry(root, name) for name in names]
+def _read_entries(root: str, names: list[str]) -> list[Entry | Issue | Passed]:
+    return [read_entry(root, name) for name in names]
 
 
-def _read_entry(root: str, name: str) -> _Entry | Issue | Passed:
-    path = Path(root, name)
-    try:
-        header, extent = read_checked_header(path, _TAGS)
-        return _entry(path, name, header, None if extent is None else (extent.offset, extent.length))
-    except NotDicomError as error:
-        return Passed(name, one_line(error, Path(root)).removeprefix(f"{name}: "))
-    except DicomError as error:
-        return _of_known_series(path, name, one_line(error, Path(root)))
-    except Exception as error:  # a header so broken that its fields cannot be reached
-        return Issue(name, f"{name}: broken DICOM header ({type(error).__name__}); restore it from its source")
-
-
-def _of_known_series(path: Path, name: str, line: str) -> _Entry | Issue:
-    """The record of a broken file: under its series when the header still tells which, so that it counts as missing."""
-    try:
-        header = dicom_file.read_salvaged_header(path, _TAGS)
-        series, rows = uid_of(header, "SeriesInstanceUID"), integer_of(header, "Rows")
-    except Exception:
-        return Issue(name, line)
-    if series is None or rows is None:  # a header cut inside a UID still parses; one that reaches Rows is past it
-        return Issue(name, line)
-    return _entry(path, name, header, None, line)
-
-
-def _entry(path: Path, name: str, header: Dataset, extent: tuple[int, int] | None, problem: str = "") -> _Entry:
-    sop_class = uid_of(header, "SOPClassUID") or ""
-    slices: tuple[Slice, ...]
-    if problem:
-        slices = ()
-    elif sop_class in MULTIFRAME_IMAGES:
-        slices = tuple(_slice(name, frame, number) for number, frame in enumerate(frame_headers(path, header)))
-    elif sop_class in IMAGES:
-        slices = (_slice(name, header, None),)
-    else:
-        slices = (Slice(name, _NO_PLANE, None, None, _instance(header), SliceKind()),)
-    return _Entry(
-        file=name,
-        series=uid_of(header, "SeriesInstanceUID") or "",
-        study=uid_of(header, "StudyInstanceUID") or "",
-        sop_class=sop_class,
-        modality=IMAGES.get(sop_class) or (text_of(header, "Modality") or "unknown")[:16],
-        patient=" ".join((text_of(header, "PatientID") or "").split()),
-        birth=text_of(header, "PatientBirthDate") or "",
-        date=text_of(header, "StudyDate") or "",
-        time=text_of(header, "SeriesTime") or "",
-        slices=slices,
-        extent=extent,
-        problem=problem,
-    )
-
-
-def _slice(name: str, header: Dataset, frame: int | None) -> Slice:
-    thickness = floats_of(header, "SliceThickness", 1)
-    echo = floats_of(header, "EchoTime", 1)
-    plane = Plane(
-        rows=integer_of(header, "Rows"),
-        columns=integer_of(header, "Columns"),
-        spacing_mm=floats_of(header, "PixelSpacing", 2),
-        orientation=floats_of(header, "ImageOrientationPatient", 6),
-        thickness_mm=None if thickness is None else thickness[0],
-    )
-    kind = SliceKind(
-        image_type=tuple((text_of(header, "ImageType") or "").upper().split("\\")),
-        echo_ms=None if echo is None else echo[0],
-        b_value=_b_value(header),
-        acquisition=integer_of(header, "AcquisitionNumber"),
-        temporal=integer_of(header, "TemporalPositionIdentifier"),
-    )
-    return Slice(name, plane, floats_of(header, "ImagePositionPatient", 3), frame, _instance(header), kind)
-
-
-def _instance(header: Dataset) -> bytes:
-    """Sixteen bytes that stand for the SOP Instance UID; empty where it is missing."""
-    uid = text_of(header, "SOPInstanceUID")
-    return b"" if uid is None else blake2b(uid.encode(), digest_size=16).digest()
-
-
-def _b_value(header: Dataset) -> float | None:
-    """s/mm2, from the standard field, the vendor's private field, or a Siemens sequence name (`ep_b800t`)."""
-    standard = header.get("DiffusionBValue")
-    if standard is not None:
-        return float(standard)
-    for creator, block, element in _PRIVATE_B_VALUES:
-        if block in header and element in header and text_of(header, block) == creator:
-            value = header[element].value
-            first = value[0] if isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue" else value
-            if isinstance(first, bytes):
-                first = first.decode("latin-1").split("\\")[0].strip()
-            return float(first) % 1e6
-    name = text_of(header, "SequenceName") or ""
-    digits = "".join(c for c in name.partition("ep_b")[2].split("#")[0] if c.isdigit())
-    return float(digits) if digits else None
-
-
-def _interned(entry: _Entry, shared: dict) -> _Entry:
+def _interned(entry: Entry, shared: dict) -> Entry:
     """The same record with planes, kinds and texts shared between files, so that a file costs few bytes."""
     slices = tuple(
         Slice(
@@ -388,10 +213,10 @@ def _interned(entry: _Entry, shared: dict) -> _Entry:
     )
     names = ("series", "study", "sop_class", "modality", "patient", "birth", "date", "time")
     texts = {name: shared.setdefault(getattr(entry, name), getattr(entry, name)) for name in names}
-    return _Entry(file=entry.file, slices=slices, extent=entry.extent, problem=entry.problem, **texts)
+    return Entry(file=entry.file, slices=slices, extent=entry.extent, problem=entry.problem, **texts)
 
 
-def _series_of(root: Path, uid: str, entries: list[_Entry], issues: list[Issue]) -> list[Series]:
+def _series_of(root: Path, uid: str, entries: list[Entry], issues: list[Issue]) -> list[Series]:
     """The stacks of one series; none, and an issue, when its files contradict each other."""
     broken = tuple(e.problem for e in entries if e.problem)
     first = entries[0]
@@ -421,9 +246,9 @@ def _series_of(root: Path, uid: str, entries: list[_Entry], issues: list[Issue])
     return [Series(slices=tuple(part), split_by=why, part=n, **facts) for n, (part, why) in enumerate(parts, start=1)]
 
 
-def _without_duplicates(root: Path, entries: list[_Entry]) -> tuple[list[_Entry], int, str]:
+def _without_duplicates(root: Path, entries: list[Entry]) -> tuple[list[Entry], int, str]:
     """Files under one SOP Instance UID kept once when their content is the same; else a line that says it is not."""
-    kept: dict[object, _Entry] = {}
+    kept: dict[object, Entry] = {}
     for entry in entries:
         instance = entry.slices[0].instance or entry.file
         known = kept.setdefault(instance, entry)
@@ -433,7 +258,7 @@ def _without_duplicates(root: Path, entries: list[_Entry]) -> tuple[list[_Entry]
     return list(kept.values()), len(entries) - len(kept), ""
 
 
-def _same_content(root: Path, one: _Entry, other: _Entry) -> bool:
+def _same_content(root: Path, one: Entry, other: Entry) -> bool:
     if [(s.position, s.plane) for s in one.slices] != [(s.position, s.plane) for s in other.slices]:
         return False
     spans = [

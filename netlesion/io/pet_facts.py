@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
 from pydicom.valuerep import DA, TM
 
 from netlesion.errors import DicomError
-from netlesion.io.dicom import Series, number, read_header
+from netlesion.io.dicom import Series, number
+from netlesion.io.dicom_file import read_header
+from netlesion.io.multiframe import frame_headers, is_multiframe
 from netlesion.io.pet_private import (
     GE_SCAN_DATETIME,
     PHILIPS_BQML_FACTOR,
@@ -28,6 +30,7 @@ from netlesion.io.pet_private import (
 )
 from netlesion.io.tracer import Tracer, tracer_of
 from netlesion.suv import Frame, PetFacts
+from netlesion.suv.injected import SMALLEST_DOSE_BQ
 
 #: Header fields on which every slice of one PET series must agree (clinical.md 1.5).
 ONE_PER_SERIES = (
@@ -38,22 +41,15 @@ ONE_PER_DOSE = (
     *("RadionuclideTotalDose", "RadionuclideHalfLife"),
     *("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime"),
 )
-#: Where a multi-frame header keeps what a classic one says at its top.
-MULTIFRAME = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+ENHANCED_PET = "1.2.840.10008.5.1.4.1.1.130"
 
 
 def pet_facts(series: Series) -> PetFacts:
-    """The facts of activity and time of a classic PET series (values as stored, nothing assumed).
+    """The facts of activity and time of a PET series, classic or multi-frame (values as stored, nothing assumed).
 
-    Raises DicomError for another kind of object, when slices disagree on what belongs to the series, or when a
-    value cannot be parsed.
+    Raises DicomError when slices disagree on what belongs to the series, or when a value cannot be parsed.
     """
-    if any(name in series.header for name in MULTIFRAME):
-        raise DicomError(
-            f"{series.label}: SOP Class (0008,0016) is {UID(series.sop_class).name}, whose facts lie in functional "
-            "groups; multi-frame PET is not handled yet, export it as classic single-frame images"
-        )
-    headers = [(path, read_header(path)) for path in series.files]
+    headers = _headers(series)
     _require_agreement(series, headers)
     header, dose, notes = series.header, _dose_item(series), []
     return PetFacts(
@@ -64,7 +60,7 @@ def pet_facts(series: Series) -> PetFacts:
         weight_kg=number(series, header, "PatientWeight"),
         patient_size=number(series, header, "PatientSize"),
         sex=_text(header, "PatientSex"),
-        dose_bq=number(series, dose, "RadionuclideTotalDose"),
+        dose_bq=_dose_bq(series, dose, notes),
         half_life_s=number(series, dose, "RadionuclideHalfLife"),
         nuclide=nuclide(dose),
         injection_datetime=_datetime(series, dose, "RadiopharmaceuticalStartDateTime"),
@@ -110,6 +106,32 @@ def tracer_of_series(series: Series) -> Tracer | None:
     """What its own radiopharmaceutical item says, None when it does not; DicomError where it contradicts itself."""
     dose = _dose_item(series)
     return tracer_of(dose, nuclide(dose))
+
+
+def _headers(series: Series) -> list[tuple[Path, Dataset]]:
+    """One classic header for each slice, with its file: each frame of a multi-frame image has its own times."""
+    frames: dict[Path, list[int | None]] = {}
+    for one in series.slices:
+        frames.setdefault(series.root / one.file, []).append(one.frame)
+    found = []
+    for path, numbers in frames.items():
+        stored = read_header(path)
+        of_file = frame_headers(path, stored) if is_multiframe(stored) else [stored]
+        found += [(path, of_file[n or 0]) for n in numbers]
+    return found
+
+
+def _dose_bq(series: Series, dose: Dataset, notes: list[str]) -> float | None:
+    """The injected activity in Bq. An Enhanced PET states it in MBq (PS3.3 C.8.22.4), every other PET in Bq."""
+    stated = number(series, dose, "RadionuclideTotalDose")
+    if stated is None or series.sop_class != ENHANCED_PET:
+        return stated
+    if stated >= SMALLEST_DOSE_BQ:
+        notes.append(
+            f"Radionuclide Total Dose (0018,1074) of {stated:g} taken as Bq, but an Enhanced PET states MBq; check it"
+        )
+        return stated
+    return stated * 1e6
 
 
 def _require_agreement(series: Series, headers) -> None:

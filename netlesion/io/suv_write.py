@@ -15,8 +15,8 @@ from typing import Any
 
 from netlesion.atomic import write_json
 from netlesion.errors import QuantityError
+from netlesion.io.bids_pet import LARGEST_SUV, SUV_DESC
 from netlesion.io.bids_write import derivative_path, image_path
-from netlesion.io.cohort import LARGEST_SUV, SUV_DESC
 from netlesion.io.nifti import write_volume
 from netlesion.volume import Quantity, Volume
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlesion.register.breathing import fit_breathing
 from netlesion.register.deformable import refine
 from netlesion.register.metric import Referee
+from netlesion.register.parts import fit_parts
 from netlesion.register.rigid import Prepared, RigidFit, register_rigid
 from netlesion.transform import RigidTransform, Transform, compose
 from netlesion.volume import Quantity
@@ -40,7 +42,11 @@ OTHER_FRAME = Bounds(shift_mm=400.0, angle_deg=25.0, inverse_consistency_mm=5.0)
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """transform: None when nothing is to be stored; reason says why, in words. Metrics in bits, lengths in mm."""
+    """transform: None when nothing is to be stored; reason says why, in words. Metrics in bits, lengths in mm.
+
+    breathless: the transform without what a breath moves, where it has that: what a chain through this image takes, for
+    two PETs differ by no breath and their CTs do.
+    """
 
     transform: Transform | None
     method: str
@@ -51,14 +57,29 @@ class Registration:
     overlap: float
     reason: str = ""
     refused: bool = False
+    breathing: bool = False
+    breathless: Transform | None = None
+
+    @property
+    def link(self) -> Transform | None:
+        """What a chain through the moving image takes."""
+        return self.breathless if self.breathing else self.transform
 
 
 def register_pair(
-    fixed: Prepared, moving: Prepared, *, same_frame: bool, deform: bool = False, seed: int = 0
+    fixed: Prepared,
+    moving: Prepared,
+    *,
+    same_frame: bool,
+    deform: bool = False,
+    breathing: bool = True,
+    parts: bool = True,
+    seed: int = 0,
 ) -> Registration:
     """fixed, moving: of `prepare`. same_frame: both in one scanner's world; then a correction that gains nothing or is
     smaller than its own error is none, and the headers stand (not refused, nothing to store). deform: between days, and
-    where both images show the same thing.
+    where both images show the same thing. breathing: in one scanner's world, also what a breath moves. parts: between
+    days, head and limbs by motions of their own, where both images show the same thing.
     """
     if not fixed.mask.any() or not moving.mask.any():
         return Registration(None, "rigid", 0.0, 0.0, 0.0, np.inf, 0.0, "no body is seen in one of the images", True)
@@ -72,9 +93,12 @@ def register_pair(
         referee, fit.transform, fixed.centre_mm, fit.inverse_consistency_mm, SAME_FRAME if same_frame else OTHER_FRAME
     )
     if same_frame:
-        return _against_headers(result, fit, seen.trunk_points())
-    if result.transform is None or not deform or not comparable(fixed, moving):
+        result = _against_headers(result, fit, seen.trunk_points())
+        return _with_breathing(fixed, moving, result, seen.dome_z_mm) if breathing else result
+    if result.transform is None or not comparable(fixed, moving):
         return result
+    if not deform:
+        return _with_parts(fixed, moving, result, seed) if parts else result
     return _deformed(fixed, moving, result, Referee(fixed.image, moving.image, fixed.mask))
 
 
@@ -127,9 +151,38 @@ def _against_headers(result: Registration, fit: RigidFit, points_N3: np.ndarray)
     return _without(result, reason, refused=not aligned)
 
 
+def _with_breathing(fixed: Prepared, moving: Prepared, result: Registration, dome_z_mm: float) -> Registration:
+    """What lies rigidly right, or by its headers, with what a breath moves on top; as it was where that is not seen."""
+    if result.refused:
+        return result
+    rigid = RigidTransform(np.eye(4)) if result.transform is None else result.transform
+    fit = fit_breathing(fixed, moving, rigid, dome_z_mm)
+    if fit is None:
+        return result
+    referee = Referee(fixed.image, moving.image, fixed.mask)
+    before, after = referee.score(None), referee.score(fit.field)
+    if after <= before:
+        return result
+    method = f"{'headers' if result.transform is None else 'rigid'} and breathing {fit.depth_mm:.1f} mm"
+    consistency = fit.error_mm if result.transform is None else max(fit.error_mm, result.inverse_consistency_mm)
+    return replace(
+        result, transform=fit.field, method=method, bits_before=before, bits_after=after,
+        inverse_consistency_mm=consistency, reason="", breathing=True, breathless=result.transform,
+    )  # fmt: skip
+
+
 def displacement_mm(transform: Transform, points_N3: np.ndarray) -> np.ndarray:
     """How far each point moves, (N,)."""
     return np.linalg.norm(transform.apply(points_N3) - points_N3, axis=1)
+
+
+def _with_parts(fixed: Prepared, moving: Prepared, rigid: Registration, seed: int) -> Registration:
+    """Head and limbs by motions of their own where that gains over the whole body; else the rigid one."""
+    field = fit_parts(fixed, moving, rigid.transform, seed)
+    referee = Referee(fixed.image, moving.image, fixed.body)
+    if field is None or referee.score(field) <= referee.score(rigid.transform):
+        return rigid
+    return replace(rigid, transform=field, method="rigid by parts")
 
 
 def _deformed(fixed: Prepared, moving: Prepared, rigid: Registration, referee: Referee) -> Registration:

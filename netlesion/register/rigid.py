@@ -16,7 +16,7 @@ from netlesion.harmonise import resample
 from netlesion.register.itk import from_itk, simpleitk, to_itk, volume_image
 from netlesion.register.itk import image_of as itk_image
 from netlesion.register.metric import Referee, compressed
-from netlesion.register.trunk import diaphragm_z_mm, trunk, without_breathing
+from netlesion.register.trunk import body, diaphragm_z_mm, trunk, without_breathing
 from netlesion.transform import RigidTransform, grid_points
 from netlesion.volume import Volume
 
@@ -32,11 +32,12 @@ SEARCH_MM = tuple(range(-240, 241, 24))
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """An image ready for a metric: about 4 mm, intensities compressed, where its trunk and its diaphragm are."""
+    """An image ready for a metric: about 4 mm, intensities compressed, where its trunk, diaphragm and body are."""
 
     image: Volume
     mask: np.ndarray
     dome_z_mm: float | None = None
+    body: np.ndarray | None = None
 
     @property
     def centre_mm(self) -> np.ndarray:
@@ -62,7 +63,7 @@ def prepare(volume: Volume) -> Prepared:
     spacing = tuple(max(WORKING_MM, s) for s in volume.geometry.resampled(volume.geometry.spacing_mm).spacing_mm)
     coarse = resample(volume, volume.geometry.resampled(spacing))
     inside = trunk(coarse)
-    return Prepared(compressed(coarse), inside, diaphragm_z_mm(coarse, inside))
+    return Prepared(compressed(coarse), inside, diaphragm_z_mm(coarse, inside), body(coarse))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +83,8 @@ def register_rigid(fixed: Prepared, moving: Prepared, *, same_frame: bool, seed:
         fixed, moving = fixed.still(dome), moving.still(dome)
     start = None if same_frame else coarse_shift(fixed, moving)
     start = RigidTransform(np.eye(4)) if start is None else start
-    there = _optimised(fixed, moving, start, seed)
-    back = _optimised(moving, fixed, start.inverse(), seed + 1)
+    there = optimised(fixed, moving, start, seed)
+    back = optimised(moving, fixed, start.inverse(), seed + 1)
     points = fixed.trunk_points()
     apart = np.linalg.norm(back.apply(there.apply(points)) - points, axis=1) if len(points) else np.array([np.inf])
     return RigidFit(mean_of(there, back.inverse(), fixed.centre_mm), float(np.median(apart)))
@@ -126,7 +127,8 @@ def _shares(fixed: Prepared) -> list[float]:
     return [min(1.0, wanted / count) for wanted, count in zip(SAMPLES, counts, strict=True)]
 
 
-def _optimised(fixed: Prepared, moving: Prepared, start: RigidTransform, seed: int) -> RigidTransform:
+def optimised(fixed: Prepared, moving: Prepared, start: RigidTransform, seed: int) -> RigidTransform:
+    """The motion of most mutual information over the fixed mask, from a start; the start where nothing is seen."""
     sitk = simpleitk()
     method = sitk.ImageRegistrationMethod()
     method.SetNumberOfThreads(1)

@@ -76,15 +76,29 @@ def write_seg(path: Path, image: Path, frames: list[dict], kind: str = "BINARY",
     return _save(dataset, path)
 
 
-def write_enhanced(path: Path, classic: list[Path], modality: str, order=None, **fields) -> Path:
-    """One Enhanced file from the files of a classic series, frames in the order given (indices)."""
+def write_enhanced(
+    path: Path, classic: list[Path], modality: str, order=None, edit=lambda group, index: None, **fields
+) -> Path:
+    """One Enhanced file from the files of a classic series, frames in the order given (indices).
+
+    edit: changes the functional groups of one frame, given the index of its slice. A dose is written in MBq.
+    """
+    order = range(len(classic)) if order is None else order
     sources = [pydicom.dcmread(p) for p in classic]
-    sources = [sources[i] for i in (range(len(sources)) if order is None else order)]
+    sources = [sources[i] for i in order]
     dataset = _new(ENHANCED[modality], modality, sources[0])
     dataset.SeriesInstanceUID = sources[0].SeriesInstanceUID
-    for name in ("PatientWeight", "PatientSize", "SeriesDescription", "RadiopharmaceuticalInformationSequence"):
+    for name in (
+        "PatientWeight",
+        "PatientSize",
+        "PatientSex",
+        "SeriesDescription",
+        "RadiopharmaceuticalInformationSequence",
+    ):
         if name in sources[0]:
             setattr(dataset, name, sources[0].get(name))
+    for dose in (d for d in dataset.get("RadiopharmaceuticalInformationSequence", ()) if "RadionuclideTotalDose" in d):
+        dose.RadionuclideTotalDose = float(dose.RadionuclideTotalDose) / 1e6
     measures = Dataset()
     measures.PixelSpacing, measures.SliceThickness = sources[0].PixelSpacing, sources[0].SliceThickness
     shared = Dataset()
@@ -102,6 +116,7 @@ def write_enhanced(path: Path, classic: list[Path], modality: str, order=None, *
         content.FrameAcquisitionDateTime = f"20240314{110000 + n}"
         content.FrameAcquisitionDuration = 180000.0
         group.FrameContentSequence = [content]
+        edit(group, order[n])
         dataset.PerFrameFunctionalGroupsSequence.append(group)
     for name, value in fields.items():
         setattr(dataset, name, value)

@@ -13,8 +13,8 @@ from pydicom.uid import RLELossless, generate_uid
 
 from netlesion.io.cohort import open_cohort
 from netlesion.io.importers.dicom import import_dicom, prepare_import
-from netlesion.io.importers.dicom_plan import Decision
 from netlesion.io.importers.plan_table import plan_json, plan_lines
+from netlesion.io.importers.planned import Decision
 from tests.io.dicom_objects import square, write_enhanced, write_rtstruct, write_seg
 from tests.synthetic_dicom import write_series
 

@@ -8,10 +8,9 @@ of `io.vocabulary`.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -19,22 +18,17 @@ from typing import TYPE_CHECKING
 
 from netlesion.atomic import write_json
 from netlesion.errors import DicomError, NetlesionError, OutputError
-from netlesion.io.bids_write import PetRecord, SessionRow, write_dataset, write_image, write_pet
+from netlesion.io.bids_write import PetRecord, SessionRow, sessions_of, write_dataset, write_image, write_pet
 from netlesion.io.cohort import DERIVATIVES
 from netlesion.io.dicom import number, read_image
+from netlesion.io.dicom_entry import one_line
 from netlesion.io.dicom_file import RTSTRUCT, read_whole, text_of
-from netlesion.io.dicom_index import one_line, scan
+from netlesion.io.dicom_index import scan
 from netlesion.io.dicom_seg import segment_mask
 from netlesion.io.importers.dicom_facts import facts_of
-from netlesion.io.importers.dicom_plan import (
-    VISIT_WINDOW_DAYS,
-    Decision,
-    ImportPlan,
-    PlannedRoi,
-    PlannedSeries,
-    plan_import,
-)
-from netlesion.io.importers.key import Key, locked
+from netlesion.io.importers.dicom_plan import VISIT_WINDOW_DAYS, plan_import
+from netlesion.io.importers.key import DICOM, Key, key_path, locked
+from netlesion.io.importers.planned import Decision, ImportPlan, PlannedRoi, PlannedSeries
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.io.pet_image import read_bqml, require_activity, series_facts
 from netlesion.io.rtstruct import read_structure, structure_mask
@@ -99,12 +93,6 @@ def prepare_import(
     return plan_import(index, facts_of(index), key, existing, visit_window_days)
 
 
-def key_path(cohort: str | Path, key_file: str | Path | None = None) -> Path:
-    """Where the key lies: beside the cohort unless another place is named."""
-    cohort = Path(cohort)
-    return Path(key_file) if key_file is not None else cohort.with_name(cohort.name + ".key.tsv")
-
-
 def write_plan(
     plan: ImportPlan,
     source: str | Path,
@@ -119,8 +107,9 @@ def write_plan(
         writer.image(planned)
     for planned in plan.rois:
         writer.roi(planned)
-    if writer.written:
+    if writer.rows:
         writer.tables()
+    if writer.written:
         writer.provenance(visit_window_days)
     return writer.result()
 
@@ -138,7 +127,7 @@ class _Writer:
     skipped: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    rows: dict[str, dict[str, SessionRow]] = field(default_factory=dict)
+    rows: dict[tuple[str, str], list[SessionRow]] = field(default_factory=dict)
     grids: dict[PurePosixPath, Geometry] = field(default_factory=dict)
     key_is_saved: bool = False
 
@@ -147,6 +136,8 @@ class _Writer:
             self.skipped.append(f"{_where(planned)}: {planned.taken_for}: {planned.why}")
         elif planned.decision is Decision.PRESENT:
             self.present.append(f"{planned.target}: already in the cohort")
+            if not self._has_row(planned.subject, planned.session):  # an import that was killed before its tables
+                self._remember(planned)
         elif planned.decision is Decision.WRITE:
             with self._refusing(planned.facts.series):
                 self._write_image(planned)
@@ -161,23 +152,16 @@ class _Writer:
                 self._write_roi(planned)
 
     def tables(self) -> None:
-        """dataset_description, participants and sessions, old rows kept, visits counted anew."""
-        for subject, sessions in _known_sessions(self.cohort).items():
-            for session, old in sessions.items():
-                new = self.rows.setdefault(subject, {}).get(session)
-                self.rows[subject][session] = old if new is None else _merged(new, old)
-        dated = {
-            subject: [
-                replace(
-                    row,
-                    visit=self.plan.visits.get((subject, row.session_id), row.visit),
-                    acq_time=f"{self.plan.key.shifted(subject, row.session_id).isoformat()}T00:00:00",
-                )
-                for row in sessions.values()
-            ]
-            for subject, sessions in self.rows.items()
-        }
-        write_dataset(self.cohort, dated)
+        """A row of every DICOM session that is in the cohort, visits counted anew; rows of other doors stay."""
+        key, rows = self.plan.key, {}
+        for place in (p for p in key.places.values() if p.door == DICOM):
+            at = place.subject, place.session
+            found = [SessionRow(place.session, 0)] if self._has_row(*at) else []
+            rows.setdefault(place.subject, []).extend(
+                replace(row, visit=self.plan.visits[at], acq_time=f"{key.shifted(place).isoformat()}T00:00:00")
+                for row in found + self.rows.get(at, [])
+            )
+        write_dataset(self.cohort, {subject: found for subject, found in rows.items() if found})
 
     def provenance(self, visit_window_days: int) -> None:
         """What this import wrote and from what, one file per import; sources are named by what they became."""
@@ -220,7 +204,6 @@ class _Writer:
 
     def _write_image(self, planned: PlannedSeries) -> None:
         series, path = planned.facts.series, self.cohort / planned.target
-        row = SessionRow(planned.session, 1, None, _height_cm(series))
         facts = _image_facts(planned, self.plan.key)
         warnings = [f"{planned.target}: {line}" for line in planned.warnings]
         if series.modality == "PT":
@@ -228,7 +211,6 @@ class _Writer:
             require_activity(series, conversion)
             warnings += [f"{planned.target}: {line}" for line in conversion.warnings]
             record = _pet_record(planned, stated, conversion, self.plan.key)
-            row = replace(row, weight_kg=record.weight_kg)
             volume = read_bqml(series, conversion)
             self._save_key()
             write_pet(path, volume, record, facts)
@@ -238,8 +220,7 @@ class _Writer:
             write_image(path, volume, {"Modality": series.modality, **facts})
         self.grids[planned.target] = volume.geometry
         self.warnings += warnings
-        known = self.rows.setdefault(planned.subject, {}).get(planned.session)
-        self.rows[planned.subject][planned.session] = row if known is None else _merged(row, known)
+        self._remember(planned)
         self._add(path)
 
     def _write_roi(self, planned: PlannedRoi) -> None:
@@ -263,6 +244,16 @@ class _Writer:
         if not mask.array.any():
             self.warnings.append(f"{planned.target}: the mask is empty")
         self._add(self.cohort / planned.target)
+
+    def _remember(self, planned: PlannedSeries) -> None:
+        """What an image says of its session: height, and of a PET the weight that its SUV needs."""
+        series = planned.facts.series
+        weight = number(series, series.header, "PatientWeight") if series.modality == "PT" else None
+        row = SessionRow(planned.session, 0, weight, _height_cm(series))
+        self.rows.setdefault((planned.subject, planned.session), []).append(row)
+
+    def _has_row(self, subject: str, session: str) -> bool:
+        return session in sessions_of(self.cohort, subject)
 
     def _grid(self, image: PurePosixPath) -> Geometry:
         """The grid of an image of this cohort, just written or from an earlier import."""
@@ -344,25 +335,3 @@ def _height_cm(series: Series) -> float | None:
 def _hash_files(files: Sequence[Path]) -> str:
     """One sha256 over the sha256 of every file of a series, in the order of the hashes."""
     return hashlib.sha256("".join(sorted(hash_file(path) for path in files)).encode()).hexdigest()
-
-
-def _known_sessions(cohort: Path) -> Mapping[str, Mapping[str, SessionRow]]:
-    """The sessions in a cohort's tables, by subject and session."""
-    known: dict[str, dict[str, SessionRow]] = {}
-    for table in cohort.glob("sub-*/sub-*_sessions.tsv"):
-        with table.open(encoding="utf-8", newline="") as lines:
-            for line in csv.DictReader(lines, delimiter="\t"):
-                session = line["session_id"].removeprefix("ses-")
-                numbers = (None if line[c] == "n/a" else float(line[c]) for c in ("weight", "height"))
-                row = SessionRow(session, int(line["visit"].removeprefix("visit-")), *numbers)
-                known.setdefault(table.parent.name.removeprefix("sub-"), {})[session] = row
-    return known
-
-
-def _merged(row: SessionRow, other: SessionRow) -> SessionRow:
-    """One row of a session told twice: the first's values, the second's where the first has none."""
-    return replace(
-        row,
-        weight_kg=other.weight_kg if row.weight_kg is None else row.weight_kg,
-        height_cm=other.height_cm if row.height_cm is None else row.height_cm,
-    )

@@ -12,9 +12,9 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from netlesion.errors import NetlesionError
+from netlesion.io.dicom_entry import one_line
 from netlesion.io.dicom_file import IMAGES, RTSTRUCT, SEGMENTATIONS, floats_of, integer_of, text_of, transfer_syntax
 from netlesion.io.dicom_file import read_header as read_stored_header
-from netlesion.io.dicom_index import one_line
 from netlesion.io.pet_facts import nuclide
 from netlesion.io.tracer import Tracer, tracer_of
 

@@ -7,101 +7,29 @@ been part of it, but is broken or cannot be told). Names once given are in the k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
-import numpy as np
 from pydicom.uid import UID
 
 from netlesion.errors import NetlesionError
-from netlesion.io.bids_write import derivative_path, image_path
+from netlesion.io.bids_write import derivative_path
+from netlesion.io.dicom_entry import one_line
 from netlesion.io.dicom_file import IMAGES, RTSTRUCT, SEGMENTATIONS
-from netlesion.io.dicom_index import SPLIT_BY, Index, one_line
+from netlesion.io.dicom_index import Index
 from netlesion.io.dicom_pixels import undecodable
 from netlesion.io.importers.dicom_facts import Roi, SeriesFacts
+from netlesion.io.importers.dicom_names import relation, seconds_apart, with_names
 from netlesion.io.importers.key import Key, KnownSeries
 from netlesion.io.importers.mr_contrast import NoContrast, mr_contrast
+from netlesion.io.importers.planned import Decision, ImportPlan, PlannedRoi, PlannedSeries
 from netlesion.io.slice_stack import stack_slices
 from netlesion.io.vocabulary import roi_label
 
-if TYPE_CHECKING:
-    from netlesion.geometry import Geometry
-
 #: Sessions at most this many days after the first of a visit belong to it [P].
 VISIT_WINDOW_DAYS = 31
-#: Series of one contrast are stations of one examination when they overlap by less than this share [P].
-STATION_OVERLAP = 0.5
-
-
-class Decision(Enum):
-    """What becomes of a series or contour."""
-
-    WRITE = "write"
-    PRESENT = "already in the cohort"
-    SKIP = "skip"
-    REFUSE = "refuse"
-
-
-@dataclass(frozen=True, eq=False)
-class PlannedSeries:
-    """One image series: what it was taken for and why, and where it goes (a path below the cohort)."""
-
-    facts: SeriesFacts
-    decision: Decision
-    taken_for: str
-    why: str
-    subject: str = ""
-    session: str = ""
-    target: PurePosixPath | None = None
-    digest: str = ""
-    pet_uid: str = ""
-    belongs_to: PurePosixPath | None = None
-    belongs_by: str = ""
-    geometry: Geometry | None = None
-    warnings: tuple[str, ...] = ()
-    place: tuple[str, str, tuple[str, ...]] = field(default=("", "", ()), repr=False)
-
-    @property
-    def folder(self) -> str:
-        return self.facts.series.folder
-
-
-@dataclass(frozen=True, eq=False)
-class PlannedRoi:
-    """One contour or segment: the image it was drawn on and the mask it becomes."""
-
-    facts: SeriesFacts
-    roi: Roi
-    decision: Decision
-    why: str
-    image: PurePosixPath | None = None
-    target: PurePosixPath | None = None
-    digest: str = ""
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class ImportPlan:
-    """Everything an import will do. `refused_files` are lines of files that could not be read at all."""
-
-    images: tuple[PlannedSeries, ...]
-    rois: tuple[PlannedRoi, ...]
-    refused_files: tuple[str, ...]
-    passed: tuple[str, ...]
-    visits: Mapping[tuple[str, str], int]
-    key: Key
-    num_files: int
-
-    @property
-    def refusals(self) -> tuple[str, ...]:
-        """One line for everything that should have come through but will not."""
-        lines = list(self.refused_files)
-        lines += [p.why for p in self.images if p.decision is Decision.REFUSE]
-        return tuple(lines + [r.why for r in self.rois if r.decision is Decision.REFUSE])
 
 
 def plan_import(
@@ -120,7 +48,7 @@ def plan_import(
     judged = [_judge(one, strangers) for one in facts if not _holds_rois(one)]
     judged = _with_sessions(judged, key)
     judged = [_with_pet(one, judged) for one in judged]
-    images = _with_names(judged, key, existing)
+    images = with_names(judged, key, existing)
     rois = _plan_rois([one for one in facts if _holds_rois(one)], images, key, existing)
     return ImportPlan(
         images=tuple(images),
@@ -222,10 +150,10 @@ def _taken_for(facts: SeriesFacts) -> tuple[str, tuple[str, str, tuple[str, ...]
 
 def _taken_for_pet(facts: SeriesFacts, types: set[str]):
     nowhere: tuple[str, str, tuple[str, ...]] = ("", "", ())
-    kind = facts.series_type[0] if facts.series_type else ""
+    kind = next((k for k in ("DYNAMIC", "GATED") if k in (*facts.series_type[:1], *types)), "")
     if "REPROJECTION" in facts.series_type or types & {"MIP", "PROJECTION IMAGE", "REFORMATTED", "MPR"}:
         return "PET projection", nowhere, (), "a projection or reformat, not a tomogram"
-    if kind in ("DYNAMIC", "GATED") or facts.series.split_by in ("temporal", "acquisition"):
+    if kind or facts.series.split_by in ("temporal", "acquisition"):
         return (
             f"PET, {kind.lower() or 'dynamic'}",
             nowhere,
@@ -247,12 +175,12 @@ def _with_sessions(judged: list[PlannedSeries], key: Key) -> list[PlannedSeries]
     writes = [p for p in judged if p.decision is Decision.WRITE]
     days = {(p.facts.series.patient_id, p.facts.day) for p in writes}
     for patient, day in sorted(days, key=lambda pair: (sha256(pair[0].encode()).digest(), pair[1])):
-        key.session(patient, day)  # by hash: neither the order of ids, nor another one when the plan is made anew
+        key.day(patient, day)  # by hash: neither the order of ids, nor another one when the plan is made anew
     placed = []
     for one in judged:
         if one.decision is Decision.WRITE:
-            subject, session = key.session(one.facts.series.patient_id, one.facts.day)
-            one = replace(one, subject=subject, session=session)
+            place = key.day(one.facts.series.patient_id, one.facts.day)
+            one = replace(one, subject=place.subject, session=place.session)
         placed.append(one)
     return placed
 
@@ -270,131 +198,9 @@ def _with_pet(one: PlannedSeries, judged: Sequence[PlannedSeries]) -> PlannedSer
     ]
     if not pets:
         return one
-    pet = min(pets, key=lambda p: (_relation(one, p), _seconds_apart(one, p), p.facts.series.uid))
-    by = ("frame of reference", "study", "time")[_relation(one, pet)]
+    pet = min(pets, key=lambda p: (relation(one, p), seconds_apart(one, p), p.facts.series.uid))
+    by = ("frame of reference", "study", "time")[relation(one, pet)]
     return replace(one, belongs_by=by, pet_uid=pet.facts.series.uid)
-
-
-def _relation(one: PlannedSeries, pet: PlannedSeries) -> int:
-    frame = one.facts.frame_of_reference
-    if frame is not None and frame == pet.facts.frame_of_reference:
-        return 0
-    return 1 if one.facts.series.study_uid == pet.facts.series.study_uid else 2
-
-
-def _seconds_apart(one: PlannedSeries, other: PlannedSeries) -> float:
-    if one.facts.acquired is None or other.facts.acquired is None:
-        return float("inf")
-    return abs((one.facts.acquired - other.facts.acquired).total_seconds())
-
-
-def _with_names(judged: list[PlannedSeries], key: Key, existing: frozenset[str]) -> list[PlannedSeries]:
-    """Targets: those of the key where a series has one, else the first free name, best related series first."""
-    pets = {p.facts.series.uid: p for p in judged if p.decision is Decision.WRITE and p.facts.series.modality == "PT"}
-    chunks = _stations([p for p in judged if p.decision is Decision.WRITE])
-    taken = {known.target for known in key.series.values()} | existing
-    named: dict[int, PlannedSeries] = {}
-    given: dict[tuple, list[PlannedSeries]] = {}
-
-    def rank(pair: tuple[int, PlannedSeries]) -> tuple:
-        one = pair[1]
-        pet = pets.get(one.pet_uid)
-        related = (3, 0.0) if pet is None else (_relation(one, pet), _seconds_apart(one, pet))
-        number = one.facts.series_number
-        return (one.facts.series.modality != "PT", *related, str(one.facts.acquired), number or 0, one.facts.series.uid)
-
-    for position, one in sorted(enumerate(judged), key=rank):
-        if one.decision is not Decision.WRITE:
-            named[position] = one
-            continue
-        digest = key.digest(_identity(one.facts))
-        num_files = len(one.facts.series.files)
-        known = key.series.get(digest)
-        if known is None:
-            same = given.setdefault((one.subject, one.session, one.place), [])
-            target = _free_name(one, same, chunks.get(id(one)), taken)
-            same.append(one)
-            taken.add(target)
-            key.series[digest] = KnownSeries(target, num_files)
-            named[position] = replace(one, target=PurePosixPath(target), digest=digest)
-        else:
-            named[position] = _known(one, known, digest, num_files, existing)
-            if named[position].decision is Decision.WRITE:
-                key.series[digest] = KnownSeries(known.target, num_files)
-    targets = {p.facts.series.uid: p.target for p in named.values() if p.facts.series.modality == "PT"}
-    return [replace(one, belongs_to=targets.get(one.pet_uid)) for _, one in sorted(named.items())]
-
-
-def _known(
-    one: PlannedSeries, known: KnownSeries, digest: str, num_files: int, existing: frozenset[str]
-) -> PlannedSeries:
-    target = PurePosixPath(known.target)
-    if known.target in existing and known.num_files != num_files:
-        where = one.facts.series.slices[0].file
-        why = (
-            f"{where}: its series has {num_files} files now, but {target} was made of {known.num_files}; "
-            "delete that image to import it anew"
-        )
-        return replace(one, decision=Decision.REFUSE, why=why, target=target, digest=digest)
-    decision = Decision.PRESENT if known.target in existing else Decision.WRITE
-    return replace(one, decision=decision, target=target, digest=digest)
-
-
-def _identity(facts: SeriesFacts) -> str:
-    """What a series is known by: its UID, and where it is one stack of several, the kind of its images."""
-    series = facts.series
-    if not series.part:
-        return series.uid
-    return f"{series.uid} {[getattr(series.kind, name) for name in SPLIT_BY]}"
-
-
-def _free_name(one: PlannedSeries, same: Sequence[PlannedSeries], chunk: int | None, taken: set[str]) -> str:
-    """The first name not taken: plain, then `rec-2` for another image of one acquisition, or `run-2`."""
-    folder, suffix, entities = one.place
-    chunks = () if chunk is None else (f"chunk-{chunk}",)
-    reconstruction = folder in ("pet", "ct") and any(_seconds_apart(one, other) == 0 for other in same)
-    number = 1
-    while True:
-        word = "rec" if reconstruction else "run"
-        repeat = () if number == 1 else (f"{word}-{number}",)
-        target = str(image_path(PurePosixPath(), one.subject, one.session, folder, suffix, *entities, *repeat, *chunks))
-        if target not in taken:
-            return target
-        number += 1
-
-
-def _stations(writes: Sequence[PlannedSeries]) -> dict[int, int]:
-    """id of a planned MR -> its chunk, numbered from head to foot, where several stations make one examination."""
-    groups: dict[tuple, list[PlannedSeries]] = {}
-    for one in writes:
-        if one.facts.series.modality == "MR":
-            plane = one.facts.series.slices[0].plane
-            same = (one.subject, one.session, one.place, one.facts.series.study_uid, one.facts.frame_of_reference)
-            axes = tuple(np.round(plane.orientation, 2).tolist())
-            groups.setdefault((*same, axes, plane.rows, plane.columns, plane.spacing_mm), []).append(one)
-    chunks = {}
-    for group in groups.values():
-        if len(group) > 1 and not any(_overlap(a, b) for i, a in enumerate(group) for b in group[:i]):
-            for number, one in enumerate(sorted(group, key=lambda p: -_centre(p)[2]), start=1):
-                chunks[id(one)] = number
-    return chunks
-
-
-def _overlap(one: PlannedSeries, other: PlannedSeries) -> bool:
-    """Whether two boxes share so much that they are repetitions, not stations."""
-    (low, high), (other_low, other_high) = _box(one), _box(other)
-    shared = np.clip(np.minimum(high, other_high) - np.maximum(low, other_low), 0, None)
-    return bool((shared > STATION_OVERLAP * np.minimum(high - low, other_high - other_low)).all())
-
-
-def _box(one: PlannedSeries) -> tuple[np.ndarray, np.ndarray]:
-    shape = np.array(one.geometry.shape)
-    corners = one.geometry.to_world(np.array([[-0.5, -0.5, -0.5], shape - 0.5]))
-    return corners.min(axis=0), corners.max(axis=0)
-
-
-def _centre(one: PlannedSeries) -> np.ndarray:
-    return one.geometry.to_world((np.array(one.geometry.shape)[None] - 1) / 2.0)[0]
 
 
 def _plan_rois(

@@ -19,9 +19,9 @@ from netlesion.errors import CohortError, NetlesionError, OutputError, QuantityE
 from netlesion.geometry import Geometry
 from netlesion.io.bids_write import SessionRow, derivative_path, image_path, write_dataset, write_image, write_pet
 from netlesion.io.cohort import ANAT_CHANNELS, DERIVATIVES, REFERENCE_DESC
+from netlesion.io.importers.key import Key, Place, key_path, locked
 from netlesion.io.importers.label_grid import label_on_grid
 from netlesion.io.importers.source import Listing, SourceLabels, SourcePet, SourceVisit
-from netlesion.io.importers.source_key import Place, SourceKey, number_or_none
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.io.suv_write import SuvRecord, pet_path, require_suv_range, suv_path, write_suv_pet
 from netlesion.provenance import hash_file, provenance
@@ -31,11 +31,6 @@ from netlesion.volume import Quantity, Volume
 #: Channel -> BIDS folder and suffix of an image that is not a PET.
 PLACE_OF_CHANNEL = {"ct": ("ct", "ct")} | {channel: ("anat", suffix) for suffix, channel in ANAT_CHANNELS.items()}
 MODALITY_OF_CHANNEL = {"ct": "CT", "mr_t1": "MR", "mr_t2": "MR"}
-READ_ME = (
-    "A cohort written by netlesion. PET in Bq/ml lies in sub-*/; PET whose source gave SUV only lies in "
-    "derivatives/netlesion as desc-suvbw, and its side-car names who computed that SUV. Masks lie in "
-    "derivatives/netlesion.\n"
-)
 
 
 @dataclass(frozen=True)
@@ -65,15 +60,23 @@ class _Output:
     write: Callable[[], None]
 
 
-def take_in(listing: Listing, cohort: str | Path, progress: Callable[[Path], None] = lambda path: None) -> Intake:
+def take_in(
+    listing: Listing,
+    cohort: str | Path,
+    key_file: str | Path | None = None,
+    progress: Callable[[Path], None] = lambda path: None,
+) -> Intake:
     """Adds a door's visits to COHORT; raises CohortError before anything is written when two cases collide.
 
     Raises the first problem when not a single case could be used.
     """
-    cohort = Path(cohort)
-    key = SourceKey(cohort)
+    with locked(key_path(cohort, key_file)):
+        return _take_in(listing, Path(cohort), Key.read(key_path(cohort, key_file)), progress)
+
+
+def _take_in(listing: Listing, cohort: Path, key: Key, progress: Callable[[Path], None]) -> Intake:
     key.require_knows(cohort)
-    places = [(visit, key.place(listing.door, visit)) for visit in listing.visits]
+    places = [(visit, key.case(listing.door, visit)) for visit in listing.visits]
     outcome = _Outcome(progress, failures=list(listing.problems))
     if not places:
         raise CohortError(outcome.failures[0] if outcome.failures else "the source holds no case")
@@ -86,13 +89,13 @@ def take_in(listing: Listing, cohort: str | Path, progress: Callable[[Path], Non
             outcome.failures.append(f"{visit.case}: {error}")
     if not outcome.written and not outcome.skipped:
         raise CohortError(outcome.failures[0])
-    _write_tables(cohort, key)
+    _write_tables(cohort, places, key)
     if outcome.written:
         _write_provenance(cohort, listing.door, outcome)
     return Intake(tuple(outcome.written), tuple(outcome.skipped), tuple(outcome.failures))
 
 
-def _take_in_visit(cohort: Path, visit: SourceVisit, place: Place, outcome: _Outcome, key: SourceKey) -> None:
+def _take_in_visit(cohort: Path, visit: SourceVisit, place: Place, outcome: _Outcome, key: Key) -> None:
     if all(path.is_file() for path in _targets(cohort, visit, place)):
         outcome.skipped.append(f"{visit.case}: already in the cohort")
         return
@@ -250,16 +253,15 @@ def _transform_path(cohort: Path, place: Place, name: str) -> Path:
     return Path(cohort, DERIVATIVES, f"sub-{place.subject}", f"ses-{place.session}", "pet", stem)
 
 
-def _write_tables(cohort: Path, key: SourceKey) -> None:
-    """The cohort's tables, from every case that was ever taken in and is there."""
+def _write_tables(cohort: Path, places: list[tuple[SourceVisit, Place]], key: Key) -> None:
+    """The rows of every case of this source that is in the cohort, now or from before."""
     sessions: dict[str, list[SessionRow]] = {}
-    for place in key.places.values():
+    for visit, place in places:
         folders = [root / f"sub-{place.subject}" / f"ses-{place.session}" for root in (cohort, cohort / DERIVATIVES)]
         if any(folder.is_dir() for folder in folders):
-            row = SessionRow(place.session, int(place.visit), *map(number_or_none, (place.weight_kg, place.height_cm)))
+            row = SessionRow(place.session, key.visit_of(place), visit.weight_kg, visit.height_cm)
             sessions.setdefault(place.subject, []).append(row)
     write_dataset(cohort, sessions)
-    write_text(cohort / "README", READ_ME)
 
 
 def _write_provenance(cohort: Path, door: str, outcome: _Outcome) -> None:

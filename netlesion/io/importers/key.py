@@ -1,9 +1,12 @@
-"""The key of a cohort: which hospital id, day, series and contour became which name. It stays outside the cohort.
+"""The key of a cohort: which patient, examination, series and contour of a source became which name.
 
-A tab-separated table with three kinds of rows: `session` (patient, day -> subject, session, shift of dates),
-`series` (keyed hash of a series -> file) and `roi` (keyed hash of a contour -> file, with its original name).
-The secret of the hashes stands in its first line. A name once given is never given again or changed, so that a
-later import adds and never renames. Knows nothing about DICOM.
+It lies outside the cohort and serves every door. A tab-separated table with three kinds of rows: `session` (a day of
+DICOM, or a case of another door -> subject and session), `series` (keyed hash of a series -> file) and `roi` (keyed
+hash of a contour -> file, with its original name). The secret of the hashes stands in its first line. A name once
+given is never given again or changed, so that a later import adds and never renames.
+
+DICOM patients are numbered. Other doors keep their source's patient id, letters and digits only, so that published
+splits stay readable. One subject is one patient of one door. Knows nothing about DICOM or NIfTI.
 """
 
 from __future__ import annotations
@@ -16,16 +19,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
+from itertools import count
 from pathlib import Path
 
 from netlesion.atomic import write_text
 from netlesion.errors import CohortError
+from netlesion.io.importers.source import SourceVisit
 
-HEADER = "# netlesion key 2, secret "
+HEADER = "# netlesion key {}, secret "
+VERSION = 3
 COLUMNS = (
     "kind",
     "patient_id",
-    "study_date",
+    "study",
     "subject",
     "session",
     "shift_days",
@@ -33,7 +39,11 @@ COLUMNS = (
     "num_files",
     "target",
     "name",
+    "door",
+    "case",
+    "group",
 )
+DICOM = "dicom"
 #: Dates are moved back by at least this many days, so that all lie before 1925, as BIDS asks of shifted dates.
 SMALLEST_SHIFT_DAYS = 120 * 365
 SHIFT_RANGE_DAYS = 1000
@@ -48,13 +58,33 @@ class KnownSeries:
     name: str = ""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where one examination went. study: the source's name of it; for DICOM its day, YYYYMMDD.
+
+    case: the door's name of it, for messages. group: studies of a patient with the same one are one clinical time
+    point; DICOM has none, its visits follow from the days.
+    """
+
+    door: str
+    patient: str
+    study: str
+    subject: str
+    session: str
+    case: str = ""
+    group: str = ""
+
+
 @dataclass
 class Key:
-    """The table in memory. `copy` gives one to plan with; only `save` touches the disk."""
+    """The table in memory. `copy` gives one to plan with; only `save` touches the disk.
+
+    places: by door, patient and study, in the order in which they came.
+    """
 
     path: Path
     secret: bytes
-    sessions: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    places: dict[tuple[str, str, str], Place] = field(default_factory=dict)
     series: dict[str, KnownSeries] = field(default_factory=dict)
     rois: dict[str, KnownSeries] = field(default_factory=dict)
 
@@ -63,39 +93,44 @@ class Key:
         """The table of a file, or a new one with a new secret; raises CohortError for another kind of file."""
         if not path.is_file():
             return cls(path, secrets.token_bytes(16))
-        text = path.read_text(encoding="utf-8")
-        first, _, table = text.partition("\n")
-        if not first.startswith(HEADER):
+        first, _, table = path.read_text(encoding="utf-8").partition("\n")
+        version = next((v for v in (2, VERSION) if first.startswith(HEADER.format(v))), None)
+        if version is None:
             raise CohortError(
                 f"{path}: not a key of this version, which records every series; import into a new cohort folder"
             )
+        quoting = csv.QUOTE_NONE if version == 2 else csv.QUOTE_MINIMAL
         try:
-            key = cls(path, bytes.fromhex(first.removeprefix(HEADER).strip()))
-            for row in csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE):
+            key = cls(path, bytes.fromhex(first.removeprefix(HEADER.format(version)).strip()))
+            for row in csv.DictReader(io.StringIO(table), delimiter="\t", quoting=quoting):
                 if row["kind"] == "session":
-                    key.sessions[row["patient_id"], row["study_date"]] = (row["subject"], row["session"])
+                    key._add(_place(row, version))
                 else:
                     known = KnownSeries(row["target"], int(row["num_files"]), row["name"])
                     (key.series if row["kind"] == "series" else key.rois)[row["hash"]] = known
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, csv.Error) as error:
             raise CohortError(f"{path}: a broken key ({type(error).__name__}); restore it from a copy") from error
         return key
 
     def copy(self) -> Key:
         """The same table, to be changed without changing this one."""
-        return Key(self.path, self.secret, dict(self.sessions), dict(self.series), dict(self.rois))
+        return Key(self.path, self.secret, dict(self.places), dict(self.series), dict(self.rois))
 
     def save(self) -> None:
         """Writes the table, whole or not at all, readable by its owner only."""
-        lines = [HEADER + self.secret.hex(), "\t".join(COLUMNS)]
-        for (patient, day), (subject, session) in self.sessions.items():
-            shift = str(self.shift_days(patient))
-            lines.append("\t".join(("session", patient, day, subject, session, shift, "", "", "", "")))
-        for kind, table in (("series", self.series), ("roi", self.rois)):
-            for digest, known in table.items():
-                row = (kind, "", "", "", "", "", digest, str(known.num_files), known.target, known.name)
-                lines.append("\t".join(row))
-        write_text(self.path, "\n".join(lines) + "\n")
+        text = io.StringIO()
+        text.write(HEADER.format(VERSION) + self.secret.hex() + "\n")
+        table = csv.writer(text, delimiter="\t", lineterminator="\n")
+        table.writerow(COLUMNS)
+        for p in self.places.values():
+            shift = self.shift_days(p.patient) if p.door == DICOM else ""
+            names = (p.patient, p.study, p.subject, p.session, shift)
+            table.writerow(("session", *names, "", "", "", "", p.door, p.case, p.group))
+        for kind, rows in (("series", self.series), ("roi", self.rois)):
+            for digest, known in rows.items():
+                row = (kind, "", "", "", "", "", digest, known.num_files, known.target, known.name, "", "", "")
+                table.writerow(row)
+        write_text(self.path, text.getvalue())
         self.path.chmod(0o600)
 
     def digest(self, text: str, size: int = 16) -> str:
@@ -104,7 +139,7 @@ class Key:
 
     def require_knows(self, cohort: Path) -> None:
         """Raises CohortError when the cohort holds a subject that this key does not name: it may be anyone."""
-        known = {subject for subject, _ in self.sessions.values()}
+        known = {place.subject for place in self.places.values()}
         strangers = sorted({p.name.removeprefix("sub-") for p in cohort.glob("sub-*") if p.is_dir()} - known)
         if strangers:
             raise CohortError(
@@ -112,44 +147,110 @@ class Key:
                 "made with (--key), or import into another folder"
             )
 
-    def session(self, patient: str, day: str) -> tuple[str, str]:
-        """(subject, session) of a patient's day, given now if it has none yet."""
+    def day(self, patient: str, day: str) -> Place:
+        """Where a DICOM patient's day goes, given now if it has no place yet: the next number that no subject has."""
         patient = " ".join(patient.split())
-        if (patient, day) not in self.sessions:
-            own = [value for (p, _), value in self.sessions.items() if p == patient]
-            numbers = [int(subject) for subject, _ in self.sessions.values()]
-            subject = own[0][0] if own else f"{max(numbers, default=0) + 1:03d}"
-            session = max((int(session) for _, session in own), default=0) + 1
-            self.sessions[patient, day] = (subject, f"{session:02d}")
-        return self.sessions[patient, day]
+        known = self.places.get((DICOM, patient, day))
+        if known is not None:
+            return known
+        own = [p.subject for p in self.places.values() if (p.door, p.patient) == (DICOM, patient)]
+        taken = {int(p.subject) for p in self.places.values() if p.subject.isdigit()}
+        first = max((int(p.subject) for p in self.places.values() if p.door == DICOM), default=0) + 1
+        subject = own[0] if own else f"{next(n for n in count(first) if n not in taken):03d}"
+        return self._add(Place(DICOM, patient, day, subject, self._next_session(subject)))
+
+    def case(self, door: str, visit: SourceVisit) -> Place:
+        """Where a case of a door goes: where it went before, or the next session of its subject.
+
+        Raises CohortError for a case that is there twice, and for two patients whose ids read alike in BIDS.
+        """
+        known = self.places.get((door, visit.patient, visit.study))
+        if known is not None:
+            if known.case != visit.case:
+                raise CohortError(
+                    f"{visit.case}: study {visit.study!r} of patient {visit.patient!r} is case {known.case!r} already; "
+                    "a case must be there once"
+                )
+            return known
+        subject = bids_label(visit.patient)
+        for other in self.places.values():
+            if (other.door, other.case) == (door, visit.case):
+                raise CohortError(
+                    f"{visit.case}: was imported as study {other.study!r} of patient {other.patient!r}, now it is "
+                    f"{visit.study!r} of {visit.patient!r}; import into another folder"
+                )
+            if other.subject.lower() == subject.lower() and (other.door, other.patient) != (door, visit.patient):
+                whose = "a patient" if other.door == DICOM else f"patient {other.patient!r}"
+                raise CohortError(
+                    f"{visit.case}: patient {visit.patient!r} would be sub-{subject}, which is {whose} of "
+                    f"{other.door} already; rename one of them in the source, or import into another folder"
+                )
+        group = visit.visit_group if visit.visit_group is not None else visit.study
+        session = self._next_session(subject)
+        return self._add(Place(door, visit.patient, visit.study, subject, session, visit.case, group))
 
     def visits(self, window_days: int) -> dict[tuple[str, str], int]:
-        """(subject, session) -> number of its visit, in order of time.
+        """(subject, session) of DICOM -> number of its visit, in order of time.
 
         1 for the first; a day more than `window_days` after a visit's first day opens the next.
         """
         visits: dict[tuple[str, str], int] = {}
-        for subject in sorted({subject for subject, _ in self.sessions.values()}):
-            days = sorted((day, ses) for (_, day), (sub, ses) in self.sessions.items() if sub == subject)
-            visit, first = 0, None
-            for day, session in days:
-                when = datetime.strptime(day, "%Y%m%d").date()
-                if first is None or (when - first).days > window_days:
-                    visit, first = visit + 1, when
-                visits[subject, session] = visit
+        subject, visit, first = "", 0, date.min
+        for place in sorted((p for p in self.places.values() if p.door == DICOM), key=lambda p: (p.subject, p.study)):
+            when = _date(place.study)
+            if place.subject != subject:
+                subject, visit, first = place.subject, 1, when
+            elif (when - first).days > window_days:
+                visit, first = visit + 1, when
+            visits[place.subject, place.session] = visit
         return visits
+
+    def visit_of(self, place: Place) -> int:
+        """The number of the visit of another door's case, in the order in which the groups of its patient came."""
+        groups = dict.fromkeys(p.group for p in self.places.values() if p.subject == place.subject)
+        return 1 + list(groups).index(place.group)
 
     def shift_days(self, patient: str) -> int:
         """By how many days a patient's dates are moved back; the same for all of one patient, drawn by the secret."""
         drawn = int(self.digest(f"shift {patient}"), 16) % SHIFT_RANGE_DAYS
         return SMALLEST_SHIFT_DAYS + drawn
 
-    def shifted(self, subject: str, session: str) -> date:
-        """The moved date of a session."""
-        for (patient, day), value in self.sessions.items():
-            if value == (subject, session):
-                return datetime.strptime(day, "%Y%m%d").date() - timedelta(days=self.shift_days(patient))
-        raise KeyError((subject, session))
+    def shifted(self, place: Place) -> date:
+        """The moved day of a DICOM session."""
+        return _date(place.study) - timedelta(days=self.shift_days(place.patient))
+
+    def _next_session(self, subject: str) -> str:
+        return f"{max((int(p.session) for p in self.places.values() if p.subject == subject), default=0) + 1:02d}"
+
+    def _add(self, place: Place) -> Place:
+        self.places[place.door, place.patient, place.study] = place
+        return place
+
+
+def key_path(cohort: str | Path, key_file: str | Path | None = None) -> Path:
+    """Where the key lies: beside the cohort unless another place is named."""
+    cohort = Path(cohort)
+    return Path(key_file) if key_file is not None else cohort.with_name(cohort.name + ".key.tsv")
+
+
+def bids_label(name: str) -> str:
+    """A patient id as a BIDS label: letters and digits only; raises CohortError when none is left."""
+    label = "".join(c for c in name if c.isascii() and c.isalnum())
+    if not label:
+        raise CohortError(f"patient id {name!r} has no letter or digit; rename it in the source")
+    return label
+
+
+def _place(row: dict[str, str], version: int) -> Place:
+    """A row of the table; version 2 knew DICOM alone."""
+    where = (row["subject"], row["session"])
+    if version == 2:
+        return Place(DICOM, row["patient_id"], row["study_date"], *where)
+    return Place(row["door"], row["patient_id"], row["study"], *where, row["case"], row["group"])
+
+
+def _date(day: str) -> date:
+    return datetime.strptime(day, "%Y%m%d").date()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from netlesion.io.importers.dicom_plan import ImportPlan, PlannedSeries
+from netlesion.io.importers.planned import ImportPlan, PlannedSeries
 
 COLUMNS = ("decision", "modality", "files", "source", "taken_for", "target", "why")
 

@@ -54,7 +54,7 @@ def test_the_convention_is_recorded_and_no_study_date_enters_the_cohort(nnunet_l
     assert "first file listed" in sidecar["SUVConvention"]["KnownIssues"][0]
     texts = [p.read_text() for p in (tmp_path / "cohort").rglob("*") if p.suffix in (".json", ".tsv")]
     assert not any("2005" in text or "2018" in text for text in texts)
-    assert "2005" in (tmp_path / "cohort.sources.tsv").read_text()
+    assert "2005" in (tmp_path / "cohort.key.tsv").read_text()
 
 
 def test_a_rerun_adds_only_what_is_new(nnunet_layout, tmp_path):
