@@ -193,10 +193,14 @@ def evaluate(
     min_iou: Annotated[float, typer.Option(help="Smallest IoU of a found lesion.")] = 0.1,
     assignment: Annotated[str, typer.Option(help="hungarian, or greedy by confidence.")] = "hungarian",
     confidence: Annotated[str, typer.Option(help="Of a lesion's probabilities: max, or p95.")] = "max",
+    category_order: Annotated[
+        list[str] | None, typer.Option(help="Order of a category, lowest first: stage=I,II,III,IV; repeat for more.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Case and lesion tables, cohort summary and a page of predicted against reference lesions."""
+    from netlesion.evaluate.categories import parse_orders
     from netlesion.evaluate.folders import ALL_TASKS, EvaluationSettings, summary_lines
     from netlesion.evaluate.outcome import MatchSettings
     from netlesion.evaluate.study import evaluate_predictions
@@ -208,6 +212,7 @@ def evaluate(
         match=MatchSettings(criterion=criterion, assignment=assignment, confidence=confidence, min_iou=min_iou),
         cohort=cohort,
         lesion_table=lesions,
+        category_orders=parse_orders(category_order or ()),
         workers=workers,
     )
     for evaluated in evaluate_predictions(reference, prediction, out, settings, seed):

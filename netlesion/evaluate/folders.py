@@ -47,6 +47,7 @@ class EvaluationSettings:
     match: MatchSettings = DEFAULT_SETTINGS
     cohort: Path | None = None
     lesion_table: Path | None = None
+    category_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     workers: int | None = None
 
     def __post_init__(self) -> None:
@@ -154,6 +155,9 @@ SUMMARY_DICTIONARY = {
     "challenge": "numbers that a challenge makes of a whole cohort, as coded there",
     "froc": "curves over the confidence of predicted lesions, greedy by confidence (clinical.md 8.2)",
     "localisation": "rank of the culprit (clinical.md 6.5)",
+    "categories.*": "columns of both categories.tsv, paired by case (and lesion_id): accuracy (equal answers), "
+    "sensitivity of each class of the reference, Cohen's kappa; kappa_linear and kappa_quadratic where classes are "
+    "ordered (whole numbers, or a stated order); cross_table is reference, then prediction, then rows",
     "strata": "the same rates by lesion size, region, type, tracer and scanner",
 }
 
@@ -248,7 +252,7 @@ def _categories(
     paths = [Path(folder) / TABLE for folder in (reference, prediction)]
     if not any(path.is_file() for path in paths) and settings.tasks == ALL_TASKS:
         return {"not_run": f"neither folder holds {TABLE}"}
-    return summarise_categories(pair_tables(*paths), resampling)
+    return summarise_categories(pair_tables(*paths, settings.category_orders), resampling)
 
 
 def _plain_settings(settings: EvaluationSettings) -> dict[str, Any]:
@@ -280,6 +284,11 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"{name:<29}{estimate_text(estimate)}")
         if estimate.get("note"):
             notes[estimate["note"]] = None
+    for name, found in summary.get("categories", {}).items():
+        if isinstance(found, Mapping) and "accuracy" in found:
+            kappa = "kappa_quadratic" if found["ordered"] else "kappa"
+            text = ", ".join(f"{key} {estimate_text(found[key])}" for key in ("accuracy", kappa))
+            lines.append(f"{name:<29}{text}")
     lines += [f"note: {note}" for note in notes]
     if summary["unfinished_visits"]:
         lines.append(f"note: unfinished visits, not scored: {', '.join(summary['unfinished_visits'])}")

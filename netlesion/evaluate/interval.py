@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from netlesion.evaluate import statistics
 from netlesion.evaluate.statistics import (
     CONFIDENCE,
+    MIN_PATIENTS,
     NUM_RESAMPLES,
     Estimate,
     bootstrap_mean,
@@ -23,6 +24,7 @@ from netlesion.evaluate.statistics import (
 )
 from netlesion.evaluate.statistics.bootstrap import Interval, Statistic, bootstrap
 from netlesion.evaluate.statistics.estimate import join_notes
+from netlesion.evaluate.statistics.proportions import proportion
 from netlesion.evaluate.statistics.ratios import AGREE, few_patients
 
 #: What the module of statistics says of its intervals, where it does.
@@ -51,6 +53,14 @@ class Resampling:
         return self._remarked(
             bootstrap_proportion(tops, bottoms, patients, seed=self.seed, num_resamples=self.num_resamples)
         )
+
+    def share(self, hits: Sequence[bool], patients: Sequence[str]) -> Estimate:
+        """Share of rows that hit; where each row is a patient of its own they are trials, with an exact interval."""
+        if len(set(patients)) < len(hits):
+            return self.ratio([float(h) for h in hits], [1.0] * len(hits), patients)
+        found = proportion(sum(map(bool, hits)), len(hits))
+        few = f"only {found.n} patients; the interval is exact" if 0 < found.n < MIN_PATIENTS else ""
+        return self._remarked(replace(found, note=join_notes(found.note, few)))
 
     def statistics(
         self, statistic: Statistic, num_patients: int, strata: Sequence[object] | None = None, note: str = ""

@@ -82,7 +82,11 @@ def write_page(
     values = {
         "version": __version__,
         "summary": summary,
-        "tables": [(title, rows) for title, names in SHOWN.items() if (rows := _rows(summary, names))],
+        "tables": [
+            *((title, rows) for title, names in SHOWN.items() if (rows := _rows(summary, names))),
+            *_category_tables(summary.get("categories", {})),
+        ],
+        "cross_tables": _cross_tables(summary.get("categories", {})),
         "strata": [_stratum_row(row) for row in summary["strata"]],
         "figures": _figures(summary, results),
         "worst": [(w, base64.b64encode(w.png).decode("ascii")) for w in worst],
@@ -98,11 +102,42 @@ def _rows(summary: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[st
     rows = []
     for name, place in names.items():
         found: Any = summary
-        for key in place.split("."):
+        for key in [place] if place in summary else place.split("."):
             found = found.get(key) if isinstance(found, Mapping) else None
         if found is not None:
             rows.append((name, _text(found), str(found["n"]), found["note"]))
     return rows
+
+
+#: Name shown -> key of an agreement of categories.
+_CATEGORY = {
+    "Equal answers": "accuracy",
+    "Cohen's kappa": "kappa",
+    "Kappa, linear weights": "kappa_linear",
+    "Kappa, quadratic weights": "kappa_quadratic",
+}
+
+
+def _category_tables(categories: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str, str, str]]]]:
+    """One table for each category that was compared: agreement, then the sensitivity of each class."""
+    tables = []
+    for name, found in categories.items():
+        if isinstance(found, Mapping) and "accuracy" in found:
+            places = {shown: key for shown, key in _CATEGORY.items() if key in found}
+            of_class = {f"Sensitivity of {c}, {e['num_rows']} rows": e for c, e in found["sensitivity"].items()}
+            tables.append((f"Category {name}", [*_rows(found, places), *_rows(of_class, {c: c for c in of_class})]))
+    return tables
+
+
+def _cross_tables(categories: Mapping[str, Any]) -> list[tuple[str, list[str], list[tuple[str, list[int]]]]]:
+    """Name, classes of the prediction, and for each class of the reference the counts."""
+    tables = []
+    for name, found in categories.items():
+        if isinstance(found, Mapping) and "accuracy" in found:
+            columns = [c for c in found["sensitivity"] if any(c in row for row in found["cross_table"].values())]
+            rows = [(g, [row.get(c, 0) for c in columns]) for g, row in found["cross_table"].items()]
+            tables.append((name, columns, rows))
+    return tables
 
 
 def _text(estimate: Mapping[str, Any] | None) -> str:
@@ -169,4 +204,7 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
     for name in ("challenge", "froc", "localisation", "categories"):
         if "not_run" in summary.get(name, {}):
             notes.append(f"{name}: not run, {summary[name]['not_run']}")
+    for name, found in summary.get("categories", {}).items():
+        if isinstance(found, Mapping) and "not_run" in found:
+            notes.append(f"category {name}: not run, {found['not_run']}")
     return [*notes, *summary["remarks"]]

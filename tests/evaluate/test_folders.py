@@ -408,6 +408,11 @@ def test_categories_are_paired_and_counted(folders, tmp_path):
     assert list(found) == ["krenning"]
     assert found["krenning"]["accuracy"]["value"] == pytest.approx(2 / 3)
     assert found["krenning"]["cross_table"] == {"0": {"0": 1}, "2": {"3": 1}, "3": {"3": 1}}
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    assert "<h2>Category krenning</h2>" in page
+    assert "<td>Sensitivity of 3, 1 rows</td><td>1.000 [0.025, 1.000]</td>" in page
+    assert "<td>Kappa, quadratic weights</td><td>0.909" in page
+    assert "<tr><td>2</td><td>0</td><td>1</td></tr>" in page
     (folders[1] / "categories.tsv").write_text("case\tkrenning\na\t3\na\t2\n")
     with pytest.raises(CohortError, match="case a is there twice"):
         evaluate_folders(*folders, tmp_path / "out")

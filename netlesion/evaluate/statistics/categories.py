@@ -17,7 +17,7 @@ from enum import Enum
 import numpy as np
 
 from netlesion.errors import CohortError
-from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, bootstrap
+from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, Statistic, bootstrap
 from netlesion.evaluate.statistics.estimate import CONFIDENCE, Estimate, normal_quantile
 from netlesion.evaluate.statistics.proportions import proportion
 from netlesion.evaluate.statistics.ratios import bootstrap_proportion
@@ -101,6 +101,18 @@ def clustered_kappa(
     num_resamples: int = NUM_RESAMPLES,
 ) -> Estimate:
     """Cohen's kappa of all rows with a bootstrap interval over patients; n counts patients. Raises as cross_table."""
+    statistic = kappa_of_patients(first, second, categories, patients, weights)
+    return _resampled(statistic, len(set(map(str, patients))), seed, num_resamples)
+
+
+def kappa_of_patients(
+    first: Sequence[Hashable],
+    second: Sequence[Hashable],
+    categories: Sequence[Hashable],
+    patients: Sequence[str],
+    weights: Weights = Weights.NONE,
+) -> Statistic:
+    """Cohen's kappa as a function of the patients' weights, patients by sorted id. Raises as cross_table."""
     if len(patients) != len(first):
         raise CohortError(f"{len(first)} ratings of {len(patients)} patients, expected one patient per rating")
     ids, owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
@@ -111,12 +123,14 @@ def clustered_kappa(
 
     def statistic(drawn: np.ndarray) -> np.ndarray:
         shares = np.einsum("rp,pij->rij", drawn, tables)
-        shares /= shares.sum(axis=(1, 2), keepdims=True)
+        total = shares.sum(axis=(1, 2), keepdims=True)
+        shares = np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
         chance = np.einsum("ri,ij,rj->r", shares.sum(axis=2), agreement, shares.sum(axis=1))
         seen = (agreement * shares).sum(axis=(1, 2))
-        return np.divide(seen - chance, 1 - chance, out=np.full_like(seen, np.nan), where=chance < 1 - 1e-12)
+        exists = (chance < 1 - 1e-12) & (total[:, 0, 0] > 0)
+        return np.divide(seen - chance, 1 - chance, out=np.full_like(seen, np.nan), where=exists)
 
-    return _resampled(statistic, len(ids), seed, num_resamples)
+    return statistic
 
 
 def cross_table(first: Sequence[Hashable], second: Sequence[Hashable], categories: Sequence[Hashable]) -> np.ndarray:
