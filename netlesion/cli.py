@@ -196,14 +196,18 @@ def evaluate(
     category_order: Annotated[
         list[str] | None, typer.Option(help="Order of a category, lowest first: stage=I,II,III,IV; repeat for more.")
     ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="File of `netlesion calibrate`, learned on other patients: scores recalibrated.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Case and lesion tables, cohort summary and a page of predicted against reference lesions."""
     from netlesion.evaluate.categories import parse_orders
-    from netlesion.evaluate.folders import ALL_TASKS, EvaluationSettings, summary_lines
+    from netlesion.evaluate.folders import ALL_TASKS, EvaluationSettings
     from netlesion.evaluate.outcome import MatchSettings
     from netlesion.evaluate.study import evaluate_predictions
+    from netlesion.evaluate.summary_text import summary_lines
 
     settings = EvaluationSettings(
         tasks=tuple(task.strip() for task in tasks.split(",")) if tasks else ALL_TASKS,
@@ -213,6 +217,7 @@ def evaluate(
         cohort=cohort,
         lesion_table=lesions,
         category_orders=parse_orders(category_order or ()),
+        calibration=calibration,
         workers=workers,
     )
     for evaluated in evaluate_predictions(reference, prediction, out, settings, seed):
@@ -222,6 +227,25 @@ def evaluate(
             print(line)
         for name in ("cases.tsv", "summary.json", "evaluation.html"):
             print(evaluated.folder / name)
+
+
+@app.command()
+def calibrate(
+    results: Annotated[Path, typer.Argument(help="Folder that `netlesion evaluate` wrote for validation patients.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write, for `netlesion evaluate --calibration`.")],
+    method: Annotated[
+        str, typer.Option(help="temperature (one number), or isotonic (a rising curve).")
+    ] = "temperature",
+) -> None:
+    """What a lesion's score is worth, learned from validation patients, for the scores of other patients."""
+    from netlesion.evaluate.recalibrate import calibrate as learn
+
+    record = learn(results, out, method)
+    text = "" if record["temperature"] is None else f" {record['temperature']:.3f}"
+    ece = record["ece_of_these_patients"]
+    print(f"{record['method']}{text}, from {record['num_detections']} predicted lesions ({record['num_true']} real)")
+    print(f"ECE of the {len(record['learned_on'])} patients learned on: {ece['before']:.3f} -> {ece['after']:.3f}")
+    print(out)
 
 
 @app.command()

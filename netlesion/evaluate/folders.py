@@ -8,7 +8,7 @@ of every number says that the cohort is partial. Cases run in processes of their
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,12 @@ from netlesion.evaluate.lesion_table import LesionFacts, read_lesion_facts
 from netlesion.evaluate.outcome import DEFAULT_SETTINGS, MatchSettings
 from netlesion.evaluate.page import write_page
 from netlesion.evaluate.readers import Marks, ReaderList
+from netlesion.evaluate.recalibrate import DETECTIONS, read_recalibration
+from netlesion.evaluate.reliability import DETECTION_COLUMNS, detections_of
 from netlesion.evaluate.reporting import reporting_record
 from netlesion.evaluate.strata import Stratum, strata
 from netlesion.evaluate.summary import summarise
+from netlesion.evaluate.summary_text import SUMMARY_DICTIONARY
 from netlesion.evaluate.tables import write_table
 from netlesion.evaluate.worst import worst_cases
 from netlesion.io.cohort import REFERENCE_DESC
@@ -48,6 +51,7 @@ class EvaluationSettings:
     cohort: Path | None = None
     lesion_table: Path | None = None
     category_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    calibration: Path | None = None
     workers: int | None = None
 
     def __post_init__(self) -> None:
@@ -105,8 +109,14 @@ def evaluate_folders(
     with watch.stage("cases"):
         scored = score(reference, prediction, settings)
     resampling = Resampling(seed, remark=scored.remark)
+    recalibration = None if settings.calibration is None else read_recalibration(settings.calibration)
+    detections = detections_of(scored.results, recalibration)
+    if recalibration is not None and detections is None:
+        raise ConfigError("a calibration was given, and there is no score to recalibrate; leave --calibration out")
     with watch.stage("statistics"):
-        summary = summarise(scored.results, seed, remark=scored.remark, tasks=settings.tasks)
+        summary = summarise(
+            scored.results, seed, remark=scored.remark, tasks=settings.tasks, recalibration=recalibration
+        )
         parts = strata(scored.results, resampling) if "detection" in settings.tasks else ()
         summary["strata"] = [_plain_stratum(part) for part in parts]
         if "categories" in settings.tasks:
@@ -129,37 +139,18 @@ def evaluate_folders(
         config=_plain_settings(settings), seed=seed, inputs=dict(scored.hashes), stopwatch=watch
     )
     write_table(out / "cases.tsv", columns_of(settings.tasks), (r.row(settings.tasks) for r in scored.results), COLUMNS)
+    if detections is not None and "detection" in settings.tasks:
+        write_table(out / DETECTIONS, tuple(DETECTION_COLUMNS), map(vars, detections), DETECTION_COLUMNS)
+    else:
+        # those of an earlier run would be learned from
+        for stale in (out / DETECTIONS, (out / DETECTIONS).with_suffix(".json")):
+            stale.unlink(missing_ok=True)
     rows = (row for r in scored.results for row in r.lesions)
     write_table(out / "lesions.tsv", tuple(LESION_COLUMNS), (vars(row) for row in rows), LESION_COLUMNS)
     write_json(out / "reporting.json", reporting_record(scored.results, summary, scored.cohort, scored.checkpoints))
     write_page(out / "evaluation.html", summary, scored.results, worst)
     write_json(out / "summary.json", summary)
     return summary
-
-
-#: What the keys of the summary mean; those of "mean" are columns of cases.tsv.
-SUMMARY_DICTIONARY = {
-    "value, low, high, n, note": "estimate, 95 % interval, number of patients, what a reader of it must know",
-    "mean": "mean over cases, each weighing the same; n/a cases are left out and counted in the note",
-    "pooled_*": "sums over all cases before dividing, so that a patient with many lesions weighs more",
-    "segmentation.dice_aggregated": "2 sum of shared volume / sum of both volumes over all cases",
-    "segmentation.*_agreement": "per case, whole-body volume (ml) or SUV times volume (g: TLSRE, or TLG for FDG) of "
-    "the prediction against the reference (clinical.md 8.3); num_cases of each figure beside its n (patients)",
-    "segmentation.*_agreement.ratio_geometric_mean": "bias: exp of the mean log of prediction over reference; cases "
-    "where either is 0 are left out of the log: num_cases_left_out_of_log",
-    "segmentation.*_agreement.ratio_*_limit_of_agreement": "exp of that mean -+ 1.96 SD: 95 % of cases lie between",
-    "segmentation.*_agreement.icc_2_1_of_*": "ICC(2,1), absolute agreement of single measurements, of the logs and of "
-    "the values, where the largest tumours decide",
-    "segmentation.*_agreement.concordance_of_*": "Lin's concordance correlation coefficient, of both likewise",
-    "segmentation.*_agreement.spearman": "rank correlation of all cases, those with a 0 among them",
-    "challenge": "numbers that a challenge makes of a whole cohort, as coded there",
-    "froc": "curves over the confidence of predicted lesions, greedy by confidence (clinical.md 8.2)",
-    "localisation": "rank of the culprit (clinical.md 6.5)",
-    "categories.*": "columns of both categories.tsv, paired by case (and lesion_id): accuracy (equal answers), "
-    "sensitivity of each class of the reference, Cohen's kappa; kappa_linear and kappa_quadratic where classes are "
-    "ordered (whole numbers, or a stated order); cross_table is reference, then prediction, then rows",
-    "strata": "the same rates by lesion size, region, type, tracer and scanner",
-}
 
 
 def score_folders(
@@ -193,6 +184,8 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
     jobs = tuple(
         _job(case, references.masks[case], predicted[case], cohort, tables, settings) for case in sorted(predicted)
     )
+    if settings.calibration is not None:
+        read_recalibration(settings.calibration).require_unseen(job.patient for job in jobs)
     results, hashes = [], {}
     for job, (result, found) in zip(jobs, run_jobs(jobs, settings.workers), strict=True):
         results.append(result)
@@ -261,44 +254,3 @@ def _plain_settings(settings: EvaluationSettings) -> dict[str, Any]:
 
 def _plain_stratum(part: Stratum) -> dict[str, Any]:
     return {k: plain(v) if isinstance(v, Estimate) else v for k, v in vars(part).items()}
-
-
-def summary_lines(summary: Mapping[str, Any]) -> list[str]:
-    """The summary in a few lines of text, each number with its 95 % interval."""
-    lines = [
-        f"{summary['num_cases']} cases of {summary['num_patients']} patients, "
-        f"{len(summary['cases_without_prediction'])} reference cases without a prediction (not scored)"
-    ]
-    shown: list[tuple[str, Callable[[], Mapping[str, Any]]]] = [
-        ("Dice (mean)", lambda: summary["mean"]["dice"]),
-        ("lesion sensitivity (pooled)", lambda: summary["pooled_lesion_sensitivity"]),
-        ("false positives per patient", lambda: summary["false_positives_per_patient"]),
-        ("FROC score", lambda: summary["froc"]["froc_score"]),
-    ]
-    notes: dict[str, None] = {}
-    for name, get in shown:
-        try:
-            estimate = get()
-        except KeyError:
-            continue
-        lines.append(f"{name:<29}{estimate_text(estimate)}")
-        if estimate.get("note"):
-            notes[estimate["note"]] = None
-    for name, found in summary.get("categories", {}).items():
-        if isinstance(found, Mapping) and "accuracy" in found:
-            kappa = "kappa_quadratic" if found["ordered"] else "kappa"
-            text = ", ".join(f"{key} {estimate_text(found[key])}" for key in ("accuracy", kappa))
-            lines.append(f"{name:<29}{text}")
-    lines += [f"note: {note}" for note in notes]
-    if summary["unfinished_visits"]:
-        lines.append(f"note: unfinished visits, not scored: {', '.join(summary['unfinished_visits'])}")
-    return [*lines, *(f"note: {line}" for line in summary["remarks"])]
-
-
-def estimate_text(estimate: Mapping[str, Any]) -> str:
-    """0.812 [0.703, 0.901], or n/a."""
-    if estimate["value"] is None:
-        return "n/a"
-    low, high = estimate["low"], estimate["high"]
-    interval = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
-    return f"{estimate['value']:.3f}{interval}"

@@ -53,6 +53,12 @@ SHOWN: Mapping[str, Mapping[str, str]] = {
         "Cases with lesions where something was found": "case_sensitivity",
         "Lesion-free cases where nothing was found": "case_specificity",
     },
+    "Calibration of lesion scores": {
+        "Expected calibration error": "calibration.ece",
+        "Brier score": "calibration.brier",
+        "Expected calibration error, recalibrated": "calibration.recalibrated.ece",
+        "Brier score, recalibrated": "calibration.recalibrated.brier",
+    },
     "One culprit (osteomalacia)": {
         "Hit at rank 1": "localisation.hit_at_1",
         "Hit at rank 3": "localisation.hit_at_3",
@@ -159,7 +165,7 @@ def _figures(summary: Mapping[str, Any], results: Sequence[CaseResult]) -> list[
     if froc.get("curve", {}).get("sensitivity"):
         found.append(("FROC. Step curve; the band is the 95 % interval over patients.", froc_figure(froc)))
     if summary.get("reliability"):
-        found.append(("Reliability of lesion confidence, 95 % intervals.", reliability_figure(summary["reliability"])))
+        found.append(_reliability(summary))
     sizes = [row for row in summary["strata"] if row["by"] == "size"]
     if any(row["num_lesions"] for row in sizes):
         found.append(("Sensitivity by lesion size, 95 % intervals.", size_figure(sizes)))
@@ -167,6 +173,17 @@ def _figures(summary: Mapping[str, Any], results: Sequence[CaseResult]) -> list[
         found += _bland_altman(summary["segmentation"], results, "volume", "ml", "whole-body volume")
         found += _bland_altman(summary["segmentation"], results, "tlsre", "g", "SUV times volume")
     return found
+
+
+def _reliability(summary: Mapping[str, Any]) -> tuple[str, str]:
+    """Scores as they are, and recalibrated where they were."""
+    calibration = summary["calibration"]
+    after = calibration.get("recalibrated")
+    caption = f"Reliability of lesion confidence, 95 % intervals. ECE {_text(calibration['ece'])}"
+    if after is None:
+        return f"{caption}.", reliability_figure(summary["reliability"])
+    caption += f"; grey: recalibrated ({after['method']}), ECE {_text(after['ece'])}."
+    return caption, reliability_figure(summary["reliability"], after["reliability"])
 
 
 def _bland_altman(segmentation: Mapping[str, Any], results: Sequence[CaseResult], name: str, unit: str, title: str):
@@ -201,7 +218,7 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
         )
     if summary["unfinished_visits"]:
         notes.append(f"Unfinished visits, not scored: {', '.join(summary['unfinished_visits'])}")
-    for name in ("challenge", "froc", "localisation", "categories"):
+    for name in ("challenge", "froc", "calibration", "localisation", "categories"):
         if "not_run" in summary.get(name, {}):
             notes.append(f"{name}: not run, {summary[name]['not_run']}")
     for name, found in summary.get("categories", {}).items():

@@ -51,7 +51,9 @@ class Evaluated:
 def evaluate_predictions(
     reference: str | Path, predictions: Sequence[str | Path], out: str | Path, settings: EvaluationSettings, seed: int
 ) -> tuple[Evaluated, ...]:
-    """Evaluates every prediction under the same settings; raises ConfigError for two of one name."""
+    """Evaluates every prediction under the same settings; raises ConfigError for two of one name, or a
+    calibration and more than one prediction.
+    """
     out = Path(out)
     named: list[tuple[str, Path | ReaderList]] = []
     for prediction in predictions:
@@ -62,6 +64,8 @@ def evaluate_predictions(
     name, times = Counter(name for name, _ in named).most_common(1)[0]
     if times > 1:
         raise ConfigError(f"{times} predictions are called {name}; rename one, each needs a folder of its own")
+    if len(named) > 1 and settings.calibration is not None:
+        raise ConfigError(f"a calibration is of one model, and there are {len(named)} predictions; evaluate it alone")
     if len(named) == 1:
         return (Evaluated("", out, evaluate_folders(reference, named[0][1], out, seed=seed, settings=settings)),)
     found = tuple(

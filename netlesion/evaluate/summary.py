@@ -20,8 +20,10 @@ from netlesion.evaluate.detection import panoptic_weight
 from netlesion.evaluate.froc import BAND_RATES, FROC_RATES, DetectionTable
 from netlesion.evaluate.interval import COUNT, SHARE, Resampling, exact_interval, plain
 from netlesion.evaluate.localise import RANKS, TAUS, CaseCandidates, hit_at, is_quiet, lroc_area, reciprocal_rank
+from netlesion.evaluate.reliability import score_reliability
 from netlesion.evaluate.statistics import NUM_RESAMPLES
 from netlesion.evaluate.statistics.bootstrap import of_one_sample
+from netlesion.evaluate.statistics.calibration import Recalibration
 from netlesion.evaluate.volume_agreement import volume_agreement
 
 Plain = dict[str, Any]
@@ -34,6 +36,7 @@ def summarise(
     num_resamples: int = NUM_RESAMPLES,
     remark: str = "",
     tasks: Sequence[str] = TASKS,
+    recalibration: Recalibration | None = None,
 ) -> Plain:
     """Means over cases, pooled rates and curves; plain JSON values. remark goes into the note of every number.
 
@@ -60,7 +63,7 @@ def summarise(
     if "detection" in tasks:
         summary |= _detection(results, patients, resampling)
         summary["froc"] = _froc(results, resampling)
-        summary["reliability"] = _reliability(results, resampling)
+        summary |= score_reliability(results, resampling, recalibration)
         summary["localisation"] = _localisation(results, resampling)
     return summary
 
@@ -208,34 +211,6 @@ def _froc(results: Sequence[CaseResult], resampling: Resampling) -> Plain:
         **normal,
         "rule": "step curve without interpolation; x is false positives per case over all cases",
     }
-
-
-def _reliability(results: Sequence[CaseResult], resampling: Resampling) -> list[Plain] | None:
-    """Share of true positives in ten bins of confidence; None unless every score is a probability."""
-    found = [
-        (r.patient, s, t)
-        for r in results
-        if r.detections
-        for s, t in zip(r.detections.scores, r.detections.is_true, strict=True)
-    ]
-    if not found or any(r.detections is None for r in results) or not all(0 <= s <= 1 for _, s, _ in found):
-        return None
-    bins = []
-    for n in range(10):
-        inside = [(p, s, t) for p, s, t in found if min(9, int(s * 10)) == n]
-        if inside:
-            bins.append(
-                {
-                    "from": n / 10,
-                    "to": (n + 1) / 10,
-                    "num_detections": len(inside),
-                    "mean_score": float(np.mean([s for _, s, _ in inside])),
-                    "share_true": plain(
-                        resampling.mean([float(t) for _, _, t in inside], [p for p, _, _ in inside], SHARE)
-                    ),
-                }
-            )
-    return bins
 
 
 #: More points than this of a curve are thinned before they are written; the numbers use all of them.

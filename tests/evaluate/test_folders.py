@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from netlesion.errors import CohortError, ConfigError, GeometryError, QuantityError
-from netlesion.evaluate.folders import EvaluationSettings, evaluate_folders, score, summary_lines
+from netlesion.evaluate.folders import EvaluationSettings, evaluate_folders, score
 from netlesion.evaluate.readers import read_marks
 from netlesion.evaluate.study import evaluate_predictions
+from netlesion.evaluate.summary_text import summary_lines
 from netlesion.geometry import Geometry
 from netlesion.io.nifti import write_volume
 from netlesion.volume import Quantity, Volume
