@@ -193,6 +193,9 @@ def evaluate(
     min_iou: Annotated[float, typer.Option(help="Smallest IoU of a found lesion.")] = 0.1,
     assignment: Annotated[str, typer.Option(help="hungarian, or greedy by confidence.")] = "hungarian",
     confidence: Annotated[str, typer.Option(help="Of a lesion's probabilities: max, or p95.")] = "max",
+    reference_standard: Annotated[
+        str, typer.Option(help="What reference lesions rest on where --lesions does not say: histology, followup, ...")
+    ] = "n/a",
     category_order: Annotated[
         list[str] | None, typer.Option(help="Order of a category, lowest first: stage=I,II,III,IV; repeat for more.")
     ] = None,
@@ -206,6 +209,7 @@ def evaluate(
     from netlesion.evaluate.categories import parse_orders
     from netlesion.evaluate.folders import ALL_TASKS, EvaluationSettings
     from netlesion.evaluate.outcome import MatchSettings
+    from netlesion.evaluate.reference_standard import parse_standard
     from netlesion.evaluate.study import evaluate_predictions
     from netlesion.evaluate.summary_text import summary_lines
 
@@ -216,6 +220,7 @@ def evaluate(
         match=MatchSettings(criterion=criterion, assignment=assignment, confidence=confidence, min_iou=min_iou),
         cohort=cohort,
         lesion_table=lesions,
+        reference_standard=parse_standard(reference_standard),
         category_orders=parse_orders(category_order or ()),
         calibration=calibration,
         workers=workers,

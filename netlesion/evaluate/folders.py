@@ -8,8 +8,8 @@ of every number says that the cohort is partial. Cases run in processes of their
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,12 @@ from netlesion.evaluate.outcome import DEFAULT_SETTINGS, MatchSettings
 from netlesion.evaluate.page import write_page
 from netlesion.evaluate.readers import Marks, ReaderList
 from netlesion.evaluate.recalibrate import DETECTIONS, read_recalibration
+from netlesion.evaluate.reference_standard import (
+    LesionReference,
+    ReferenceStandard,
+    parse_standard,
+    require_independent,
+)
 from netlesion.evaluate.reliability import DETECTION_COLUMNS, detections_of
 from netlesion.evaluate.reporting import reporting_record
 from netlesion.evaluate.strata import Stratum, strata
@@ -42,7 +48,11 @@ ALL_TASKS = (*TASKS, "categories")
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What is evaluated and how; written into the summary. workers: processes, None for one per core."""
+    """What is evaluated and how; written into the summary.
+
+    reference_standard: of the lesions for which the table names none. category_orders: classes, lowest first.
+    calibration: file of `netlesion calibrate`. workers: processes, None for one per core.
+    """
 
     tasks: tuple[str, ...] = ALL_TASKS
     desc: str = REFERENCE_DESC
@@ -50,6 +60,7 @@ class EvaluationSettings:
     match: MatchSettings = DEFAULT_SETTINGS
     cohort: Path | None = None
     lesion_table: Path | None = None
+    reference_standard: ReferenceStandard = ReferenceStandard.UNKNOWN
     category_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     calibration: Path | None = None
     workers: int | None = None
@@ -127,7 +138,7 @@ def evaluate_folders(
         "complete": not scored.without_prediction,
         "cases_without_prediction": list(scored.without_prediction),
         "unfinished_visits": list(scored.unfinished),
-        "remarks": [f"{r.case}: {line}" for r in scored.results for line in r.remarks],
+        "remarks": [*_copies(scored), *(f"{r.case}: {line}" for r in scored.results for line in r.remarks)],
         "data_dictionary": {
             "cases": {name: dict(COLUMNS[name]) for name in columns_of(settings.tasks)},
             "summary": SUMMARY_DICTIONARY,
@@ -151,6 +162,17 @@ def evaluate_folders(
     write_page(out / "evaluation.html", summary, scored.results, worst)
     write_json(out / "summary.json", summary)
     return summary
+
+
+def _copies(scored: Scored) -> list[str]:
+    """What must be said of predictions that are the files of their reference."""
+    ill = [r.case for r in scored.results if r.num_lesions_reference]
+    pairs = [[scored.hashes.get(f"{side}/{case}") for side in ("reference", "prediction")] for case in ill]
+    if pairs and all(one == other for one, other in pairs):
+        return [
+            "every prediction with a lesion is the file of its reference: a test that is its own reference is right"
+        ]
+    return []
 
 
 def score_folders(
@@ -180,7 +202,7 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
     if not predicted:
         raise CohortError(f"{name}: predicts no case of {reference}")
     cohort = read_cohort_facts(settings.cohort, references)
-    tables = {} if settings.lesion_table is None else read_lesion_facts(settings.lesion_table)
+    tables = _lesion_facts(settings, _name_of(prediction))
     jobs = tuple(
         _job(case, references.masks[case], predicted[case], cohort, tables, settings) for case in sorted(predicted)
     )
@@ -190,6 +212,7 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
     for job, (result, found) in zip(jobs, run_jobs(jobs, settings.workers), strict=True):
         results.append(result)
         hashes |= {f"{side}/{job.case}": value for side, value in found.items()}
+    _require_lesions(tables, results)
     return Scored(
         results=tuple(results),
         jobs=jobs,
@@ -200,6 +223,46 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
         cohort=cohort,
         checkpoints=checkpoints,
     )
+
+
+def _name_of(prediction: str | Path | ReaderList) -> str:
+    return prediction.reader if isinstance(prediction, ReaderList) else Path(prediction).resolve().name
+
+
+def _declared(settings: EvaluationSettings) -> str:
+    standard = settings.reference_standard
+    return "" if standard is ReferenceStandard.UNKNOWN else standard.value
+
+
+def _lesion_facts(settings: EvaluationSettings, name: str) -> Mapping[str, Mapping[int, LesionFacts]]:
+    """Case -> lesion id -> facts; raises CohortError where the truth of a lesion comes from the test `name` itself."""
+    if settings.lesion_table is None:
+        return {}
+    tables = {
+        case: {n: replace(f, reference_standard=f.reference_standard or _declared(settings)) for n, f in rows.items()}
+        for case, rows in read_lesion_facts(settings.lesion_table).items()
+    }
+    require_independent(
+        [name],
+        (
+            LesionReference(case, str(lesion), parse_standard(facts.reference_standard), facts.reference_source)
+            for case, rows in tables.items()
+            for lesion, facts in rows.items()
+        ),
+    )
+    return tables
+
+
+def _require_lesions(tables: Mapping[str, Mapping[int, LesionFacts]], results: Sequence[CaseResult]) -> None:
+    """Raises CohortError for a lesion in the table that its reference does not have: its facts are another's."""
+    for result in results:
+        there = {row.lesion_id for row in result.lesions if row.source == "reference"}
+        if strangers := sorted(set(tables.get(result.case, ())) - there):
+            raise CohortError(
+                f"case {result.case}: the table of lesions names lesion {strangers[0]}, the reference has "
+                f"{', '.join(map(str, sorted(there))) or 'none'}; an id is a label of the mask, or of a 0/1 mask the "
+                "lesion's rank in size"
+            )
 
 
 def _require_not_swapped(reference: MaskFolder, prediction: MaskFolder) -> None:
@@ -230,7 +293,12 @@ def _job(
         probability=prediction.probability if is_mask else None,
         marks=None if is_mask else prediction,
         pet=None if settings.cohort is None else known.pet,
-        facts=CaseFacts(known.tracer, known.scanner, tables.get(case, {})),
+        facts=CaseFacts(
+            known.tracer,
+            known.scanner,
+            tables.get(case, {}),
+            LesionFacts(reference_standard=_declared(settings)),
+        ),
         settings=settings.match,
         tasks=settings.tasks,
     )

@@ -51,7 +51,9 @@ class LesionResult:
     )
     region: str = _column("n/a", "Region, from the table of lesions")
     lesion_type: str = _column("n/a", "Type, from the table of lesions")
-    reference_standard: str = _column("n/a", "What its truth rests on, from the table of lesions")
+    reference_standard: str = _column(
+        "n/a", "What its truth rests on, from the table of lesions, else as declared for all"
+    )
     reference_source: str = _column("n/a", "The test, reader or model that its truth comes from, from the same table")
     size_bin: str = _column("ml", "Bin of the lesion's volume")
     num_voxels: int = _column("1", "Voxels of the lesion, 0 for a point")
@@ -152,7 +154,7 @@ def _reference_columns(
         "lesion_id": lesion.lesion_id,
         "outcome": lesion.outcome.value,
         "partner_id": lesion.prediction_id,
-        **vars(facts.lesions.get(lesion.lesion_id, UNKNOWN_LESION)),
+        **vars(facts.lesions.get(lesion.lesion_id, facts.unlisted)),
         "size_bin": size_bin(lesion.volume_ml),
         "num_voxels": lesion.num_voxels,
         "volume_ml": lesion.volume_ml,
