@@ -84,6 +84,10 @@ class Resampling:
             made.append(Estimate(float(value), float(low), float(high), num_patients, join_notes(*notes)))
         return tuple(map(self._remarked, made))
 
+    def noted(self, estimate: Estimate) -> Estimate:
+        """An estimate made elsewhere (an area, with the interval of its own), with what its note must say."""
+        return self._remarked(replace(estimate, note=join_notes(few_patients(estimate.n), estimate.note)))
+
     def _remarked(self, estimate: Estimate) -> Estimate:
         if not self.remark:
             return estimate

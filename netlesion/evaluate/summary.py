@@ -17,6 +17,7 @@ from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.case_result import COLUMNS, GROUP_OF, TASKS, CaseResult
 from netlesion.evaluate.challenge import hecktor_dice_aggregated, hecktor_f1_aggregated
 from netlesion.evaluate.detection import panoptic_weight
+from netlesion.evaluate.discrimination import discrimination
 from netlesion.evaluate.froc import BAND_RATES, FROC_RATES, DetectionTable
 from netlesion.evaluate.interval import COUNT, SHARE, Resampling, exact_interval, plain
 from netlesion.evaluate.localise import RANKS, TAUS, CaseCandidates, hit_at, is_quiet, lroc_area, reciprocal_rank
@@ -63,6 +64,7 @@ def summarise(
     if "detection" in tasks:
         summary |= _detection(results, patients, resampling)
         summary["froc"] = _froc(results, resampling)
+        summary["discrimination"] = discrimination(results, resampling)
         summary |= score_reliability(results, resampling, recalibration)
         summary["localisation"] = _localisation(results, resampling)
     return summary
