@@ -172,7 +172,7 @@ def measure(
 
 @app.command()
 def evaluate(
-    reference: Annotated[Path, typer.Option(help="Reference masks: a cohort, results, or a folder of NIfTI masks.")],
+    reference: Annotated[Path, typer.Option(help="Cohort, results, folder of NIfTI masks, or a table of points.")],
     prediction: Annotated[
         list[Path],
         typer.Option(

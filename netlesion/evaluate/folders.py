@@ -8,10 +8,12 @@ of every number says that the cohort is partial. Cases run in processes of their
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from netlesion.atomic import write_json
 from netlesion.errors import CohortError, ConfigError
@@ -24,7 +26,8 @@ from netlesion.evaluate.lesion_rows import LESION_COLUMNS
 from netlesion.evaluate.lesion_table import LesionFacts, read_lesion_facts
 from netlesion.evaluate.outcome import DEFAULT_SETTINGS, MatchSettings
 from netlesion.evaluate.page import write_page
-from netlesion.evaluate.readers import Marks, ReaderList
+from netlesion.evaluate.point_reference import read_reference_points
+from netlesion.evaluate.readers import Marks, ReaderList, is_reader_table
 from netlesion.evaluate.recalibrate import DETECTIONS, read_recalibration
 from netlesion.evaluate.reference_standard import (
     LesionReference,
@@ -40,7 +43,7 @@ from netlesion.evaluate.summary_text import SUMMARY_DICTIONARY
 from netlesion.evaluate.tables import write_table
 from netlesion.evaluate.worst import worst_cases
 from netlesion.io.cohort import REFERENCE_DESC
-from netlesion.io.masks import MaskFile, MaskFolder, open_masks
+from netlesion.io.masks import MaskFile, MaskFolder, open_masks, patient_of
 from netlesion.provenance import Stopwatch, provenance
 
 ALL_TASKS = (*TASKS, "categories")
@@ -185,7 +188,8 @@ def score_folders(
 
 def score(reference: str | Path, prediction: str | Path | ReaderList, settings: EvaluationSettings) -> Scored:
     """Pairs and scores every predicted case, in processes; nothing is written."""
-    references = open_masks(reference, settings.desc)
+    points = read_reference_points(reference) if is_reader_table(reference) else None
+    references = open_masks(reference, settings.desc) if points is None else _point_folder(Path(reference), points)
     if isinstance(prediction, ReaderList):
         predicted: Mapping[str, MaskFile | Marks] = prediction.cases
         name, unfinished, checkpoints = f"reader {prediction.reader}", (), ()
@@ -204,7 +208,16 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
     cohort = read_cohort_facts(settings.cohort, references)
     tables = _lesion_facts(settings, _name_of(prediction))
     jobs = tuple(
-        _job(case, references.masks[case], predicted[case], cohort, tables, settings) for case in sorted(predicted)
+        _job(
+            case,
+            references.masks[case],
+            None if points is None else points[case],
+            predicted[case],
+            cohort,
+            tables,
+            settings,
+        )
+        for case in sorted(predicted)
     )
     if settings.calibration is not None:
         read_recalibration(settings.calibration).require_unseen(job.patient for job in jobs)
@@ -223,6 +236,11 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
         cohort=cohort,
         checkpoints=checkpoints,
     )
+
+
+def _point_folder(path: Path, cases: Iterable[str]) -> MaskFolder:
+    """A table of points as a folder whose cases all lie in one file."""
+    return MaskFolder(path, "points", None, {case: MaskFile(case, patient_of(case), path) for case in cases})
 
 
 def _name_of(prediction: str | Path | ReaderList) -> str:
@@ -278,6 +296,7 @@ def _require_not_swapped(reference: MaskFolder, prediction: MaskFolder) -> None:
 def _job(
     case: str,
     reference: MaskFile,
+    points_mm: np.ndarray | None,
     prediction: MaskFile | Marks,
     cohort: CohortFacts,
     tables: Mapping[str, Mapping[int, LesionFacts]],
@@ -289,6 +308,7 @@ def _job(
         case=case,
         patient=reference.patient,
         reference=reference.path,
+        points_mm=points_mm,
         prediction=prediction.path if is_mask else None,
         probability=prediction.probability if is_mask else None,
         marks=None if is_mask else prediction,
@@ -308,8 +328,8 @@ def _categories(
     reference: str | Path, prediction: str | Path | ReaderList, settings: EvaluationSettings, resampling: Resampling
 ) -> dict[str, Any]:
     """The paired categories; where no side has a table and all tasks were meant, a reason instead."""
-    if isinstance(prediction, ReaderList):
-        return {"not_run": "a list of marks holds no categories"}
+    if isinstance(prediction, ReaderList) or is_reader_table(reference):
+        return {"not_run": "a list of points holds no categories"}
     paths = [Path(folder) / TABLE for folder in (reference, prediction)]
     if not any(path.is_file() for path in paths) and settings.tasks == ALL_TASKS:
         return {"not_run": f"neither folder holds {TABLE}"}
