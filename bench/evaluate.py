@@ -110,8 +110,9 @@ def main() -> None:
 
 
 def run(arguments: argparse.Namespace, folder: Path) -> None:
-    from netlesion.evaluate.folders import EvaluationSettings, evaluate_folders
+    from netlesion.evaluate.folders import evaluate_folders
     from netlesion.evaluate.outcome import MatchSettings
+    from netlesion.evaluate.scoring import EvaluationSettings
 
     settings = EvaluationSettings(match=MatchSettings(criterion="iou"), workers=arguments.workers)
     for number in range(arguments.cases):

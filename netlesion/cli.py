@@ -207,9 +207,9 @@ def evaluate(
 ) -> None:
     """Case and lesion tables, cohort summary and a page of predicted against reference lesions."""
     from netlesion.evaluate.categories import parse_orders
-    from netlesion.evaluate.folders import ALL_TASKS, EvaluationSettings
     from netlesion.evaluate.outcome import MatchSettings
     from netlesion.evaluate.reference_standard import parse_standard
+    from netlesion.evaluate.scoring import ALL_TASKS, EvaluationSettings
     from netlesion.evaluate.study import evaluate_predictions
     from netlesion.evaluate.summary_text import summary_lines
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.errors import ConfigError
-from netlesion.evaluate.folders import EvaluationSettings, evaluate_folders
+from netlesion.evaluate.folders import evaluate_folders
 from netlesion.evaluate.readers import ReaderList, is_reader_table, read_marks
+from netlesion.evaluate.scoring import EvaluationSettings
 from netlesion.evaluate.tables import write_table
 
 #: Columns of readers.tsv -> the estimate of the summary that they show.

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from netlesion.errors import CohortError, ConfigError, GeometryError, QuantityError
-from netlesion.evaluate.folders import EvaluationSettings, evaluate_folders, score
+from netlesion.evaluate.folders import evaluate_folders
 from netlesion.evaluate.readers import read_marks
 from netlesion.evaluate.reference_standard import ReferenceStandard
+from netlesion.evaluate.scoring import EvaluationSettings, score
 from netlesion.evaluate.study import evaluate_predictions
 from netlesion.evaluate.summary_text import summary_lines
 from netlesion.geometry import Geometry

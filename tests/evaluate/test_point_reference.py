@@ -8,7 +8,7 @@ import pytest
 
 from netlesion.errors import CohortError, GeometryError, QuantityError
 from netlesion.evaluate.cases import evaluate_case, evaluate_points
-from netlesion.evaluate.folders import EvaluationSettings, evaluate_folders
+from netlesion.evaluate.folders import evaluate_folders
 from netlesion.evaluate.outcome import Criterion, MatchSettings
 from netlesion.evaluate.point_reference import (
     evaluate_marks_against_points,
@@ -16,6 +16,7 @@ from netlesion.evaluate.point_reference import (
     read_reference_points,
 )
 from netlesion.evaluate.readers import Marks, read_marks
+from netlesion.evaluate.scoring import EvaluationSettings
 from netlesion.io.nifti import write_volume
 from netlesion.volume import Quantity
 

@@ -8,8 +8,9 @@ import pytest
 from scipy.special import expit, logit
 
 from netlesion.errors import CohortError, ConfigError
-from netlesion.evaluate.folders import EvaluationSettings, evaluate_folders
+from netlesion.evaluate.folders import evaluate_folders
 from netlesion.evaluate.recalibrate import calibrate, read_recalibration
+from netlesion.evaluate.scoring import EvaluationSettings
 from netlesion.evaluate.study import evaluate_predictions
 from netlesion.geometry import Geometry
 from netlesion.io.nifti import write_volume
