@@ -2,7 +2,7 @@
 
 A prediction is a folder of masks or a table of marks; a table may hold several readers, and each of them is a
 prediction of its own. One prediction is written into the output folder itself, several into one folder each, with
-`readers.tsv` beside them. Knows nothing about how a prediction is scored (`folders`).
+`readers.tsv` and `agreement.json` beside them. Knows nothing about how a prediction is scored (`folders`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netlesion.atomic import write_json
 from netlesion.errors import ConfigError
 from netlesion.evaluate.folders import evaluate_folders
+from netlesion.evaluate.interval import Resampling
+from netlesion.evaluate.reader_agreement import reader_agreement
 from netlesion.evaluate.readers import ReaderList, is_reader_table, read_marks
 from netlesion.evaluate.scoring import EvaluationSettings
 from netlesion.evaluate.tables import write_table
@@ -74,6 +77,9 @@ def evaluate_predictions(
         for name, prediction in named
     )
     write_table(out / "readers.tsv", tuple(READER_COLUMNS), map(_row, found), READER_COLUMNS)
+    if "detection" in settings.tasks:
+        folders = {evaluated.name: evaluated.folder for evaluated in found}
+        write_json(out / "agreement.json", reader_agreement(folders, Resampling(seed)))
     return found
 
 

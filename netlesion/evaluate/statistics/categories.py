@@ -176,24 +176,37 @@ def fleiss_kappa(
 
     Raises CohortError when patients have different numbers of raters, or fewer than two.
     """
+    statistic = fleiss_of_patients(ratings, categories, [f"{n:09d}" for n in range(len(ratings))])
+    return _resampled(statistic, len(ratings), seed, num_resamples)
+
+
+def fleiss_of_patients(
+    ratings: Sequence[Sequence[Hashable]], categories: Sequence[Hashable], patients: Sequence[str]
+) -> Statistic:
+    """Fleiss' kappa of rows (N, K raters) as a function of the patients' weights; patients (N,). Raises likewise."""
     place = _places(categories)
     raters = {len(row) for row in ratings}
     if len(raters) != 1 or min(raters) < 2:
         raise CohortError(f"numbers of raters per patient are {sorted(raters)}, expected one number, 2 or more")
-    counts = np.zeros((len(ratings), len(place)))
-    for patient, row in enumerate(ratings):
-        for rating in row:
-            counts[patient, _place(place, rating)] += 1
     k = raters.pop()
-    agreeing = (counts * (counts - 1)).sum(axis=1) / (k * (k - 1))
+    ids, owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    counts = np.zeros((len(ratings), len(place)))
+    for n, row in enumerate(ratings):
+        for rating in row:
+            counts[n, _place(place, rating)] += 1
+    of_patient, agreeing, rows = np.zeros((len(ids), len(place))), np.zeros(len(ids)), np.zeros(len(ids))
+    np.add.at(of_patient, owner, counts)
+    np.add.at(agreeing, owner, (counts * (counts - 1)).sum(axis=1) / (k * (k - 1)))
+    np.add.at(rows, owner, 1.0)
 
     def statistic(weights: np.ndarray) -> np.ndarray:
-        total = weights.sum(axis=1)
-        chance = ((weights @ counts / (k * total[:, np.newaxis])) ** 2).sum(axis=1)
-        seen = weights @ agreeing / total
+        total = weights @ rows
+        with np.errstate(invalid="ignore", divide="ignore"):
+            chance = ((weights @ of_patient / (k * total[:, np.newaxis])) ** 2).sum(axis=1)
+            seen = weights @ agreeing / total
         return np.divide(seen - chance, 1 - chance, out=np.full_like(seen, np.nan), where=chance < 1 - 1e-12)
 
-    return _resampled(statistic, len(ratings), seed, num_resamples)
+    return statistic
 
 
 def _resampled(statistic, num_patients: int, seed: int, num_resamples: int) -> Estimate:
