@@ -89,6 +89,11 @@ def pair_tables(
     return tuple(_pair(name, keys, of_reference, of_prediction, orders.get(name)) for name in shared)
 
 
+def cases_of(table: str | Path) -> frozenset[str]:
+    """The cases that a table has rows of. Raises as pair_tables."""
+    return frozenset(case for case, _ in _read(Path(table))[1])
+
+
 def summarise_categories(pairs: tuple[PairedCategory, ...], resampling: Resampling) -> dict[str, Any]:
     """Category -> agreement with intervals over patients, and the cross table reference -> prediction -> count."""
     return {pair.name: _summary(pair, resampling) for pair in pairs}

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.atomic import write_json
-from netlesion.errors import ConfigError
+from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.case_result import COLUMNS, columns_of
-from netlesion.evaluate.categories import TABLE, pair_tables, summarise_categories
+from netlesion.evaluate.categories import TABLE, cases_of, pair_tables, summarise_categories
 from netlesion.evaluate.interval import Estimate, Resampling, plain
 from netlesion.evaluate.lesion_rows import LESION_COLUMNS
 from netlesion.evaluate.page import write_page
@@ -18,14 +18,15 @@ from netlesion.evaluate.readers import ReaderList, is_reader_table
 from netlesion.evaluate.recalibrate import DETECTIONS, read_recalibration
 from netlesion.evaluate.reliability import DETECTION_COLUMNS, detections_of
 from netlesion.evaluate.reporting import reporting_record
-from netlesion.evaluate.scoring import ALL_TASKS, EvaluationSettings, Scored, score
+from netlesion.evaluate.scoring import ALL_TASKS, EvaluationSettings, Scored, partial_remark, score
 from netlesion.evaluate.strata import Stratum, strata
 from netlesion.evaluate.summary import summarise
 from netlesion.evaluate.summary_text import SUMMARY_DICTIONARY
 from netlesion.evaluate.tables import write_table
 from netlesion.evaluate.worst import worst_cases
 from netlesion.io.cohort import REFERENCE_DESC
-from netlesion.provenance import Stopwatch, provenance
+from netlesion.io.masks import patient_of
+from netlesion.provenance import Stopwatch, hash_file, provenance
 
 
 def evaluate_folders(
@@ -50,6 +51,8 @@ def evaluate_folders(
             raise ConfigError(
                 f"{out}: is the output and an input; results hold a lesions.tsv of their own, give another"
             )
+    if settings.tasks == ("categories",):
+        return _categories_alone(reference, prediction, out, seed, settings)
     with watch.stage("cases"):
         scored = score(reference, prediction, settings)
     resampling = Resampling(seed, remark=scored.remark)
@@ -93,6 +96,42 @@ def evaluate_folders(
     write_table(out / "lesions.tsv", tuple(LESION_COLUMNS), (vars(row) for row in rows), LESION_COLUMNS)
     write_json(out / "reporting.json", reporting_record(scored.results, summary, scored.cohort, scored.checkpoints))
     write_page(out / "evaluation.html", summary, scored.results, worst)
+    write_json(out / "summary.json", summary)
+    return summary
+
+
+def _categories_alone(
+    reference: str | Path, prediction: str | Path | ReaderList, out: Path, seed: int, settings: EvaluationSettings
+) -> dict[str, Any]:
+    """Two tables without any mask: summary.json and the page, of the cases that both tables hold."""
+    if isinstance(prediction, ReaderList) or is_reader_table(reference):
+        raise ConfigError("a list of points holds no categories; give folders, or other tasks")
+    tables = [Path(folder) / TABLE for folder in (reference, prediction)]
+    if tables[0].resolve() == tables[1].resolve():
+        raise CohortError(f"{reference}: given as reference and as prediction; a table agrees with itself")
+    of_reference, of_prediction = map(cases_of, tables)
+    both, missing = sorted(of_reference & of_prediction), sorted(of_reference - of_prediction)
+    remark = partial_remark(len(missing), len(both) + len(missing))
+    resampling = Resampling(seed, remark=remark)
+    summary: dict[str, Any] = {
+        "num_cases": len(both),
+        "num_patients": len({patient_of(case) for case in both}),
+        "mean": {},
+        "interval": resampling.facts(),
+        "match_settings": asdict(settings.match),
+        "categories": _categories(reference, prediction, settings, resampling),
+        "strata": [],
+        "tasks": list(settings.tasks),
+        "desc": None,
+        "complete": not missing,
+        "cases_without_prediction": missing,
+        "unfinished_visits": [],
+        "remarks": [],
+        "data_dictionary": {"summary": SUMMARY_DICTIONARY},
+    }
+    hashes = {f"{side}/{TABLE}": hash_file(t) for side, t in zip(("reference", "prediction"), tables, strict=True)}
+    summary["provenance"] = provenance(config=_plain_settings(settings), seed=seed, inputs=hashes)
+    write_page(out / "evaluation.html", summary, (), ())
     write_json(out / "summary.json", summary)
     return summary
 

@@ -59,7 +59,9 @@ class Resampling:
         if len(set(patients)) < len(hits):
             return self.ratio([float(h) for h in hits], [1.0] * len(hits), patients)
         found = proportion(sum(map(bool, hits)), len(hits))
-        few = f"only {found.n} patients; the interval is exact" if 0 < found.n < MIN_PATIENTS else ""
+        few = (
+            f"only {found.n} patient{'s' * (found.n > 1)}; the interval is exact" if 0 < found.n < MIN_PATIENTS else ""
+        )
         return self._remarked(replace(found, note=join_notes(found.note, few)))
 
     def statistics(

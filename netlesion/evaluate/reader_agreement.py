@@ -26,7 +26,7 @@ ANSWERS = ("no", "yes")
 
 @dataclass(frozen=True)
 class _Answers:
-    """Rows that all readers answered: their patients (N,), yes or no of each reader (N, K). num_left_out: the others."""
+    """Rows that all readers answered: their patients (N,), yes or no of each reader (N, K). num_left_out: the rest."""
 
     patients: tuple[str, ...]
     answers: tuple[tuple[str, ...], ...]

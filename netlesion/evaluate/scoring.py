@@ -77,10 +77,15 @@ class Scored:
     @property
     def remark(self) -> str:
         """What every number of a partial cohort must say; empty for a whole one."""
-        missing, total = len(self.without_prediction), len(self.results) + len(self.without_prediction)
-        if not missing:
-            return ""
-        return f"partial cohort: {missing} of {total} reference cases have no prediction and are not scored"
+        missing = len(self.without_prediction)
+        return partial_remark(missing, len(self.results) + missing)
+
+
+def partial_remark(missing: int, total: int) -> str:
+    """Empty for a whole cohort."""
+    if not missing:
+        return ""
+    return f"partial cohort: {missing} of {total} reference cases have no prediction and are not scored"
 
 
 def score_folders(
