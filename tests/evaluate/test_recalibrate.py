@@ -2,11 +2,13 @@
 
 import csv
 import json
+import sys
 
 import numpy as np
 import pytest
 from scipy.special import expit, logit
 
+from netlesion.cli import main
 from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.folders import evaluate_folders
 from netlesion.evaluate.recalibrate import calibrate, read_recalibration
@@ -158,3 +160,35 @@ def test_a_calibration_needs_scores_and_one_model(validation, tmp_path):
     with pytest.raises(ConfigError, match="there is no score to recalibrate"):
         evaluate_folders(reference, prediction, tmp_path / "out", settings=settings)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_verbs(validation, tmp_path, monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["netlesion", *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            main()
+        return done.value.code or 0, capsys.readouterr()
+
+    code, text = run("calibrate", validation, "--out", tmp_path / "c.json", "--method", "isotonic")
+    assert code == 0
+    assert text.out.startswith("isotonic, from 600 predicted lesions (")
+    assert "ECE of the 201 patients learned on: 0." in text.out
+    reference, prediction = scored_folders(tmp_path, ["01", "02"])
+    for folder in (reference, prediction):
+        rows = "sub-01_trc-fdg\tII\nsub-02_trc-fdg\tI\n"
+        (folder / "categories.tsv").write_text("case\tstage\n" + rows)
+    options = ("--calibration", tmp_path / "c.json", "--category-order", "stage=I,II", "--workers", 1)
+    options += ("--reference-standard", "followup")
+    code, text = run(
+        "evaluate", "--reference", reference, "--prediction", prediction, "--out", tmp_path / "out", *options
+    )
+    assert code == 0
+    assert "calibration error (ECE)      0.250" in text.out
+    assert "- recalibrated" in text.out
+    assert "stage                        accuracy 1.000 [0.158, 1.000], kappa_quadratic 1.000" in text.out
+    assert json.loads((tmp_path / "out" / "reporting.json").read_text())["n_lesions"]["by_reference_standard"] == {
+        "followup": 4
+    }
+    code, text = run("calibrate", tmp_path / "out" / "none", "--out", tmp_path / "d.json")
+    assert code == 1
+    assert "holds no detections.tsv" in text.err
