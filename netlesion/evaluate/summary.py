@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from netlesion.evaluate.reliability import score_reliability
 from netlesion.evaluate.statistics import NUM_RESAMPLES
 from netlesion.evaluate.statistics.bootstrap import of_one_sample
 from netlesion.evaluate.statistics.calibration import Recalibration
+from netlesion.evaluate.statistics.estimate import join_notes
+from netlesion.evaluate.statistics.ratios import few_patients
 from netlesion.evaluate.volume_agreement import volume_agreement
 
 Plain = dict[str, Any]
@@ -159,8 +161,8 @@ def _detection(results: Sequence[CaseResult], patients: list[str], resampling: R
             resampling.mean(list(false_positives.values()), list(false_positives), COUNT)
         ),
         "false_positives_per_case": plain(resampling.mean([r.num_false_positives for r in results], patients, COUNT)),
-        "case_sensitivity": plain(resampling.mean(seen, patients, SHARE)),
-        "case_specificity": plain(resampling.mean(silent, patients, SHARE)),
+        "case_sensitivity": ratio(seen, [1.0] * len(seen)),
+        "case_specificity": ratio(silent, [1.0] * len(silent)),
         "counts": {
             name: sum(getattr(r, name) for r in results)
             for name, entry in COLUMNS.items()
@@ -253,7 +255,11 @@ def _localisation(results: Sequence[CaseResult], resampling: Resampling) -> Plai
         return np.append(means, lroc_area(found, weights[owner]))
 
     estimates = resampling.statistics(of_one_sample(numbers), len(patients), culprit)
-    summary: Plain = dict(zip([*values, "lroc_area"], map(plain, estimates), strict=True))
+    rests_on = [*(len(set(owner[known].tolist())) for known in there), len(patients)]
+    summary: Plain = {
+        name: plain(replace(e, n=n, note=join_notes(e.note, "" if n == len(patients) else few_patients(n))))
+        for name, e, n in zip([*values, "lroc_area"], estimates, rests_on, strict=True)
+    }
     with_culprit = [c for c in found if c.has_culprit]
     for name in (f"hit_at_{k}" for k in RANKS):
         hits = [v for v in values[name] if not np.isnan(v)]
