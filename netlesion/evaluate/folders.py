@@ -141,9 +141,7 @@ def _copies(scored: Scored) -> list[str]:
     ill = [r.case for r in scored.results if r.num_lesions_reference]
     pairs = [[scored.hashes.get(f"{side}/{case}") for side in ("reference", "prediction")] for case in ill]
     if pairs and all(one == other for one, other in pairs):
-        return [
-            "every prediction with a lesion is the file of its reference: a test that is its own reference is right"
-        ]
+        return ["every prediction with a lesion is the file of its reference: such a test is right by construction"]
     return []
 
 
@@ -154,7 +152,7 @@ def _categories(
     if isinstance(prediction, ReaderList) or is_reader_table(reference):
         return {"not_run": "a list of points holds no categories"}
     paths = [Path(folder) / TABLE for folder in (reference, prediction)]
-    if not any(path.is_file() for path in paths) and settings.tasks == ALL_TASKS:
+    if not any(path.is_file() for path in paths) and settings.tasks == ALL_TASKS and not settings.category_orders:
         return {"not_run": f"neither folder holds {TABLE}"}
     return summarise_categories(pair_tables(*paths, settings.category_orders), resampling)
 

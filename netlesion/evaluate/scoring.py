@@ -57,6 +57,14 @@ class EvaluationSettings:
         unknown = [task for task in self.tasks if task not in ALL_TASKS]
         if unknown or not self.tasks:
             raise ConfigError(f"tasks are {', '.join(self.tasks) or 'none'}; expected some of {', '.join(ALL_TASKS)}")
+        for name, given, task in (
+            ("a calibration", self.calibration is not None, "detection"),
+            ("the order of a category", bool(self.category_orders), "categories"),
+        ):
+            if given and task not in self.tasks:
+                raise ConfigError(
+                    f"{name} is given, and {task} is not among the tasks ({', '.join(self.tasks)}); add it"
+                )
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"workers is {self.workers}, expected at least 1")
 

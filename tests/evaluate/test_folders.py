@@ -128,6 +128,12 @@ def test_tasks_choose_columns_and_an_unknown_one_is_refused(folders, tmp_path):
     only = evaluate_folders(*folders, tmp_path / "only", settings=EvaluationSettings(tasks=("categories",)))
     assert only["categories"]["stage"]["accuracy"]["value"] == 1.0
     assert only["mean"] == {}
+    for given, task in (({"calibration": tmp_path}, "detection"), ({"category_orders": {"a": ("b",)}}, "categories")):
+        with pytest.raises(ConfigError, match=f"is given, and {task} is not among the tasks .segmentation.; add it"):
+            EvaluationSettings(tasks=("segmentation",), **given)
+    alone = EvaluationSettings(tasks=("categories",))
+    with pytest.raises(CohortError, match="categories.tsv: no such table"):
+        evaluate_folders(tmp_path / "none", tmp_path / "neither", tmp_path / "x", settings=alone)
     with pytest.raises(ConfigError, match="tasks are speed; expected some of detection, segmentation"):
         EvaluationSettings(tasks=("speed",))
 
