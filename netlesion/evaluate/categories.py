@@ -1,10 +1,10 @@
 """Columns of two tables, paired row by row: grades, scores and yes/no answers of a model and of its reference.
 
-Each side keeps `categories.tsv`: a column case, an optional lesion_id, and one column for each category (a Krenning
-score, an SSTR-RADS class, a stage). Every category that both tables hold is paired, and its agreement summarised:
-share of equal answers, sensitivity of each class, Cohen's kappa, weighted where the classes are ordered. They are
-ordered when all are whole numbers, whose steps are their differences, or when an order is stated. Knows nothing
-about images or what a category means.
+Each side keeps `categories.tsv`: a column case, an optional lesion_id and patient (else the case tells), and one
+column for each category (a Krenning score, an SSTR-RADS class, a stage). Every category that both tables hold is
+paired, and its agreement summarised: share of equal answers, sensitivity of each class, Cohen's kappa, weighted where
+the classes are ordered. They are ordered when all are whole numbers, whose steps are their differences, or when an
+order is stated. Knows nothing about images or what a category means.
 
 Source: clinical.md 8.3, 8.4; kappa's own in `statistics.categories`.
 """
@@ -26,7 +26,7 @@ from netlesion.evaluate.statistics.categories import Weights, cross_table, kappa
 from netlesion.io.masks import patient_of
 
 TABLE = "categories.tsv"
-KEYS = ("case", "lesion_id")
+KEYS = ("case", "lesion_id", "patient")
 #: A column of more different values than this is no category [P].
 MAX_CLASSES = 50
 #: Name in the summary of each kappa that ordered classes have.
@@ -89,9 +89,9 @@ def pair_tables(
     return tuple(_pair(name, keys, of_reference, of_prediction, orders.get(name)) for name in shared)
 
 
-def cases_of(table: str | Path) -> frozenset[str]:
-    """The cases that a table has rows of. Raises as pair_tables."""
-    return frozenset(case for case, _ in _read(Path(table))[1])
+def patients_by_case(table: str | Path) -> dict[str, str]:
+    """The cases that a table has rows of, and whose they are. Raises as pair_tables."""
+    return {case: _patient(case, row) for (case, _), row in _read(Path(table))[1].items()}
 
 
 def summarise_categories(pairs: tuple[PairedCategory, ...], resampling: Resampling) -> dict[str, Any]:
@@ -174,11 +174,16 @@ def _pair(
         name=name,
         reference=tuple(g for _, g, _ in both),
         prediction=tuple(p for _, _, p in both),
-        patients=tuple(patient_of(key[0]) for key, _, _ in both),
+        patients=tuple(_patient(key[0], reference[key]) for key, _, _ in both),
         num_unpaired=len(set(reference) | set(prediction)) - len(both),
         classes=classes,
         ordered=ordered,
     )
+
+
+def _patient(case: str, row: Mapping[str, str]) -> str:
+    named = row.get("patient", "")
+    return patient_of(case) if named in _EMPTY else named
 
 
 def _whole(text: str) -> int | None:

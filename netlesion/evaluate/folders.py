@@ -10,7 +10,7 @@ from typing import Any
 from netlesion.atomic import write_json
 from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.case_result import COLUMNS, columns_of
-from netlesion.evaluate.categories import TABLE, cases_of, pair_tables, summarise_categories
+from netlesion.evaluate.categories import TABLE, pair_tables, patients_by_case, summarise_categories
 from netlesion.evaluate.interval import Estimate, Resampling, plain
 from netlesion.evaluate.lesion_rows import LESION_COLUMNS
 from netlesion.evaluate.page import write_page
@@ -25,7 +25,6 @@ from netlesion.evaluate.summary_text import SUMMARY_DICTIONARY
 from netlesion.evaluate.tables import write_table
 from netlesion.evaluate.worst import worst_cases
 from netlesion.io.cohort import REFERENCE_DESC
-from netlesion.io.masks import patient_of
 from netlesion.provenance import Stopwatch, hash_file, provenance
 
 
@@ -109,13 +108,14 @@ def _categories_alone(
     tables = [Path(folder) / TABLE for folder in (reference, prediction)]
     if tables[0].resolve() == tables[1].resolve():
         raise CohortError(f"{reference}: given as reference and as prediction; a table agrees with itself")
-    of_reference, of_prediction = map(cases_of, tables)
-    both, missing = sorted(of_reference & of_prediction), sorted(of_reference - of_prediction)
+    of_reference, of_prediction = map(patients_by_case, tables)
+    missing = sorted(set(of_reference) - set(of_prediction))
+    both = [case for case in of_reference if case in of_prediction]
     remark = partial_remark(len(missing), len(both) + len(missing))
     resampling = Resampling(seed, remark=remark)
     summary: dict[str, Any] = {
         "num_cases": len(both),
-        "num_patients": len({patient_of(case) for case in both}),
+        "num_patients": len({of_reference[case] for case in both}),
         "mean": {},
         "interval": resampling.facts(),
         "match_settings": asdict(settings.match),

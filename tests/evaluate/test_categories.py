@@ -6,7 +6,7 @@ import math
 import pytest
 
 from netlesion.errors import CohortError, ConfigError
-from netlesion.evaluate.categories import pair_tables, parse_orders, summarise_categories
+from netlesion.evaluate.categories import pair_tables, parse_orders, patients_by_case, summarise_categories
 from netlesion.evaluate.interval import Resampling
 
 GRADES = [0, 1, 1, 3, 3, 4, 0, 1, 3, 4, 4, 0]
@@ -92,6 +92,16 @@ def test_lesions_of_one_patient_go_together(tmp_path):
         )
     assert (copied["accuracy"]["value"], copied["accuracy"]["n"]) == (pytest.approx(8 / 12), 12)
     assert copied["sensitivity"]["0"]["num_rows"] == 12
+
+
+def test_a_patient_column_says_whose_row_it_is_and_is_no_category(tmp_path):
+    lines = [f"scan{n}\tp{n // 2}\t{g}\n" for n, g in enumerate(GRADES)]
+    (tmp_path / "a.tsv").write_text("case\tpatient\tgrade\n" + "".join(lines))
+    (tmp_path / "b.tsv").write_text((tmp_path / "a.tsv").read_text())
+    found = summarise_categories(pair_tables(tmp_path / "a.tsv", tmp_path / "b.tsv"), Resampling(0, 20))
+    assert list(found) == ["grade"]
+    assert (found["grade"]["accuracy"]["n"], found["grade"]["num_pairs"]) == (6, 12)
+    assert patients_by_case(tmp_path / "a.tsv")["scan3"] == "p1"
 
 
 def test_rows_without_a_partner_are_in_every_note(tmp_path):
