@@ -118,6 +118,9 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
     for number in range(arguments.cases):
         if not (folder / "prediction" / f"case{number:03d}.nii.gz").is_file():
             make_case(folder, number)
+    extra = len(list((folder / "prediction").glob("*.nii.gz"))) - arguments.cases
+    if extra > 0:
+        sys.exit(f"{folder}: holds {extra} masks more than --cases {arguments.cases}, and all would be evaluated")
     forget_peak()
     cpu_before = cpu_seconds()
     started = time.perf_counter()

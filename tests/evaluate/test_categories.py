@@ -113,6 +113,18 @@ def test_rows_without_a_partner_are_in_every_note(tmp_path):
         assert found[name]["note"].startswith("3 of 5 rows have a value on one side only, or none; partial cohort")
 
 
+def test_two_classes_and_the_widest_scale(tmp_path):
+    score = pytest.importorskip("sklearn.metrics").cohen_kappa_score
+    reference, prediction = ["yes", "no", "no", "yes", "no"], ["yes", "no", "yes", "yes", "no"]
+    found, _ = agreement(tmp_path, reference, prediction)
+    assert found["kappa"]["value"] == pytest.approx(score(reference, prediction))
+    assert found["cross_table"] == {"no": {"no": 2, "yes": 1}, "yes": {"yes": 2}}
+    for top, ordered in ((49, True), (50, False)):
+        wide, pair = agreement(tmp_path, [0, top, 7], [0, top, 7])
+        assert wide["ordered"] is ordered
+        assert len(pair.classes) == (50 if ordered else 3)
+
+
 def test_ends_of_the_scale(tmp_path):
     alone, _ = agreement(tmp_path, [2, 2, 2], [2, 2, 2])
     assert alone["accuracy"]["value"] == 1.0

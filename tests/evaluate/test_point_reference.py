@@ -111,6 +111,7 @@ def test_marks_against_points_are_as_marks_against_a_voxel(label):
         assert not (inside & (np.linalg.norm(marks - point, axis=1) > 10)).any()
         assert [getattr(one, name) for name in names] == [getattr(other, name) for name in names]
         assert [r.outcome for r in one.lesions] == [r.outcome for r in other.lesions]
+        assert not any(r.num_voxels for r in one.lesions)
 
 
 def test_without_a_culprit_or_a_prediction(case, label):

@@ -104,6 +104,12 @@ def test_an_evaluation_of_other_patients_shows_both(validation, tmp_path):
     assert not (tmp_path / "again").exists()
 
 
+def test_one_score_for_all_is_the_share_that_was_real(tmp_path):
+    folder = write_detections(tmp_path / "same", [0.5] * 4, [1, 1, 1, 0], list("abcd"))
+    calibrate(folder, tmp_path / "c.json", "isotonic")
+    assert read_recalibration(tmp_path / "c.json").apply([0.1, 0.9], ["x", "y"]).tolist() == [0.75, 0.75]
+
+
 def test_a_patient_in_whom_nothing_was_predicted_was_learned_on_too(validation, tmp_path):
     calibrate(validation, tmp_path / "calibration.json")
     with pytest.raises(CohortError, match="patient quiet"):

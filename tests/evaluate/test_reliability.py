@@ -66,6 +66,8 @@ def test_a_recalibration_stands_beside_the_scores_as_they_are(cases):
 def test_what_has_no_calibration_says_why(cases):
     resampling = Resampling(0, 20)
     assert score_reliability(cases({"a": []}), resampling)["calibration"] == {"not_run": "nothing was predicted"}
+    ends = score_reliability(cases({"a": [(0.0, False)], "b": [(1.0, True)]}), resampling)["calibration"]
+    assert ends["ece"]["value"] == ends["brier"]["value"] == 0.0
     ratings = score_reliability(cases({"a": [(4.0, True)]}), resampling)
     assert (ratings["reliability"], ratings["calibration"]["not_run"][:26]) == (None, "a score is outside 0 to 1:")
     unscored = [dataclasses.replace(cases({"a": []})[0], detections=None)]
