@@ -4,7 +4,9 @@
     python bench/evaluate.py --cases 200     # the full size; the plain script still runs on --plain-cases of them
 
 Prints a table and, last, one JSON line. The plain script does what such scripts do: one process, whole arrays,
-scipy's labelling, MONAI for Dice, surface Dice and Hausdorff distance, one lesion after the other.
+scipy's labelling, MONAI for Dice, surface Dice and Hausdorff distance, one lesion after the other. Peak memory is that
+of evaluate alone: the parent's high-water mark is set back after the masks were made (Linux), and the largest
+worker's is read when all have ended, before the plain script begins.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import sys
 import tempfile
 import time
@@ -107,16 +110,24 @@ def main() -> None:
 
 
 def run(arguments: argparse.Namespace, folder: Path) -> None:
-    from netlesion.evaluate.folders import EvaluationSettings, evaluate_folders
+    from netlesion.evaluate.folders import evaluate_folders
     from netlesion.evaluate.outcome import MatchSettings
+    from netlesion.evaluate.scoring import EvaluationSettings
 
     settings = EvaluationSettings(match=MatchSettings(criterion="iou"), workers=arguments.workers)
     for number in range(arguments.cases):
         if not (folder / "prediction" / f"case{number:03d}.nii.gz").is_file():
             make_case(folder, number)
+    extra = len(list((folder / "prediction").glob("*.nii.gz"))) - arguments.cases
+    if extra > 0:
+        sys.exit(f"{folder}: holds {extra} masks more than --cases {arguments.cases}, and all would be evaluated")
+    forget_peak()
+    cpu_before = cpu_seconds()
     started = time.perf_counter()
     evaluate_folders(folder / "reference", folder / "prediction", folder / "out", settings=settings)
     ours = time.perf_counter() - started
+    cpu = cpu_seconds() - cpu_before
+    parent_mb, worker_mb = peak_mb(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     cases = [f"case{n:03d}" for n in range(min(arguments.plain_cases, arguments.cases))]
     started = time.perf_counter()
     plain = {case: plain_case(folder, case) for case in cases}
@@ -125,6 +136,8 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
     print(f"{'':24}{'cases':>8}{'s per case':>12}{'s in all':>10}")
     print(f"{'netlesion evaluate':24}{arguments.cases:>8}{each:>12.2f}{ours:>10.1f}")
     print(f"{'plain MONAI + scipy':24}{len(cases):>8}{plain_each:>12.2f}{plain_each * len(cases):>10.1f}")
+    print(f"processor time of evaluate: {cpu:.0f} s, {cpu / arguments.cases:.2f} s per case")
+    print(f"peak memory of evaluate: parent {parent_mb:.0f} MB, largest worker {worker_mb:.0f} MB")
     gaps = differences(folder / "out" / "cases.tsv", plain)
     print("largest difference: " + ", ".join(f"{name} {gap:.1e}" for name, gap in gaps.items()))
     facts = {
@@ -133,13 +146,38 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
         "workers": arguments.workers,
         "seconds": round(ours, 2),
         "seconds_per_case": round(each, 3),
+        "cpu_seconds": round(cpu, 1),
         "plain_seconds_per_case": round(plain_each, 3),
         "differences": gaps,
         "speedup": round(plain_each / each, 2),
+        "peak_parent_mb": round(parent_mb),
+        "peak_worker_mb": round(worker_mb),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "shape": SHAPE,
     }
     print(json.dumps(facts))
+
+
+def cpu_seconds() -> float:
+    """Processor seconds of this process and of its children that have ended: what other work cannot lengthen much."""
+    times = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(t.ru_utime + t.ru_stime for t in times)
+
+
+def forget_peak() -> None:
+    """Sets this process's peak resident memory back to what it uses now (Linux; elsewhere the peak is a lifetime's)."""
+    marker = Path("/proc/self/clear_refs")
+    if marker.exists():
+        marker.write_text("5")
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process in MiB since `forget_peak`."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def differences(table: Path, plain: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -174,7 +174,7 @@ def measure(
 
 @app.command()
 def evaluate(
-    reference: Annotated[Path, typer.Option(help="Reference masks: a cohort, results, or a folder of NIfTI masks.")],
+    reference: Annotated[Path, typer.Option(help="Cohort, results, folder of NIfTI masks, or a table of points.")],
     prediction: Annotated[
         list[Path],
         typer.Option(
@@ -195,13 +195,25 @@ def evaluate(
     min_iou: Annotated[float, typer.Option(help="Smallest IoU of a found lesion.")] = 0.1,
     assignment: Annotated[str, typer.Option(help="hungarian, or greedy by confidence.")] = "hungarian",
     confidence: Annotated[str, typer.Option(help="Of a lesion's probabilities: max, or p95.")] = "max",
+    reference_standard: Annotated[
+        str, typer.Option(help="What reference lesions rest on where --lesions does not say: histology, followup, ...")
+    ] = "n/a",
+    category_order: Annotated[
+        list[str] | None, typer.Option(help="Order of a category, lowest first: stage=I,II,III,IV; repeat for more.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="File of `netlesion calibrate`, learned on other patients: scores recalibrated.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Case and lesion tables, cohort summary and a page of predicted against reference lesions."""
-    from netlesion.evaluate.folders import ALL_TASKS, EvaluationSettings, summary_lines
+    from netlesion.evaluate.categories import parse_orders
     from netlesion.evaluate.outcome import MatchSettings
+    from netlesion.evaluate.reference_standard import parse_standard
+    from netlesion.evaluate.scoring import ALL_TASKS, EvaluationSettings
     from netlesion.evaluate.study import evaluate_predictions
+    from netlesion.evaluate.summary_text import summary_lines
 
     settings = EvaluationSettings(
         tasks=tuple(task.strip() for task in tasks.split(",")) if tasks else ALL_TASKS,
@@ -210,6 +222,9 @@ def evaluate(
         match=MatchSettings(criterion=criterion, assignment=assignment, confidence=confidence, min_iou=min_iou),
         cohort=cohort,
         lesion_table=lesions,
+        reference_standard=parse_standard(reference_standard),
+        category_orders=parse_orders(category_order or ()),
+        calibration=calibration,
         workers=workers,
     )
     for evaluated in evaluate_predictions(reference, prediction, out, settings, seed):
@@ -219,6 +234,25 @@ def evaluate(
             print(line)
         for name in ("cases.tsv", "summary.json", "evaluation.html"):
             print(evaluated.folder / name)
+
+
+@app.command()
+def calibrate(
+    results: Annotated[Path, typer.Argument(help="Folder that `netlesion evaluate` wrote for validation patients.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write, for `netlesion evaluate --calibration`.")],
+    method: Annotated[
+        str, typer.Option(help="temperature (one number), or isotonic (a rising curve).")
+    ] = "temperature",
+) -> None:
+    """What a lesion's score is worth, learned from validation patients, for the scores of other patients."""
+    from netlesion.evaluate.recalibrate import calibrate as learn
+
+    record = learn(results, out, method)
+    text = "" if record["temperature"] is None else f" {record['temperature']:.3f}"
+    ece = record["ece_of_these_patients"]
+    print(f"{record['method']}{text}, from {record['num_detections']} predicted lesions ({record['num_true']} real)")
+    print(f"ECE of the {len(record['learned_on'])} patients learned on: {ece['before']:.3f} -> {ece['after']:.3f}")
+    print(out)
 
 
 @app.command()

@@ -74,8 +74,10 @@ def _threshold_baseline(visits, folder: Path) -> None:
 
 def _compare(cohort: Path, results: Path, baseline: Path, seed: int) -> list:
     """One table per tracer and one over both: model beside threshold, held-out patients, 95 % intervals."""
-    from netlesion.evaluate.folders import estimate_text, evaluate_folders, score_folders
+    from netlesion.evaluate.folders import evaluate_folders
+    from netlesion.evaluate.scoring import score_folders
     from netlesion.evaluate.summary import summarise
+    from netlesion.evaluate.summary_text import estimate_text
     from netlesion.report.page import TextTable
 
     scored = {"netlesion": results, f"SUV >= {THRESHOLD_SUV:g}": baseline}

@@ -11,7 +11,7 @@ from typing import Any
 
 from netlesion.evaluate.froc import CaseDetections
 from netlesion.evaluate.lesion_rows import LesionResult
-from netlesion.evaluate.lesion_table import LesionFacts
+from netlesion.evaluate.lesion_table import UNKNOWN_LESION, LesionFacts
 from netlesion.evaluate.localise import CaseCandidates
 from netlesion.evaluate.outcome import MatchSettings, PanopticCounts
 
@@ -21,11 +21,15 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class CaseFacts:
-    """What is known of a case beside its masks; empty where the source does not tell. lesions: by reference id."""
+    """What is known of a case beside its masks; empty where the source does not tell.
+
+    lesions: by reference id; unlisted: of every reference lesion that is not among them.
+    """
 
     tracer: str = ""
     scanner: str = ""
     lesions: Mapping[int, LesionFacts] = field(default_factory=dict)
+    unlisted: LesionFacts = UNKNOWN_LESION
 
 
 NO_FACTS = CaseFacts()

@@ -65,7 +65,7 @@ def evaluate_case(
         columns |= _segmentation(crop, surfaces)
     if "challenge" in tasks:
         columns |= _challenge(crop, surfaces, settings.connectivity)
-    columns |= _detection(matching)
+    columns |= detection_columns(matching)
     return CaseResult(
         case=case_id,
         patient=patient_id,
@@ -106,7 +106,7 @@ def evaluate_points(
     hits = np.zeros(len(points), dtype=bool)
     if len(index) and len(points):
         hits = KDTree(crop.geometry.to_world(index)).query(points)[0] <= HIT_TOLERANCE_MM
-    columns = blank_columns(TASKS) | _detection(matching)
+    columns = blank_columns(TASKS) | detection_columns(matching)
     columns["panoptic_quality"] = NAN
     columns["volume_reference_ml"] = len(index) * crop.geometry.voxel_volume_ml
     return CaseResult(
@@ -206,7 +206,8 @@ def _challenge(crop: CroppedCase, surfaces: tuple[SurfaceVoxels, SurfaceVoxels],
     }
 
 
-def _detection(matching: Matching) -> dict[str, float]:
+def detection_columns(matching: Matching) -> dict[str, float]:
+    """The columns of detection, read from one matching."""
     rates = detection(matching)
     scores = [p.score for p in matching.prediction if p.score is not None]
     return {

@@ -1,33 +1,48 @@
 """Columns of two tables, paired row by row: grades, scores and yes/no answers of a model and of its reference.
 
-Each side keeps `categories.tsv`: a column case, an optional lesion_id, and one column for each category (a Krenning
-score, an SSTR-RADS class, a stage). Every category that both tables hold is paired. Agreement in percent, with its
-interval over patients, is made here; kappa and its kin read the same `PairedCategory`. Knows nothing about images.
+Each side keeps `categories.tsv`: a column case, an optional lesion_id and patient (else the case tells), and one
+column for each category (a Krenning score, an SSTR-RADS class, a stage). Every category that both tables hold is
+paired, and its agreement summarised: share of equal answers, sensitivity of each class, Cohen's kappa, weighted where
+the classes are ordered. They are ordered when all are whole numbers, whose steps are their differences, or when an
+order is stated. Knows nothing about images or what a category means.
+
+Source: clinical.md 8.3, 8.4; kappa's own in `statistics.categories`.
 """
 
 from __future__ import annotations
 
 import csv
-from collections import Counter
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netlesion.errors import CohortError
-from netlesion.evaluate.interval import SHARE, Resampling, plain
+import numpy as np
+
+from netlesion.errors import CohortError, ConfigError
+from netlesion.evaluate.interval import Resampling, plain
+from netlesion.evaluate.statistics.categories import Weights, cross_table, kappa_of_patients
 from netlesion.io.masks import patient_of
 
 TABLE = "categories.tsv"
-KEYS = ("case", "lesion_id")
-_EMPTY = ("", "n/a", None)
+KEYS = ("case", "lesion_id", "patient")
+#: A column of more different values than this is no category [P].
+MAX_CLASSES = 50
+#: Name in the summary of each kappa that ordered classes have.
+KAPPAS: Mapping[str, Weights] = {
+    "kappa": Weights.NONE,
+    "kappa_linear": Weights.LINEAR,
+    "kappa_quadratic": Weights.QUADRATIC,
+}
+_EMPTY = ("", "n/a")
 
 
 @dataclass(frozen=True)
 class PairedCategory:
     """One category: what the reference and the prediction say of each row that both hold, and the row's patient.
 
-    num_unpaired: rows where one side has no value.
+    classes: all that can be said, in order if `ordered`. num_unpaired: rows where one side has no value.
     """
 
     name: str
@@ -35,12 +50,29 @@ class PairedCategory:
     prediction: tuple[str, ...]
     patients: tuple[str, ...]
     num_unpaired: int
+    classes: tuple[str, ...]
+    ordered: bool
 
 
-def pair_tables(reference: str | Path, prediction: str | Path) -> tuple[PairedCategory, ...]:
-    """Every category of two tables, in the reference's order.
+def parse_orders(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """`stage=I,II,III` for each category -> category -> its classes, the lowest first. Raises ConfigError otherwise."""
+    orders = {}
+    for text in texts:
+        name, equals, classes = text.partition("=")
+        order = tuple(part.strip() for part in classes.split(","))
+        if not (name.strip() and equals and all(order) and len(order) == len(set(order)) >= 2):
+            raise ConfigError(f"category order is {text!r}, expected NAME=LOWEST,...,HIGHEST, each class once")
+        orders[name.strip()] = order
+    return orders
 
-    Raises CohortError for a missing table, a row given twice, or tables without a common category or row.
+
+def pair_tables(
+    reference: str | Path, prediction: str | Path, orders: Mapping[str, Sequence[str]] | None = None
+) -> tuple[PairedCategory, ...]:
+    """Every category of two tables, in the reference's order of columns; orders: category -> classes, lowest first.
+
+    Raises CohortError for a missing table, a row given twice, tables without a common category or row, or a class
+    outside its stated order; ConfigError for the order of a category that the tables do not share.
     """
     names, of_reference = _read(Path(reference))
     other, of_prediction = _read(Path(prediction))
@@ -50,36 +82,112 @@ def pair_tables(reference: str | Path, prediction: str | Path) -> tuple[PairedCa
     keys = [key for key in of_reference if key in of_prediction]
     if not keys:
         raise CohortError(f"{prediction}: has no row of {reference}; case (and lesion_id) must agree")
-    return tuple(_pair(name, keys, of_reference, of_prediction) for name in shared)
+    orders = orders or {}
+    for name in orders:
+        if name not in shared:
+            raise ConfigError(f"an order is given for {name}, the tables share {', '.join(shared)}")
+    return tuple(_pair(name, keys, of_reference, of_prediction, orders.get(name)) for name in shared)
+
+
+def patients_by_case(table: str | Path) -> dict[str, str]:
+    """The cases that a table has rows of, and whose they are. Raises as pair_tables."""
+    return {case: _patient(case, row) for (case, _), row in _read(Path(table))[1].items()}
 
 
 def summarise_categories(pairs: tuple[PairedCategory, ...], resampling: Resampling) -> dict[str, Any]:
-    """Category -> share of equal answers with its interval, and the cross table reference -> prediction -> count."""
-    summary: dict[str, Any] = {}
-    for pair in pairs:
-        equal = [float(g == p) for g, p in zip(pair.reference, pair.prediction, strict=True)]
-        cross: dict[str, Counter] = {}
-        for g, p in zip(pair.reference, pair.prediction, strict=True):
-            cross.setdefault(g, Counter())[p] += 1
-        summary[pair.name] = {
-            "accuracy": plain(resampling.mean(equal, pair.patients, SHARE)),
-            "cross_table": {g: dict(sorted(row.items())) for g, row in sorted(cross.items())},
-            "num_pairs": len(equal),
-            "num_unpaired": pair.num_unpaired,
-        }
-    return summary
+    """Category -> agreement with intervals over patients, and the cross table reference -> prediction -> count."""
+    return {pair.name: _summary(pair, resampling) for pair in pairs}
 
 
-def _pair(name: str, keys: list, reference: Mapping, prediction: Mapping) -> PairedCategory:
+def _summary(pair: PairedCategory, resampling: Resampling) -> dict[str, Any]:
+    total = len(pair.reference) + pair.num_unpaired
+    unpaired = (
+        f"{pair.num_unpaired} of {total} rows have a value on one side only, or none" if pair.num_unpaired else ""
+    )
+    counts = {"num_pairs": len(pair.reference), "num_unpaired": pair.num_unpaired}
+    if not pair.reference:
+        return {"not_run": "no row has a value on both sides", **counts}
+    if len(pair.classes) > MAX_CLASSES:
+        return {"not_run": f"{len(pair.classes)} classes, expected at most {MAX_CLASSES}; is it a category?", **counts}
+    noted = lambda estimate: plain(estimate) | {"note": "; ".join(filter(None, (unpaired, estimate.note)))}  # noqa: E731
+    rows = list(zip(pair.reference, pair.prediction, pair.patients, strict=True))
+    seen = [c for c in pair.classes if c in pair.reference or c in pair.prediction]
+    table = cross_table(pair.reference, pair.prediction, seen) if len(seen) > 1 else np.array([[len(rows)]])
+    sensitivity = {}
+    for name in seen:
+        of_class = [(p == name, patient) for g, p, patient in rows if g == name]
+        sensitivity[name] = noted(resampling.share([h for h, _ in of_class], [o for _, o in of_class]))
+        sensitivity[name]["num_rows"] = len(of_class)
+    return {
+        "accuracy": noted(resampling.share([g == p for g, p, _ in rows], pair.patients)),
+        "sensitivity": sensitivity,
+        **{name: noted(estimate) for name, estimate in _kappas(pair, resampling).items()},
+        "ordered": pair.ordered,
+        "classes": list(pair.classes),
+        "cross_table": {
+            g: {p: int(n) for p, n in zip(seen, row, strict=True) if n}
+            for g, row in zip(seen, table, strict=True)
+            if row.any()
+        },
+        **counts,
+    }
+
+
+def _kappas(pair: PairedCategory, resampling: Resampling) -> dict[str, Any]:
+    """Cohen's kappa, and of ordered classes the weighted ones; without a second class no kappa has a value."""
+    wanted = KAPPAS if pair.ordered else {"kappa": Weights.NONE}
+    patients = len(set(pair.patients))
+    if len(pair.classes) < 2:
+        nothing = lambda drawn: np.full((len(drawn), len(wanted)), np.nan)  # noqa: E731
+        return dict(zip(wanted, resampling.statistics(nothing, patients, note="one class only: no kappa"), strict=True))
+    each = [
+        kappa_of_patients(pair.reference, pair.prediction, pair.classes, pair.patients, weights)
+        for weights in wanted.values()
+    ]
+    found = resampling.statistics(lambda drawn: np.column_stack([kappa(drawn) for kappa in each]), patients)
+    return dict(zip(wanted, found, strict=True))
+
+
+def _pair(
+    name: str, keys: list, reference: Mapping, prediction: Mapping, order: Sequence[str] | None
+) -> PairedCategory:
     rows = [(key, reference[key][name], prediction[key][name]) for key in keys]
     both = [(key, g, p) for key, g, p in rows if g not in _EMPTY and p not in _EMPTY]
+    whole = {value: _whole(value) for _, g, p in both for value in (g, p)}
+    numbers = [] if None in whole.values() else sorted(set(whole.values()))
+    if numbers:
+        # 3.0 is what a spreadsheet makes of 3
+        both = [(key, str(whole[g]), str(whole[p])) for key, g, p in both]
+    if order is not None:
+        classes, ordered = tuple(order), True
+    elif numbers and numbers[-1] - numbers[0] < MAX_CLASSES:
+        # grades between those seen are classes too: a step is a difference of 1
+        classes, ordered = tuple(map(str, range(numbers[0], numbers[-1] + 1))), True
+    else:
+        classes, ordered = tuple(map(str, numbers)) if numbers else tuple(sorted(whole)), False
+    for key, g, p in both:
+        if strange := next((value for value in (g, p) if value not in classes), None):
+            raise CohortError(
+                f"case {' '.join(key).strip()}: {name} is {strange!r}, which its order ({', '.join(classes)}) lacks"
+            )
     return PairedCategory(
         name=name,
         reference=tuple(g for _, g, _ in both),
         prediction=tuple(p for _, _, p in both),
-        patients=tuple(patient_of(key[0]) for key, _, _ in both),
+        patients=tuple(_patient(key[0], reference[key]) for key, _, _ in both),
         num_unpaired=len(set(reference) | set(prediction)) - len(both),
+        classes=classes,
+        ordered=ordered,
     )
+
+
+def _patient(case: str, row: Mapping[str, str]) -> str:
+    named = row.get("patient", "")
+    return patient_of(case) if named in _EMPTY else named
+
+
+def _whole(text: str) -> int | None:
+    return int(float(text)) if re.fullmatch(r"[+-]?\d{1,15}(\.0*)?", text) else None
 
 
 def _read(path: Path) -> tuple[list[str], dict[tuple[str, str], dict[str, str]]]:
@@ -91,8 +199,8 @@ def _read(path: Path) -> tuple[list[str], dict[tuple[str, str], dict[str, str]]]
         if "case" not in (table.fieldnames or ()):
             raise CohortError(f"{path}: no column case; expected it beside one column for each category")
         for row in table:
-            key = (row["case"], row.get("lesion_id") or "")
+            key = ((row["case"] or "").strip(), (row.get("lesion_id") or "").strip())
             if key in rows:
                 raise CohortError(f"{path}: case {' '.join(key).strip()} is there twice, expected once")
-            rows[key] = row
+            rows[key] = {name: (text or "").strip() for name, text in row.items() if name is not None}
         return [name for name in table.fieldnames if name not in KEYS], rows

@@ -1,82 +1,31 @@
-"""Two folders of masks, or a folder and readers' marks -> tables, a summary, a page and a reporting record.
-
-Cases are paired by name. A prediction without a reference is an error; a reference without a prediction (a
-model run on its test part, a visit that failed) is not scored: it is counted and named in the summary, and the note
-of every number says that the cohort is partial. Cases run in processes of their own (`jobs`).
-"""
+"""Two folders of masks, or a folder and readers' marks -> tables, a summary, a page and a reporting record."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from netlesion.atomic import write_json
 from netlesion.errors import CohortError, ConfigError
-from netlesion.evaluate.case_result import COLUMNS, TASKS, CaseFacts, CaseResult, columns_of
-from netlesion.evaluate.categories import TABLE, pair_tables, summarise_categories
-from netlesion.evaluate.cohort_facts import CohortFacts, read_cohort_facts
+from netlesion.evaluate.case_result import COLUMNS, columns_of
+from netlesion.evaluate.categories import TABLE, pair_tables, patients_by_case, summarise_categories
 from netlesion.evaluate.interval import Estimate, Resampling, plain
-from netlesion.evaluate.jobs import Job, run_jobs
 from netlesion.evaluate.lesion_rows import LESION_COLUMNS
-from netlesion.evaluate.lesion_table import LesionFacts, read_lesion_facts
-from netlesion.evaluate.outcome import DEFAULT_SETTINGS, MatchSettings
 from netlesion.evaluate.page import write_page
-from netlesion.evaluate.readers import Marks, ReaderList
+from netlesion.evaluate.readers import ReaderList, is_reader_table
+from netlesion.evaluate.recalibrate import DETECTIONS, read_recalibration
+from netlesion.evaluate.reliability import DETECTION_COLUMNS, detections_of
 from netlesion.evaluate.reporting import reporting_record
+from netlesion.evaluate.scoring import ALL_TASKS, EvaluationSettings, Scored, partial_remark, score
 from netlesion.evaluate.strata import Stratum, strata
 from netlesion.evaluate.summary import summarise
+from netlesion.evaluate.summary_text import SUMMARY_DICTIONARY
 from netlesion.evaluate.tables import write_table
 from netlesion.evaluate.worst import worst_cases
 from netlesion.io.cohort import REFERENCE_DESC
-from netlesion.io.masks import MaskFile, MaskFolder, open_masks
-from netlesion.provenance import Stopwatch, provenance
-
-ALL_TASKS = (*TASKS, "categories")
-
-
-@dataclass(frozen=True)
-class EvaluationSettings:
-    """What is evaluated and how; written into the summary. workers: processes, None for one per core."""
-
-    tasks: tuple[str, ...] = ALL_TASKS
-    desc: str = REFERENCE_DESC
-    prediction_desc: str = REFERENCE_DESC
-    match: MatchSettings = DEFAULT_SETTINGS
-    cohort: Path | None = None
-    lesion_table: Path | None = None
-    workers: int | None = None
-
-    def __post_init__(self) -> None:
-        unknown = [task for task in self.tasks if task not in ALL_TASKS]
-        if unknown or not self.tasks:
-            raise ConfigError(f"tasks are {', '.join(self.tasks) or 'none'}; expected some of {', '.join(ALL_TASKS)}")
-        if self.workers is not None and self.workers < 1:
-            raise ConfigError(f"workers is {self.workers}, expected at least 1")
-
-
-@dataclass(frozen=True)
-class Scored:
-    """The rows of a cohort, the jobs they came from, and what was left out and why."""
-
-    results: tuple[CaseResult, ...]
-    jobs: tuple[Job, ...]
-    hashes: Mapping[str, str]
-    without_prediction: tuple[str, ...]
-    unfinished: tuple[str, ...]
-    desc: str | None
-    cohort: CohortFacts = field(default_factory=CohortFacts)
-    checkpoints: tuple[str, ...] = ()
-
-    @property
-    def remark(self) -> str:
-        """What every number of a partial cohort must say; empty for a whole one."""
-        missing, total = len(self.without_prediction), len(self.results) + len(self.without_prediction)
-        if not missing:
-            return ""
-        return f"partial cohort: {missing} of {total} reference cases have no prediction and are not scored"
+from netlesion.provenance import Stopwatch, hash_file, provenance
 
 
 def evaluate_folders(
@@ -101,11 +50,19 @@ def evaluate_folders(
             raise ConfigError(
                 f"{out}: is the output and an input; results hold a lesions.tsv of their own, give another"
             )
+    if settings.tasks == ("categories",):
+        return _categories_alone(reference, prediction, out, seed, settings)
     with watch.stage("cases"):
         scored = score(reference, prediction, settings)
     resampling = Resampling(seed, remark=scored.remark)
+    recalibration = None if settings.calibration is None else read_recalibration(settings.calibration)
+    detections = detections_of(scored.results, recalibration)
+    if recalibration is not None and detections is None:
+        raise ConfigError("a calibration was given, and there is no score to recalibrate; leave --calibration out")
     with watch.stage("statistics"):
-        summary = summarise(scored.results, seed, remark=scored.remark, tasks=settings.tasks)
+        summary = summarise(
+            scored.results, seed, remark=scored.remark, tasks=settings.tasks, recalibration=recalibration
+        )
         parts = strata(scored.results, resampling) if "detection" in settings.tasks else ()
         summary["strata"] = [_plain_stratum(part) for part in parts]
         if "categories" in settings.tasks:
@@ -116,7 +73,7 @@ def evaluate_folders(
         "complete": not scored.without_prediction,
         "cases_without_prediction": list(scored.without_prediction),
         "unfinished_visits": list(scored.unfinished),
-        "remarks": [f"{r.case}: {line}" for r in scored.results for line in r.remarks],
+        "remarks": [*_copies(scored), *(f"{r.case}: {line}" for r in scored.results for line in r.remarks)],
         "data_dictionary": {
             "cases": {name: dict(COLUMNS[name]) for name in columns_of(settings.tasks)},
             "summary": SUMMARY_DICTIONARY,
@@ -128,6 +85,12 @@ def evaluate_folders(
         config=_plain_settings(settings), seed=seed, inputs=dict(scored.hashes), stopwatch=watch
     )
     write_table(out / "cases.tsv", columns_of(settings.tasks), (r.row(settings.tasks) for r in scored.results), COLUMNS)
+    if detections is not None and "detection" in settings.tasks:
+        write_table(out / DETECTIONS, tuple(DETECTION_COLUMNS), map(vars, detections), DETECTION_COLUMNS)
+    else:
+        # those of an earlier run would be learned from
+        for stale in (out / DETECTIONS, (out / DETECTIONS).with_suffix(".json")):
+            stale.unlink(missing_ok=True)
     rows = (row for r in scored.results for row in r.lesions)
     write_table(out / "lesions.tsv", tuple(LESION_COLUMNS), (vars(row) for row in rows), LESION_COLUMNS)
     write_json(out / "reporting.json", reporting_record(scored.results, summary, scored.cohort, scored.checkpoints))
@@ -136,119 +99,62 @@ def evaluate_folders(
     return summary
 
 
-#: What the keys of the summary mean; those of "mean" are columns of cases.tsv.
-SUMMARY_DICTIONARY = {
-    "value, low, high, n, note": "estimate, 95 % interval, number of patients, what a reader of it must know",
-    "mean": "mean over cases, each weighing the same; n/a cases are left out and counted in the note",
-    "pooled_*": "sums over all cases before dividing, so that a patient with many lesions weighs more",
-    "segmentation.dice_aggregated": "2 sum of shared volume / sum of both volumes over all cases",
-    "segmentation.*_agreement": "per case, whole-body volume (ml) or SUV times volume (g: TLSRE, or TLG for FDG) of "
-    "the prediction against the reference (clinical.md 8.3); num_cases of each figure beside its n (patients)",
-    "segmentation.*_agreement.ratio_geometric_mean": "bias: exp of the mean log of prediction over reference; cases "
-    "where either is 0 are left out of the log: num_cases_left_out_of_log",
-    "segmentation.*_agreement.ratio_*_limit_of_agreement": "exp of that mean -+ 1.96 SD: 95 % of cases lie between",
-    "segmentation.*_agreement.icc_2_1_of_*": "ICC(2,1), absolute agreement of single measurements, of the logs and of "
-    "the values, where the largest tumours decide",
-    "segmentation.*_agreement.concordance_of_*": "Lin's concordance correlation coefficient, of both likewise",
-    "segmentation.*_agreement.spearman": "rank correlation of all cases, those with a 0 among them",
-    "challenge": "numbers that a challenge makes of a whole cohort, as coded there",
-    "froc": "curves over the confidence of predicted lesions, greedy by confidence (clinical.md 8.2)",
-    "localisation": "rank of the culprit (clinical.md 6.5)",
-    "strata": "the same rates by lesion size, region, type, tracer and scanner",
-}
+def _categories_alone(
+    reference: str | Path, prediction: str | Path | ReaderList, out: Path, seed: int, settings: EvaluationSettings
+) -> dict[str, Any]:
+    """Two tables without any mask: summary.json and the page, of the cases that both tables hold."""
+    if isinstance(prediction, ReaderList) or is_reader_table(reference):
+        raise ConfigError("a list of points holds no categories; give folders, or other tasks")
+    tables = [Path(folder) / TABLE for folder in (reference, prediction)]
+    if tables[0].resolve() == tables[1].resolve():
+        raise CohortError(f"{reference}: given as reference and as prediction; a table agrees with itself")
+    of_reference, of_prediction = map(patients_by_case, tables)
+    missing = sorted(set(of_reference) - set(of_prediction))
+    both = [case for case in of_reference if case in of_prediction]
+    remark = partial_remark(len(missing), len(both) + len(missing))
+    resampling = Resampling(seed, remark=remark)
+    summary: dict[str, Any] = {
+        "num_cases": len(both),
+        "num_patients": len({of_reference[case] for case in both}),
+        "mean": {},
+        "interval": resampling.facts(),
+        "match_settings": asdict(settings.match),
+        "categories": _categories(reference, prediction, settings, resampling),
+        "strata": [],
+        "tasks": list(settings.tasks),
+        "desc": None,
+        "complete": not missing,
+        "cases_without_prediction": missing,
+        "unfinished_visits": [],
+        "remarks": [],
+        "data_dictionary": {"summary": SUMMARY_DICTIONARY},
+    }
+    hashes = {f"{side}/{TABLE}": hash_file(t) for side, t in zip(("reference", "prediction"), tables, strict=True)}
+    summary["provenance"] = provenance(config=_plain_settings(settings), seed=seed, inputs=hashes)
+    write_page(out / "evaluation.html", summary, (), ())
+    write_json(out / "summary.json", summary)
+    return summary
 
 
-def score_folders(
-    reference: str | Path, prediction: str | Path, desc: str = REFERENCE_DESC
-) -> tuple[list[CaseResult], list[Job], list[str]]:
-    """One result per predicted case, the jobs they came from, and the reference cases not predicted."""
-    scored = score(reference, prediction, EvaluationSettings(desc=desc))
-    return list(scored.results), list(scored.jobs), list(scored.without_prediction)
-
-
-def score(reference: str | Path, prediction: str | Path | ReaderList, settings: EvaluationSettings) -> Scored:
-    """Pairs and scores every predicted case, in processes; nothing is written."""
-    references = open_masks(reference, settings.desc)
-    if isinstance(prediction, ReaderList):
-        predicted: Mapping[str, MaskFile | Marks] = prediction.cases
-        name, unfinished, checkpoints = f"reader {prediction.reader}", (), ()
-    else:
-        folder = open_masks(prediction, settings.prediction_desc)
-        _require_not_swapped(references, folder)
-        predicted, name, unfinished, checkpoints = folder.masks, str(prediction), folder.unfinished, folder.checkpoints
-    strangers = sorted(set(predicted) - set(references.masks))
-    if strangers:
-        raise CohortError(
-            f"{name}: case {strangers[0]} has no reference in {reference} "
-            f"({len(strangers)} such cases); file names or case ids must agree"
-        )
-    if not predicted:
-        raise CohortError(f"{name}: predicts no case of {reference}")
-    cohort = read_cohort_facts(settings.cohort, references)
-    tables = {} if settings.lesion_table is None else read_lesion_facts(settings.lesion_table)
-    jobs = tuple(
-        _job(case, references.masks[case], predicted[case], cohort, tables, settings) for case in sorted(predicted)
-    )
-    results, hashes = [], {}
-    for job, (result, found) in zip(jobs, run_jobs(jobs, settings.workers), strict=True):
-        results.append(result)
-        hashes |= {f"{side}/{job.case}": value for side, value in found.items()}
-    return Scored(
-        results=tuple(results),
-        jobs=jobs,
-        hashes=hashes,
-        without_prediction=tuple(sorted(set(references.masks) - set(predicted))),
-        unfinished=unfinished,
-        desc=references.desc,
-        cohort=cohort,
-        checkpoints=checkpoints,
-    )
-
-
-def _require_not_swapped(reference: MaskFolder, prediction: MaskFolder) -> None:
-    if reference.root.resolve() == prediction.root.resolve() and reference.desc == prediction.desc:
-        raise CohortError(f"{reference.root}: given as reference and as prediction; a mask agrees with itself")
-    if reference.kind == "results" and prediction.kind != "results":
-        raise CohortError(
-            f"{reference.root}: the reference holds records of a model's run and the prediction ({prediction.root}) "
-            "does not; they look swapped, give the model's results as --prediction"
-        )
-
-
-def _job(
-    case: str,
-    reference: MaskFile,
-    prediction: MaskFile | Marks,
-    cohort: CohortFacts,
-    tables: Mapping[str, Mapping[int, LesionFacts]],
-    settings: EvaluationSettings,
-) -> Job:
-    is_mask = isinstance(prediction, MaskFile)
-    known = cohort.of(case)
-    return Job(
-        case=case,
-        patient=reference.patient,
-        reference=reference.path,
-        prediction=prediction.path if is_mask else None,
-        probability=prediction.probability if is_mask else None,
-        marks=None if is_mask else prediction,
-        pet=None if settings.cohort is None else known.pet,
-        facts=CaseFacts(known.tracer, known.scanner, tables.get(case, {})),
-        settings=settings.match,
-        tasks=settings.tasks,
-    )
+def _copies(scored: Scored) -> list[str]:
+    """What must be said of predictions that are the files of their reference."""
+    ill = [r.case for r in scored.results if r.num_lesions_reference]
+    pairs = [[scored.hashes.get(f"{side}/{case}") for side in ("reference", "prediction")] for case in ill]
+    if pairs and all(one == other for one, other in pairs):
+        return ["every prediction with a lesion is the file of its reference: such a test is right by construction"]
+    return []
 
 
 def _categories(
     reference: str | Path, prediction: str | Path | ReaderList, settings: EvaluationSettings, resampling: Resampling
 ) -> dict[str, Any]:
     """The paired categories; where no side has a table and all tasks were meant, a reason instead."""
-    if isinstance(prediction, ReaderList):
-        return {"not_run": "a list of marks holds no categories"}
+    if isinstance(prediction, ReaderList) or is_reader_table(reference):
+        return {"not_run": "a list of points holds no categories"}
     paths = [Path(folder) / TABLE for folder in (reference, prediction)]
-    if not any(path.is_file() for path in paths) and settings.tasks == ALL_TASKS:
+    if not any(path.is_file() for path in paths) and settings.tasks == ALL_TASKS and not settings.category_orders:
         return {"not_run": f"neither folder holds {TABLE}"}
-    return summarise_categories(pair_tables(*paths), resampling)
+    return summarise_categories(pair_tables(*paths, settings.category_orders), resampling)
 
 
 def _plain_settings(settings: EvaluationSettings) -> dict[str, Any]:
@@ -257,39 +163,3 @@ def _plain_settings(settings: EvaluationSettings) -> dict[str, Any]:
 
 def _plain_stratum(part: Stratum) -> dict[str, Any]:
     return {k: plain(v) if isinstance(v, Estimate) else v for k, v in vars(part).items()}
-
-
-def summary_lines(summary: Mapping[str, Any]) -> list[str]:
-    """The summary in a few lines of text, each number with its 95 % interval."""
-    lines = [
-        f"{summary['num_cases']} cases of {summary['num_patients']} patients, "
-        f"{len(summary['cases_without_prediction'])} reference cases without a prediction (not scored)"
-    ]
-    shown: list[tuple[str, Callable[[], Mapping[str, Any]]]] = [
-        ("Dice (mean)", lambda: summary["mean"]["dice"]),
-        ("lesion sensitivity (pooled)", lambda: summary["pooled_lesion_sensitivity"]),
-        ("false positives per patient", lambda: summary["false_positives_per_patient"]),
-        ("FROC score", lambda: summary["froc"]["froc_score"]),
-    ]
-    notes: dict[str, None] = {}
-    for name, get in shown:
-        try:
-            estimate = get()
-        except KeyError:
-            continue
-        lines.append(f"{name:<29}{estimate_text(estimate)}")
-        if estimate.get("note"):
-            notes[estimate["note"]] = None
-    lines += [f"note: {note}" for note in notes]
-    if summary["unfinished_visits"]:
-        lines.append(f"note: unfinished visits, not scored: {', '.join(summary['unfinished_visits'])}")
-    return [*lines, *(f"note: {line}" for line in summary["remarks"])]
-
-
-def estimate_text(estimate: Mapping[str, Any]) -> str:
-    """0.812 [0.703, 0.901], or n/a."""
-    if estimate["value"] is None:
-        return "n/a"
-    low, high = estimate["low"], estimate["high"]
-    interval = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
-    return f"{estimate['value']:.3f}{interval}"

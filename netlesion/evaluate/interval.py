@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from netlesion.evaluate import statistics
 from netlesion.evaluate.statistics import (
     CONFIDENCE,
+    MIN_PATIENTS,
     NUM_RESAMPLES,
     Estimate,
     bootstrap_mean,
@@ -23,6 +24,7 @@ from netlesion.evaluate.statistics import (
 )
 from netlesion.evaluate.statistics.bootstrap import Interval, Statistic, bootstrap
 from netlesion.evaluate.statistics.estimate import join_notes
+from netlesion.evaluate.statistics.proportions import proportion
 from netlesion.evaluate.statistics.ratios import AGREE, few_patients
 
 #: What the module of statistics says of its intervals, where it does.
@@ -52,6 +54,16 @@ class Resampling:
             bootstrap_proportion(tops, bottoms, patients, seed=self.seed, num_resamples=self.num_resamples)
         )
 
+    def share(self, hits: Sequence[bool], patients: Sequence[str]) -> Estimate:
+        """Share of rows that hit; where each row is a patient of its own they are trials, with an exact interval."""
+        if len(set(patients)) < len(hits):
+            return self.ratio([float(h) for h in hits], [1.0] * len(hits), patients)
+        found = proportion(sum(map(bool, hits)), len(hits))
+        few = (
+            f"only {found.n} patient{'s' * (found.n > 1)}; the interval is exact" if 0 < found.n < MIN_PATIENTS else ""
+        )
+        return self._remarked(replace(found, note=join_notes(found.note, few)))
+
     def statistics(
         self, statistic: Statistic, num_patients: int, strata: Sequence[object] | None = None, note: str = ""
     ) -> tuple[Estimate, ...]:
@@ -73,6 +85,10 @@ class Resampling:
                 notes.append(AGREE if math.isnan(low) and missing < self.num_resamples else "")
             made.append(Estimate(float(value), float(low), float(high), num_patients, join_notes(*notes)))
         return tuple(map(self._remarked, made))
+
+    def noted(self, estimate: Estimate) -> Estimate:
+        """An estimate made elsewhere (an area, with the interval of its own), with what its note must say."""
+        return self._remarked(replace(estimate, note=join_notes(few_patients(estimate.n), estimate.note)))
 
     def _remarked(self, estimate: Estimate) -> Estimate:
         if not self.remark:

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
+
 from netlesion.errors import CohortError, NetlesionError
 from netlesion.evaluate.case_result import CaseFacts, CaseResult
 from netlesion.evaluate.cases import evaluate_case, evaluate_points
 from netlesion.evaluate.outcome import MatchSettings
+from netlesion.evaluate.point_reference import evaluate_marks_against_points, evaluate_masks_against_points
 from netlesion.evaluate.readers import Marks
 from netlesion.io.cohort import read_suv_image
 from netlesion.io.nifti import read_volume
@@ -29,11 +32,15 @@ MIN_CASES_FOR_WORKERS = 4
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that one process needs for one case; paths, not images."""
+    """Everything that one process needs for one case; paths, not images.
+
+    points_mm (G, 3): the reference, where it is a table of points and not a mask.
+    """
 
     case: str
     patient: str
     reference: Path
+    points_mm: np.ndarray | None
     prediction: Path | None
     probability: Path | None
     marks: Marks | None
@@ -65,6 +72,8 @@ def run_jobs(jobs: Sequence[Job], workers: int | None) -> Iterator[tuple[CaseRes
 
 def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
     """Reads one case, scores it, and hashes what was read."""
+    if job.points_mm is not None:
+        return _against_points(job, job.points_mm)
     reference = _read_mask(job.reference, job.case)
     hashes = {"reference": hash_file(job.reference)}
     if job.marks is not None:
@@ -86,6 +95,24 @@ def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
         job.tasks,
     )
     return result, hashes | {"prediction": hash_file(job.prediction)}
+
+
+def _against_points(job: Job, points_mm: np.ndarray) -> tuple[CaseResult, dict[str, str]]:
+    hashes = {"reference": hash_file(job.reference)}
+    if job.marks is not None:
+        found = evaluate_marks_against_points(job.case, job.patient, points_mm, job.marks, job.settings, job.facts)
+        return found, hashes
+    found = evaluate_masks_against_points(
+        job.case,
+        job.patient,
+        points_mm,
+        _read_mask(job.prediction, job.case),
+        None if job.probability is None else read_volume(job.probability, Quantity.PROBABILITY),
+        None if job.pet is None else read_suv_image(job.pet),
+        job.settings,
+        job.facts,
+    )
+    return found, hashes | {"prediction": hash_file(job.prediction)}
 
 
 def _read_mask(path: Path, case: str) -> Volume:

@@ -51,7 +51,9 @@ class LesionResult:
     )
     region: str = _column("n/a", "Region, from the table of lesions")
     lesion_type: str = _column("n/a", "Type, from the table of lesions")
-    reference_standard: str = _column("n/a", "What its truth rests on, from the table of lesions")
+    reference_standard: str = _column(
+        "n/a", "What its truth rests on, from the table of lesions, else as declared for all"
+    )
     reference_source: str = _column("n/a", "The test, reader or model that its truth comes from, from the same table")
     size_bin: str = _column("ml", "Bin of the lesion's volume")
     num_voxels: int = _column("1", "Voxels of the lesion, 0 for a point")
@@ -129,6 +131,36 @@ def point_rows(
     return (*rows, *(_prediction_row(case_id, patient_id, p, facts, points, voxel_ml) for p in alone))
 
 
+def rows_against_points(
+    case_id: str,
+    patient_id: str,
+    reference_mm: np.ndarray,
+    prediction_mm: np.ndarray,
+    crop: CroppedCase | None,
+    matching: Matching,
+    facts: CaseFacts,
+) -> tuple[LesionResult, ...]:
+    """The same for a reference of points (G, 3); crop: of the predicted mask, None for a reader's marks (P, 3)."""
+    voxel_ml = NAN if crop is None else crop.geometry.voxel_volume_ml
+    side_g = _Side({g.lesion_id: reference_mm[n] for n, g in enumerate(matching.reference)}, {}, {}, {})
+    places = {p.lesion_id: prediction_mm[n] for n, p in enumerate(matching.prediction)}
+    nothing = SurfaceVoxels(np.zeros((0, 3), int), np.zeros(0, int), np.zeros(0, bool), np.zeros(0, bool))
+    side_p = _Side(places, {}, {}, {}) if crop is None else _side(crop.prediction, crop, nothing)
+    predicted = {p.lesion_id: p for p in matching.prediction}
+    rows = []
+    for lesion in matching.reference:
+        numbers = dict.fromkeys(_PARTNER_NUMBERS, NAN)
+        if (partner := predicted.get(lesion.prediction_id)) is not None:
+            numbers["score"] = NAN if partner.score is None else partner.score
+            if partner.num_voxels:
+                numbers["volume_partner_ml"] = partner.volume_ml
+                numbers["tlsre_partner_g"] = side_p.suv_sum.get(partner.lesion_id, NAN) * voxel_ml
+        columns = _reference_columns(case_id, patient_id, lesion, facts, side_g, voxel_ml)
+        rows.append(LesionResult(**(columns | {"size_bin": "", "volume_ml": NAN}), **numbers))
+    alone = [p for p in matching.prediction if p.outcome is not Outcome.TRUE_POSITIVE]
+    return (*rows, *(_prediction_row(case_id, patient_id, p, facts, side_p, voxel_ml) for p in alone))
+
+
 _PARTNER_NUMBERS = (
     "volume_partner_ml",
     "score",
@@ -152,7 +184,7 @@ def _reference_columns(
         "lesion_id": lesion.lesion_id,
         "outcome": lesion.outcome.value,
         "partner_id": lesion.prediction_id,
-        **vars(facts.lesions.get(lesion.lesion_id, UNKNOWN_LESION)),
+        **vars(facts.lesions.get(lesion.lesion_id, facts.unlisted)),
         "size_bin": size_bin(lesion.volume_ml),
         "num_voxels": lesion.num_voxels,
         "volume_ml": lesion.volume_ml,

@@ -14,8 +14,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from netlesion.errors import CohortError
+from netlesion.evaluate.reference_standard import ReferenceStandard
 
-STANDARDS = ("histology", "followup", "consensus_multimodality", "same_modality_reader")
+STANDARDS = tuple(s.value for s in ReferenceStandard if s is not ReferenceStandard.UNKNOWN)
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,16 @@ SHOWN: Mapping[str, Mapping[str, str]] = {
         "Average precision": "froc.average_precision",
         "JAFROC": "froc.jafroc",
         "JAFROC, weighted": "froc.weighted_jafroc",
+        "AUC of patients (highest score)": "discrimination.patient_auc",
+        "AUC of predicted lesions, real or invented": "discrimination.detection_auc",
         "Cases with lesions where something was found": "case_sensitivity",
         "Lesion-free cases where nothing was found": "case_specificity",
+    },
+    "Calibration of lesion scores": {
+        "Expected calibration error": "calibration.ece",
+        "Brier score": "calibration.brier",
+        "Expected calibration error, recalibrated": "calibration.recalibrated.ece",
+        "Brier score, recalibrated": "calibration.recalibrated.brier",
     },
     "One culprit (osteomalacia)": {
         "Hit at rank 1": "localisation.hit_at_1",
@@ -82,7 +90,11 @@ def write_page(
     values = {
         "version": __version__,
         "summary": summary,
-        "tables": [(title, rows) for title, names in SHOWN.items() if (rows := _rows(summary, names))],
+        "tables": [
+            *((title, rows) for title, names in SHOWN.items() if (rows := _rows(summary, names))),
+            *_category_tables(summary.get("categories", {})),
+        ],
+        "cross_tables": _cross_tables(summary.get("categories", {})),
         "strata": [_stratum_row(row) for row in summary["strata"]],
         "figures": _figures(summary, results),
         "worst": [(w, base64.b64encode(w.png).decode("ascii")) for w in worst],
@@ -98,11 +110,42 @@ def _rows(summary: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[st
     rows = []
     for name, place in names.items():
         found: Any = summary
-        for key in place.split("."):
+        for key in [place] if place in summary else place.split("."):
             found = found.get(key) if isinstance(found, Mapping) else None
         if found is not None:
             rows.append((name, _text(found), str(found["n"]), found["note"]))
     return rows
+
+
+#: Name shown -> key of an agreement of categories.
+_CATEGORY = {
+    "Equal answers": "accuracy",
+    "Cohen's kappa": "kappa",
+    "Kappa, linear weights": "kappa_linear",
+    "Kappa, quadratic weights": "kappa_quadratic",
+}
+
+
+def _category_tables(categories: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str, str, str]]]]:
+    """One table for each category that was compared: agreement, then the sensitivity of each class."""
+    tables = []
+    for name, found in categories.items():
+        if isinstance(found, Mapping) and "accuracy" in found:
+            places = {shown: key for shown, key in _CATEGORY.items() if key in found}
+            of_class = {f"Sensitivity of {c}, {e['num_rows']} rows": e for c, e in found["sensitivity"].items()}
+            tables.append((f"Category {name}", [*_rows(found, places), *_rows(of_class, {c: c for c in of_class})]))
+    return tables
+
+
+def _cross_tables(categories: Mapping[str, Any]) -> list[tuple[str, list[str], list[tuple[str, list[int]]]]]:
+    """Name, classes of the prediction, and for each class of the reference the counts."""
+    tables = []
+    for name, found in categories.items():
+        if isinstance(found, Mapping) and "accuracy" in found:
+            columns = [c for c in found["sensitivity"] if any(c in row for row in found["cross_table"].values())]
+            rows = [(g, [row.get(c, 0) for c in columns]) for g, row in found["cross_table"].items()]
+            tables.append((name, columns, rows))
+    return tables
 
 
 def _text(estimate: Mapping[str, Any] | None) -> str:
@@ -124,7 +167,7 @@ def _figures(summary: Mapping[str, Any], results: Sequence[CaseResult]) -> list[
     if froc.get("curve", {}).get("sensitivity"):
         found.append(("FROC. Step curve; the band is the 95 % interval over patients.", froc_figure(froc)))
     if summary.get("reliability"):
-        found.append(("Reliability of lesion confidence, 95 % intervals.", reliability_figure(summary["reliability"])))
+        found.append(_reliability(summary))
     sizes = [row for row in summary["strata"] if row["by"] == "size"]
     if any(row["num_lesions"] for row in sizes):
         found.append(("Sensitivity by lesion size, 95 % intervals.", size_figure(sizes)))
@@ -132,6 +175,17 @@ def _figures(summary: Mapping[str, Any], results: Sequence[CaseResult]) -> list[
         found += _bland_altman(summary["segmentation"], results, "volume", "ml", "whole-body volume")
         found += _bland_altman(summary["segmentation"], results, "tlsre", "g", "SUV times volume")
     return found
+
+
+def _reliability(summary: Mapping[str, Any]) -> tuple[str, str]:
+    """Scores as they are, and recalibrated where they were."""
+    calibration = summary["calibration"]
+    after = calibration.get("recalibrated")
+    caption = f"Reliability of lesion confidence, 95 % intervals. ECE {_text(calibration['ece'])}"
+    if after is None:
+        return f"{caption}.", reliability_figure(summary["reliability"])
+    caption += f"; grey: recalibrated ({after['method']}), ECE {_text(after['ece'])}."
+    return caption, reliability_figure(summary["reliability"], after["reliability"])
 
 
 def _bland_altman(segmentation: Mapping[str, Any], results: Sequence[CaseResult], name: str, unit: str, title: str):
@@ -166,7 +220,10 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
         )
     if summary["unfinished_visits"]:
         notes.append(f"Unfinished visits, not scored: {', '.join(summary['unfinished_visits'])}")
-    for name in ("challenge", "froc", "localisation", "categories"):
+    for name in ("challenge", "froc", "calibration", "localisation", "categories"):
         if "not_run" in summary.get(name, {}):
             notes.append(f"{name}: not run, {summary[name]['not_run']}")
+    for name, found in summary.get("categories", {}).items():
+        if isinstance(found, Mapping) and "not_run" in found:
+            notes.append(f"category {name}: not run, {found['not_run']}")
     return [*notes, *summary["remarks"]]

@@ -62,7 +62,7 @@ def mask_pairs(
         iou=iou,
         affinity=_affinity(reference, prediction, geometry, overlap, iou, ranking, settings),
         counted=tuple((overlap.reference_voxels >= settings.min_reference_voxels).tolist()),
-        scores=None if probability is None else _scores(prediction, probability, settings.confidence),
+        scores=None if probability is None else lesion_scores(prediction, probability, settings.confidence),
     )
 
 
@@ -91,6 +91,31 @@ def point_pairs(
         iou={},
         affinity=affinity,
         counted=tuple((sizes >= settings.min_reference_voxels).tolist()),
+        scores=scores,
+    )
+
+
+def pairs_against_points(
+    distance_PG: np.ndarray,
+    limit_mm: float,
+    ids: tuple[int, ...],
+    voxels: tuple[int, ...],
+    scores: tuple[float, ...] | None,
+) -> Pairs:
+    """The pairs of P predictions and a reference of G points, numbered from 1 in the order given.
+
+    distance_PG: mm between each two, 0 where the prediction holds the point. Every point counts, and has no voxels.
+    """
+    near = np.argwhere(distance_PG <= limit_mm).tolist()
+    num_points = distance_PG.shape[1]
+    return Pairs(
+        reference_ids=tuple(range(1, num_points + 1)),
+        reference_voxels=(0,) * num_points,
+        prediction_ids=ids,
+        prediction_voxels=voxels,
+        iou={},
+        affinity={(row, column): 1.0 / (1.0 + float(distance_PG[column, row])) for column, row in near},
+        counted=(True,) * num_points,
         scores=scores,
     )
 
@@ -156,7 +181,7 @@ def _near(reference: Foreground, prediction: Foreground, geometry: Geometry, lim
     return {(int(i), int(j)): 1.0 / (1.0 + float(mm)) for i, j, mm in found.tolist()}
 
 
-def _scores(prediction: Foreground, probability: np.ndarray, confidence: Confidence) -> tuple[float, ...]:
+def lesion_scores(prediction: Foreground, probability: np.ndarray, confidence: Confidence) -> tuple[float, ...]:
     """One number per label, by rising label: the highest probability, or its 95th percentile (linear)."""
     sizes = prediction.sizes_L
     values = prediction.at(probability).astype(np.float64)

@@ -66,18 +66,18 @@ class Axes:
             places = " ".join(f"{self._x(x):.1f},{self._y(y):.1f}" for x, y in edge)
             self._parts.append(f'<polygon points="{places}" fill="{BAND}" fill-opacity="0.5"/>')
 
-    def dots(self, points: Sequence[tuple[float, float]], titles: Sequence[str] = ()) -> None:
+    def dots(self, points: Sequence[tuple[float, float]], titles: Sequence[str] = (), colour: str = LINE) -> None:
         for n, (x, y) in enumerate(points):
             title = f"<title>{escape(titles[n])}</title>" if titles else ""
             self._parts.append(
-                f'<circle cx="{self._x(x):.1f}" cy="{self._y(y):.1f}" r="3.2" fill="{LINE}" fill-opacity="0.75">'
+                f'<circle cx="{self._x(x):.1f}" cy="{self._y(y):.1f}" r="3.2" fill="{colour}" fill-opacity="0.75">'
                 f"{title}</circle>"
             )
 
-    def bars(self, rows: Sequence[tuple[float, float, float]]) -> None:
+    def bars(self, rows: Sequence[tuple[float, float, float]], colour: str = LINE) -> None:
         """Vertical error bars, rows of x, low, high."""
         for x, low, high in rows:
-            self._line(self._x(x), self._y(low), self._x(x), self._y(high), LINE, 1.4)
+            self._line(self._x(x), self._y(low), self._x(x), self._y(high), colour, 1.4)
 
     def svg(self, title: str) -> str:
         return (
@@ -159,20 +159,18 @@ def size_figure(rows: Sequence[dict[str, Any]]) -> str:
     return axes.svg("Lesion sensitivity by lesion size")
 
 
-def reliability_figure(bins: Sequence[dict[str, Any]]) -> str:
-    """Share of true positives against mean confidence in ten bins; the diagonal is a calibrated score."""
+def reliability_figure(bins: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]] = ()) -> str:
+    """Share of true positives against mean confidence in ten bins; the diagonal is a calibrated score.
+
+    after: the bins of the recalibrated scores, in grey.
+    """
     axes = Axes((0, 1), (0, 1), "confidence of a predicted lesion", "share that is a lesion", _TENTHS, _TENTHS)
     axes.path([(0, 0), (1, 1)], GREY, "5 4")
-    axes.bars(
-        [
-            (b["mean_score"], b["share_true"]["low"], b["share_true"]["high"])
-            for b in bins
-            if b["share_true"]["low"] is not None
-        ]
-    )
-    axes.dots(
-        [(b["mean_score"], b["share_true"]["value"]) for b in bins], [f"{b['num_detections']} detections" for b in bins]
-    )
+    for rows, colour in ((after, GREY), (bins, LINE)):
+        known = [(b["mean_score"], b["share_true"]) for b in rows]
+        axes.bars([(x, e["low"], e["high"]) for x, e in known if e["low"] is not None], colour)
+        titles = [f"{b['num_detections']} detections" for b in rows]
+        axes.dots([(x, e["value"]) for x, e in known], titles, colour)
     return axes.svg("Reliability of lesion confidence")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +38,49 @@ class ReaderList:
 
 
 def is_reader_table(path: str | Path) -> bool:
-    """Whether a prediction is a table of marks rather than a folder of masks."""
+    """Whether a prediction, or a reference, is a table of points rather than a folder of masks."""
     return Path(path).suffix.lower() in (".csv", ".tsv")
+
+
+@dataclass(frozen=True)
+class MarkRow:
+    """One row of a table of points; point_mm None where it has no coordinates. cells: every column as it is written."""
+
+    line: int
+    case: str
+    point_mm: tuple[float, float, float] | None
+    cells: Mapping[str, str]
+
+
+def marks_table(path: str | Path, required: Sequence[str]) -> tuple[MarkRow, ...]:
+    """The rows of a table of points. Raises as read_marks, which adds the rating and the reader."""
+    path = Path(path)
+    if not path.is_file():
+        raise CohortError(f"{path}: no such file; expected a table of points with columns {', '.join(required)}")
+    found = []
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+        missing = [name for name in required if name not in (rows.fieldnames or ())]
+        if missing:
+            raise CohortError(f"{path}: no column {', '.join(missing)}; expected {', '.join(required)}")
+        for line, row in enumerate(rows, start=2):
+            case = (row["case"] or "").strip()
+            if not case:
+                raise CohortError(f"{path}, line {line}: no case; every mark belongs to one")
+            point = None
+            if any(row[name] not in _EMPTY for name in COORDINATES):
+                needed = [name for name in required if name != "case"]
+                if any(row[name] in _EMPTY for name in needed):
+                    raise CohortError(
+                        f"{path}, line {line}: a mark needs {', '.join(needed[:-1])} and {needed[-1]}; leave all three "
+                        "coordinates empty for a case without any mark"
+                    )
+                x, y, z = (_number(path, line, name, row[name]) for name in COORDINATES)
+                point = (x, y, z)
+            found.append(MarkRow(line, case, point, row))
+    if not found:
+        raise CohortError(f"{path}: holds no row; expected one for each mark, and one for each case without marks")
+    return tuple(found)
 
 
 def read_marks(path: str | Path) -> tuple[ReaderList, ...]:
@@ -49,36 +90,17 @@ def read_marks(path: str | Path) -> tuple[ReaderList, ...]:
     coordinate or rating that is not a finite number; the line is named.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CohortError(f"{path}: no such file; expected a table of marks with columns {', '.join(REQUIRED)}")
     found: dict[str, dict[str, list[tuple[tuple[float, float, float], float]]]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.DictReader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-        missing = [name for name in REQUIRED if name not in (rows.fieldnames or ())]
-        if missing:
-            raise CohortError(f"{path}: no column {', '.join(missing)}; expected {', '.join(REQUIRED)}")
-        for number, row in enumerate(rows, start=2):
-            case = (row["case"] or "").strip()
-            if not case:
-                raise CohortError(f"{path}, line {number}: no case; every mark belongs to one")
-            reader = (row.get("reader") or path.stem).strip()
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", reader):
-                raise CohortError(
-                    f"{path}, line {number}: reader is {reader!r}; use letters, digits, dot, dash and underscore, "
-                    "it names a folder"
-                )
-            marks = found.setdefault(reader, {}).setdefault(case, [])
-            given = [row[name] not in _EMPTY for name in COORDINATES]
-            if any(given):
-                if not all(given) or row["rating"] in _EMPTY:
-                    raise CohortError(
-                        f"{path}, line {number}: a mark needs x_mm, y_mm, z_mm and rating; leave all three "
-                        "coordinates empty for a case without any mark"
-                    )
-                x, y, z = (_number(path, number, name, row[name]) for name in COORDINATES)
-                marks.append(((x, y, z), _number(path, number, "rating", row["rating"])))
-    if not found:
-        raise CohortError(f"{path}: holds no row; expected one for each mark, and one for each case without marks")
+    for row in marks_table(path, REQUIRED):
+        reader = (row.cells.get("reader") or path.stem).strip()
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", reader):
+            raise CohortError(
+                f"{path}, line {row.line}: reader is {reader!r}; use letters, digits, dot, dash and underscore, "
+                "it names a folder"
+            )
+        marks = found.setdefault(reader, {}).setdefault(row.case, [])
+        if row.point_mm is not None:
+            marks.append((row.point_mm, _number(path, row.line, "rating", row.cells["rating"])))
     return tuple(
         ReaderList(reader, {c: Marks(tuple(p for p, _ in m), tuple(r for _, r in m)) for c, m in sorted(cases.items())})
         for reader, cases in sorted(found.items())

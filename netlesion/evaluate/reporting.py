@@ -51,7 +51,7 @@ ITEMS: Mapping[str, Mapping[str, str | None]] = {
         "missing data": "indeterminate",
         "fairness, subgroups": "summary.json: strata",
         "performance with intervals": "summary.json",
-        "calibration": "summary.json: reliability",
+        "calibration": "summary.json: calibration, reliability",
         "availability of model and code": None,
     },
 }

@@ -1,4 +1,5 @@
-"""The same questions asked of parts of a cohort: lesion sizes, regions, types, tracers and scanners.
+"""The same questions asked of parts of a cohort: lesion sizes, regions, types, reference standards, tracers and
+scanners.
 
 Takes `CaseResult`s; returns frozen rows, each with the number of lesions, cases and patients it rests on. A false
 positive has no reference lesion, so it is counted by tracer and scanner, and by its own size. Knows nothing about
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from netlesion.evaluate.case_result import CaseResult
 from netlesion.evaluate.interval import COUNT, SHARE, Resampling
@@ -39,7 +41,8 @@ class Stratum:
 def strata(results: Sequence[CaseResult], resampling: Resampling) -> tuple[Stratum, ...]:
     """Every stratum that is known of: size always, the others where at least one case or lesion names one."""
     found = [_lesions(results, resampling, "size", name, lambda row: row.size_bin) for name in SIZE_BINS]
-    for by, name_of in (("region", lambda row: row.region), ("lesion_type", lambda row: row.lesion_type)):
+    for by in ("region", "lesion_type", "reference_standard"):
+        name_of = attrgetter(by)
         names = {name_of(row) for r in results for row in r.lesions if row.source == "reference"}
         if names - {""}:
             found += [_lesions(results, resampling, by, name, name_of) for name in sorted(names)]

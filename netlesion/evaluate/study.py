@@ -2,7 +2,7 @@
 
 A prediction is a folder of masks or a table of marks; a table may hold several readers, and each of them is a
 prediction of its own. One prediction is written into the output folder itself, several into one folder each, with
-`readers.tsv` beside them. Knows nothing about how a prediction is scored (`folders`).
+`readers.tsv` and `agreement.json` beside them. Knows nothing about how a prediction is scored (`folders`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netlesion.atomic import write_json
 from netlesion.errors import ConfigError
-from netlesion.evaluate.folders import EvaluationSettings, evaluate_folders
+from netlesion.evaluate.folders import evaluate_folders
+from netlesion.evaluate.interval import Resampling
+from netlesion.evaluate.reader_agreement import reader_agreement
 from netlesion.evaluate.readers import ReaderList, is_reader_table, read_marks
+from netlesion.evaluate.scoring import EvaluationSettings
 from netlesion.evaluate.tables import write_table
 
 #: Columns of readers.tsv -> the estimate of the summary that they show.
@@ -51,7 +55,9 @@ class Evaluated:
 def evaluate_predictions(
     reference: str | Path, predictions: Sequence[str | Path], out: str | Path, settings: EvaluationSettings, seed: int
 ) -> tuple[Evaluated, ...]:
-    """Evaluates every prediction under the same settings; raises ConfigError for two of one name."""
+    """Evaluates every prediction under the same settings; raises ConfigError for two of one name, or a
+    calibration and more than one prediction.
+    """
     out = Path(out)
     named: list[tuple[str, Path | ReaderList]] = []
     for prediction in predictions:
@@ -62,6 +68,8 @@ def evaluate_predictions(
     name, times = Counter(name for name, _ in named).most_common(1)[0]
     if times > 1:
         raise ConfigError(f"{times} predictions are called {name}; rename one, each needs a folder of its own")
+    if len(named) > 1 and settings.calibration is not None:
+        raise ConfigError(f"a calibration is of one model, and there are {len(named)} predictions; evaluate it alone")
     if len(named) == 1:
         return (Evaluated("", out, evaluate_folders(reference, named[0][1], out, seed=seed, settings=settings)),)
     found = tuple(
@@ -69,6 +77,9 @@ def evaluate_predictions(
         for name, prediction in named
     )
     write_table(out / "readers.tsv", tuple(READER_COLUMNS), map(_row, found), READER_COLUMNS)
+    if "detection" in settings.tasks:
+        folders = {evaluated.name: evaluated.folder for evaluated in found}
+        write_json(out / "agreement.json", reader_agreement(folders, Resampling(seed)))
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,16 @@ from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.case_result import COLUMNS, GROUP_OF, TASKS, CaseResult
 from netlesion.evaluate.challenge import hecktor_dice_aggregated, hecktor_f1_aggregated
 from netlesion.evaluate.detection import panoptic_weight
+from netlesion.evaluate.discrimination import discrimination
 from netlesion.evaluate.froc import BAND_RATES, FROC_RATES, DetectionTable
 from netlesion.evaluate.interval import COUNT, SHARE, Resampling, exact_interval, plain
 from netlesion.evaluate.localise import RANKS, TAUS, CaseCandidates, hit_at, is_quiet, lroc_area, reciprocal_rank
+from netlesion.evaluate.reliability import score_reliability
 from netlesion.evaluate.statistics import NUM_RESAMPLES
 from netlesion.evaluate.statistics.bootstrap import of_one_sample
+from netlesion.evaluate.statistics.calibration import Recalibration
+from netlesion.evaluate.statistics.estimate import join_notes
+from netlesion.evaluate.statistics.ratios import few_patients
 from netlesion.evaluate.volume_agreement import volume_agreement
 
 Plain = dict[str, Any]
@@ -34,6 +39,7 @@ def summarise(
     num_resamples: int = NUM_RESAMPLES,
     remark: str = "",
     tasks: Sequence[str] = TASKS,
+    recalibration: Recalibration | None = None,
 ) -> Plain:
     """Means over cases, pooled rates and curves; plain JSON values. remark goes into the note of every number.
 
@@ -60,7 +66,8 @@ def summarise(
     if "detection" in tasks:
         summary |= _detection(results, patients, resampling)
         summary["froc"] = _froc(results, resampling)
-        summary["reliability"] = _reliability(results, resampling)
+        summary["discrimination"] = discrimination(results, resampling)
+        summary |= score_reliability(results, resampling, recalibration)
         summary["localisation"] = _localisation(results, resampling)
     return summary
 
@@ -154,8 +161,8 @@ def _detection(results: Sequence[CaseResult], patients: list[str], resampling: R
             resampling.mean(list(false_positives.values()), list(false_positives), COUNT)
         ),
         "false_positives_per_case": plain(resampling.mean([r.num_false_positives for r in results], patients, COUNT)),
-        "case_sensitivity": plain(resampling.mean(seen, patients, SHARE)),
-        "case_specificity": plain(resampling.mean(silent, patients, SHARE)),
+        "case_sensitivity": ratio(seen, [1.0] * len(seen)),
+        "case_specificity": ratio(silent, [1.0] * len(silent)),
         "counts": {
             name: sum(getattr(r, name) for r in results)
             for name, entry in COLUMNS.items()
@@ -210,34 +217,6 @@ def _froc(results: Sequence[CaseResult], resampling: Resampling) -> Plain:
     }
 
 
-def _reliability(results: Sequence[CaseResult], resampling: Resampling) -> list[Plain] | None:
-    """Share of true positives in ten bins of confidence; None unless every score is a probability."""
-    found = [
-        (r.patient, s, t)
-        for r in results
-        if r.detections
-        for s, t in zip(r.detections.scores, r.detections.is_true, strict=True)
-    ]
-    if not found or any(r.detections is None for r in results) or not all(0 <= s <= 1 for _, s, _ in found):
-        return None
-    bins = []
-    for n in range(10):
-        inside = [(p, s, t) for p, s, t in found if min(9, int(s * 10)) == n]
-        if inside:
-            bins.append(
-                {
-                    "from": n / 10,
-                    "to": (n + 1) / 10,
-                    "num_detections": len(inside),
-                    "mean_score": float(np.mean([s for _, s, _ in inside])),
-                    "share_true": plain(
-                        resampling.mean([float(t) for _, _, t in inside], [p for p, _, _ in inside], SHARE)
-                    ),
-                }
-            )
-    return bins
-
-
 #: More points than this of a curve are thinned before they are written; the numbers use all of them.
 _CURVE_POINTS = 400
 
@@ -276,7 +255,11 @@ def _localisation(results: Sequence[CaseResult], resampling: Resampling) -> Plai
         return np.append(means, lroc_area(found, weights[owner]))
 
     estimates = resampling.statistics(of_one_sample(numbers), len(patients), culprit)
-    summary: Plain = dict(zip([*values, "lroc_area"], map(plain, estimates), strict=True))
+    rests_on = [*(len(set(owner[known].tolist())) for known in there), len(patients)]
+    summary: Plain = {
+        name: plain(replace(e, n=n, note=join_notes(e.note, "" if n == len(patients) else few_patients(n))))
+        for name, e, n in zip([*values, "lroc_area"], estimates, rests_on, strict=True)
+    }
     with_culprit = [c for c in found if c.has_culprit]
     for name in (f"hit_at_{k}" for k in RANKS):
         hits = [v for v in values[name] if not np.isnan(v)]

@@ -20,7 +20,7 @@ from netlesion.io.nifti import read_volume
 from netlesion.volume import Quantity, Volume
 
 if TYPE_CHECKING:
-    from netlesion.evaluate.folders import Job
+    from netlesion.evaluate.jobs import Job
 
 NUM_WORST = 6
 SUV_BLACK = 10.0

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from netlesion.errors import CohortError, ConfigError, GeometryError, QuantityError
-from netlesion.evaluate.folders import EvaluationSettings, evaluate_folders, score, summary_lines
+from netlesion.evaluate.folders import evaluate_folders
 from netlesion.evaluate.readers import read_marks
+from netlesion.evaluate.reference_standard import ReferenceStandard
+from netlesion.evaluate.scoring import EvaluationSettings, score
 from netlesion.evaluate.study import evaluate_predictions
+from netlesion.evaluate.summary_text import summary_lines
 from netlesion.geometry import Geometry
 from netlesion.io.nifti import write_volume
 from netlesion.volume import Quantity, Volume
@@ -125,6 +128,12 @@ def test_tasks_choose_columns_and_an_unknown_one_is_refused(folders, tmp_path):
     only = evaluate_folders(*folders, tmp_path / "only", settings=EvaluationSettings(tasks=("categories",)))
     assert only["categories"]["stage"]["accuracy"]["value"] == 1.0
     assert only["mean"] == {}
+    for given, task in (({"calibration": tmp_path}, "detection"), ({"category_orders": {"a": ("b",)}}, "categories")):
+        with pytest.raises(ConfigError, match=f"is given, and {task} is not among the tasks .segmentation.; add it"):
+            EvaluationSettings(tasks=("segmentation",), **given)
+    alone = EvaluationSettings(tasks=("categories",))
+    with pytest.raises(CohortError, match="categories.tsv: no such table"):
+        evaluate_folders(tmp_path / "none", tmp_path / "neither", tmp_path / "x", settings=alone)
     with pytest.raises(ConfigError, match="tasks are speed; expected some of detection, segmentation"):
         EvaluationSettings(tasks=("speed",))
 
@@ -328,6 +337,44 @@ def test_regions_and_types_come_from_a_table(folders, tmp_path):
         evaluate_folders(*folders, tmp_path / "out", settings=settings)
 
 
+def test_the_reference_standard_of_every_lesion_is_written(folders, tmp_path):
+    facts = tmp_path / "facts.tsv"
+    header = "case\tlesion_id\treference_standard\treference_source\n"
+    facts.write_text(header + "a\t1\thistology\tbiopsy\nb\t1\tn/a\treader2\n")
+    settings = EvaluationSettings(lesion_table=facts, reference_standard=ReferenceStandard.FOLLOWUP, workers=1)
+    summary = evaluate_folders(*folders, tmp_path / "out", settings=settings)
+    rows = [row for row in table(tmp_path / "out" / "lesions.tsv") if row["source"] == "reference"]
+    assert [(r["reference_standard"], r["reference_source"]) for r in rows] == [
+        ("histology", "biopsy"),
+        ("followup", "reader2"),
+        ("followup", "n/a"),
+    ]
+    found = {s["name"]: s["num_lesions"] for s in summary["strata"] if s["by"] == "reference_standard"}
+    assert found == {"followup": 2, "histology": 1}
+    assert summary["remarks"] == []
+    facts.write_text(header + "b\t3\thistology\tbiopsy\n")
+    with pytest.raises(CohortError, match="case b: the table of lesions names lesion 3, the reference has 1, 2; an id"):
+        evaluate_folders(*folders, tmp_path / "out", settings=settings)
+
+
+def test_a_test_is_not_judged_by_the_reference_it_made(folders, tmp_path):
+    facts = tmp_path / "facts.tsv"
+    header = "case\tlesion_id\treference_standard\treference_source\n"
+    facts.write_text(header + "b\t1\tsame_modality_reader\tprediction\n")
+    with pytest.raises(CohortError, match="lesion 1 of case b has prediction as its reference .same_modality_reader"):
+        evaluate_folders(*folders, tmp_path / "out", settings=EvaluationSettings(lesion_table=facts))
+    facts.write_text(header + "b\t1\tsame_modality_reader\tanna\n")
+    (tmp_path / "marks.csv").write_text(MARKS + "b,anna,7,10,14,70\n")
+    anna = read_marks(tmp_path / "marks.csv")[0]
+    with pytest.raises(CohortError, match="lesion 1 of case b has anna as its reference"):
+        evaluate_folders(folders[0], anna, tmp_path / "out", settings=EvaluationSettings(lesion_table=facts))
+    assert not (tmp_path / "out").exists()
+    for path in folders[0].iterdir():
+        (folders[1] / path.name).write_bytes(path.read_bytes())
+    summary = evaluate_folders(*folders, tmp_path / "out")
+    assert summary["remarks"][0].startswith("every prediction with a lesion is the file of its reference")
+
+
 def test_size_bins_count_found_and_invented(folders, tmp_path):
     summary = evaluate_folders(*folders, tmp_path / "out")
     sizes = {s["name"]: s for s in summary["strata"] if s["by"] == "size"}  # 64 voxels are 1.5 ml, 27 are 0.65 ml
@@ -364,6 +411,9 @@ def test_a_model_and_a_reader_stand_in_one_table(folders, tmp_path):
         folders[0], [folders[1], tmp_path / "carla.tsv"], tmp_path / "out", EvaluationSettings(), 0
     )
     assert [e.name for e in found] == ["prediction", "carla"]
+    agreement = json.loads((tmp_path / "out" / "agreement.json").read_text())
+    assert agreement["readers"] == ["prediction", "carla"]
+    assert agreement["case_called"]["note"] == "2 of 3 cases were not read by all and are left out"
     with pytest.raises(ConfigError, match="2 predictions are called prediction; rename one"):
         evaluate_predictions(folders[0], [folders[1], folders[1]], tmp_path / "out", EvaluationSettings(), 0)
 
@@ -408,12 +458,40 @@ def test_categories_are_paired_and_counted(folders, tmp_path):
     assert list(found) == ["krenning"]
     assert found["krenning"]["accuracy"]["value"] == pytest.approx(2 / 3)
     assert found["krenning"]["cross_table"] == {"0": {"0": 1}, "2": {"3": 1}, "3": {"3": 1}}
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    assert "<h2>Category krenning</h2>" in page
+    assert '<td>Sensitivity of 3, 1 rows</td><td class="value">1.000 [0.025, 1.000]</td>' in page
+    assert '<td>Kappa, quadratic weights</td><td class="value">0.909' in page
+    assert "<tr><td>2</td><td>0</td><td>1</td></tr>" in page
     (folders[1] / "categories.tsv").write_text("case\tkrenning\na\t3\na\t2\n")
     with pytest.raises(CohortError, match="case a is there twice"):
         evaluate_folders(*folders, tmp_path / "out")
     (folders[1] / "categories.tsv").unlink()
     with pytest.raises(CohortError, match="categories.tsv: no such table"):
         evaluate_folders(*folders, tmp_path / "out")
+
+
+def test_categories_alone_need_no_mask(tmp_path):
+    for name, text in (("r", "case\tstage\na\tI\nb\tII\nc\tII\n"), ("p", "case\tstage\na\tI\nb\tI\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "categories.tsv").write_text(text)
+    alone = EvaluationSettings(tasks=("categories",), category_orders={"stage": ("I", "II")})
+    summary = evaluate_folders(tmp_path / "r", tmp_path / "p", tmp_path / "out", settings=alone)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["evaluation.html", "summary.json"]
+    assert (summary["num_cases"], summary["num_patients"], summary["cases_without_prediction"]) == (2, 2, ["c"])
+    accuracy = summary["categories"]["stage"]["accuracy"]
+    assert accuracy["value"] == 0.5
+    assert "partial cohort: 1 of 3 reference cases have no prediction" in accuracy["note"]
+    assert any(line.startswith("stage") for line in summary_lines(summary))
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    assert "<h2>Category stage</h2>" in page
+    assert "don't-care" not in page
+    with pytest.raises(CohortError, match="a table agrees with itself"):
+        evaluate_folders(tmp_path / "r", tmp_path / "r", tmp_path / "out", settings=alone)
+    (tmp_path / "points.csv").write_text(MARKS + "a,r,,,,\n")
+    for pair in ((tmp_path / "points.csv", tmp_path / "p"), (tmp_path / "r", read_marks(tmp_path / "points.csv")[0])):
+        with pytest.raises(ConfigError, match="a list of points holds no categories"):
+            evaluate_folders(*pair, tmp_path / "out", settings=alone)
 
 
 def test_settings_of_the_matching_are_in_the_summary(folders, tmp_path):

@@ -9,6 +9,7 @@ from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.case_result import COLUMNS
 from netlesion.evaluate.cases import evaluate_case
 from netlesion.evaluate.interval import METHOD
+from netlesion.evaluate.localise import CaseCandidates
 from netlesion.evaluate.outcome import MatchSettings
 from netlesion.evaluate.summary import summarise
 
@@ -79,6 +80,31 @@ def test_a_summary_depends_on_the_seed_alone(make):
     assert summarise(rows, 0) == summarise(rows, 0)
     assert summarise(rows[::-1], 0)["mean"]["dice"] == pytest.approx(summarise(rows, 0)["mean"]["dice"])
     assert summarise(rows, 1)["mean"]["dice"]["low"] != summarise(rows, 0)["mean"]["dice"]["low"]
+
+
+def test_a_share_of_cases_has_an_interval_where_all_agree(make):
+    """Five patients with lesions, all of them found: the exact interval of five; one healthy patient, called."""
+    rows = [make(f"c{n}", f"p{n}", num_lesions_reference=1, num_lesions_prediction=1) for n in range(5)]
+    rows.append(make("free", "p9", num_lesions_reference=0, num_lesions_prediction=2, num_true_positives=0))
+    found = summarise(rows, 0)
+    sensitivity, specificity = found["case_sensitivity"], found["case_specificity"]
+    assert (sensitivity["value"], sensitivity["n"]) == (1.0, 5)
+    assert (sensitivity["low"], sensitivity["high"]) == pytest.approx((0.025**0.2, 1.0))
+    assert (specificity["value"], specificity["n"]) == (0.0, 1)
+    assert specificity["high"] == pytest.approx(0.975)
+    assert "1 of 6 cases have no value and are left out" in sensitivity["note"]
+
+
+def test_localisation_counts_the_patients_it_rests_on(make):
+    rows = [
+        make(f"c{n}", f"p{n}", candidates=CaseCandidates(f"c{n}", f"p{n}", n < 9, (0.8,), (n < 6,))) for n in range(12)
+    ]
+    found = summarise(rows, 0, remark="partial cohort")["localisation"]
+    for name, n in (("hit_at_1", 9), ("mean_reciprocal_rank", 9), ("specificity_below_0.9", 3), ("lroc_area", 12)):
+        assert found[name]["n"] == n
+        assert found[name]["note"].startswith("partial cohort")
+        assert (f"only {n} patients" in found[name]["note"]) == (n < 10)
+    assert found["hit_at_1"]["value"] == pytest.approx(6 / 9)
 
 
 def test_nonsense_cohorts_are_refused(make):

@@ -67,7 +67,7 @@ def test_volumes_have_a_table_of_their_own(tmp_path):
     text = page(tmp_path, SUMMARY | {"volume_agreement": {"b": dict.fromkeys(names, FIGURE["a"])}})
     assert "Whole-body volume against the reference" in text
     assert text.count("0.812 [0.700, 0.900]") == 7
-    assert "<td>swin</td>" in text
+    assert "<th>swin</th>" in text
 
 
 def test_a_summary_that_lacks_something_is_no_page(tmp_path):

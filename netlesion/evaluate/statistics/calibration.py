@@ -10,7 +10,7 @@ Sources: Brier, Mon Weather Rev 1950;78:1; Naeini et al., AAAI 2015 (ECE, equal-
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from scipy.optimize import isotonic_regression, minimize_scalar
 from scipy.special import expit, logit, xlogy
 
 from netlesion.errors import CohortError, QuantityError
-from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, bootstrap
+from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, Statistic, bootstrap
 from netlesion.evaluate.statistics.estimate import Estimate
 from netlesion.evaluate.statistics.ratios import bootstrap_mean
 
@@ -63,15 +63,30 @@ def calibration(
     s, y = _scores(scores), np.asarray(real, dtype=np.float64)
     if not len(s) == len(y) == len(patients):
         raise CohortError(f"{len(s)} scores, {len(y)} labels and {len(patients)} patients; expected one each a lesion")
-    edges = np.linspace(0, 1, num_bins + 1)
-    place = np.clip(np.searchsorted(edges, s, side="right") - 1, 0, num_bins - 1)
+    edges, place = np.linspace(0, 1, num_bins + 1), bins_of(s, num_bins)
     counts, sums, hits = (np.bincount(place, v, minlength=num_bins) for v in (np.ones_like(s), s, y))
     with np.errstate(invalid="ignore"):
         means, shares = sums / counts, hits / counts
     rows = zip(edges[:-1], edges[1:], counts, means, shares, strict=True)
     bins = tuple(ReliabilityBin(float(lo), float(hi), int(n), float(m), float(r)) for lo, hi, n, m, r in rows)
     brier = bootstrap_mean((s - y) ** 2, patients, seed=seed, num_resamples=num_resamples)
-    return Calibration(bins, _ece(s - y, place, num_bins, patients, seed, num_resamples), brier)
+    return Calibration(bins, _ece(s, y, patients, num_bins, seed, num_resamples), brier)
+
+
+def bins_of(scores: np.ndarray, num_bins: int = NUM_BINS) -> np.ndarray:
+    """(N,) number of the equal-width bin of each score; a score on an edge is in the upper bin, 1 in the last."""
+    return np.minimum((np.asarray(scores) * num_bins).astype(int), num_bins - 1)
+
+
+def expected_calibration_error(
+    scores: Sequence[float], real: Sequence[bool], patients: Sequence[str], num_bins: int = NUM_BINS
+) -> Statistic:
+    """ECE as a function of the patients' weights, patients by sorted id: over bins, |sum of score - label| / all."""
+    s, y = _scores(scores), np.asarray(real, dtype=np.float64)
+    ids, owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    sums, sizes = np.zeros((len(ids), num_bins)), np.bincount(owner, minlength=len(ids)).astype(np.float64)
+    np.add.at(sums, (owner, bins_of(s, num_bins)), s - y)
+    return lambda weights: np.abs(weights @ sums).sum(axis=1) / (weights @ sizes)
 
 
 @dataclass(frozen=True)
@@ -85,17 +100,25 @@ class Recalibration:
     knots: tuple[tuple[float, float], ...]
     learned_on: frozenset[str]
 
-    def apply(self, scores: Sequence[float], patients: Sequence[str]) -> np.ndarray:
-        """Calibrated scores (N,). Raises CohortError when a patient is one of those it was learned on."""
-        s = _scores(scores)
-        if len(s) != len(patients):
-            raise CohortError(f"{len(s)} scores and {len(patients)} patients; expected one each a lesion")
+    @property
+    def method(self) -> str:
+        return "isotonic" if self.temperature is None else "temperature"
+
+    def require_unseen(self, patients: Iterable[str]) -> None:
+        """Raises CohortError when a patient is one of those it was learned on."""
         shared = sorted(set(map(str, patients)) & self.learned_on)
         if shared:
             raise CohortError(
                 f"patient {shared[0]} is one that the recalibration was learned on ({len(shared)} such patients); "
                 "learn it on validation patients and apply it to others"
             )
+
+    def apply(self, scores: Sequence[float], patients: Sequence[str]) -> np.ndarray:
+        """Calibrated scores (N,). Raises CohortError when a patient is one of those it was learned on."""
+        s = _scores(scores)
+        if len(s) != len(patients):
+            raise CohortError(f"{len(s)} scores and {len(patients)} patients; expected one each a lesion")
+        self.require_unseen(patients)
         if self.temperature is not None:
             return expit(logit(np.clip(s, EPSILON, 1 - EPSILON)) / self.temperature)
         x, y = np.array(self.knots).T
@@ -125,20 +148,13 @@ def learn_isotonic(scores: Sequence[float], real: Sequence[bool], patients: Sequ
     return Recalibration(None, knots, frozenset(map(str, patients)))
 
 
-def _ece(gaps, place, num_bins: int, patients, seed: int, num_resamples: int) -> Estimate:
-    """Sum over bins of |sum of score - label| over all lesions."""
-    ids, owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
-    if len(ids) == 0:
+def _ece(s, y, patients, num_bins: int, seed: int, num_resamples: int) -> Estimate:
+    num_patients = len(set(map(str, patients)))
+    if num_patients == 0:
         return Estimate(np.nan, np.nan, np.nan, 0, "no patient has a value")
-    sums, sizes = np.zeros((len(ids), num_bins)), np.bincount(owner).astype(np.float64)
-    np.add.at(sums, (owner, place), gaps)
-
-    def statistic(weights: np.ndarray) -> np.ndarray:
-        return np.abs(weights @ sums).sum(axis=1) / (weights @ sizes)
-
-    with np.errstate(invalid="ignore"):
-        found = bootstrap(statistic, len(ids), seed=seed, num_resamples=num_resamples)
-    return Estimate(float(found.value[0]), float(found.low[0]), float(found.high[0]), len(ids))
+    statistic = expected_calibration_error(s, y, patients, num_bins)
+    found = bootstrap(statistic, num_patients, seed=seed, num_resamples=num_resamples)
+    return Estimate(float(found.value[0]), float(found.low[0]), float(found.high[0]), num_patients)
 
 
 def _lessons(scores, real, patients) -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,7 @@ from enum import Enum
 import numpy as np
 
 from netlesion.errors import CohortError
-from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, bootstrap
+from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, Statistic, bootstrap
 from netlesion.evaluate.statistics.estimate import CONFIDENCE, Estimate, normal_quantile
 from netlesion.evaluate.statistics.proportions import proportion
 from netlesion.evaluate.statistics.ratios import bootstrap_proportion
@@ -101,6 +101,18 @@ def clustered_kappa(
     num_resamples: int = NUM_RESAMPLES,
 ) -> Estimate:
     """Cohen's kappa of all rows with a bootstrap interval over patients; n counts patients. Raises as cross_table."""
+    statistic = kappa_of_patients(first, second, categories, patients, weights)
+    return _resampled(statistic, len(set(map(str, patients))), seed, num_resamples)
+
+
+def kappa_of_patients(
+    first: Sequence[Hashable],
+    second: Sequence[Hashable],
+    categories: Sequence[Hashable],
+    patients: Sequence[str],
+    weights: Weights = Weights.NONE,
+) -> Statistic:
+    """Cohen's kappa as a function of the patients' weights, patients by sorted id. Raises as cross_table."""
     if len(patients) != len(first):
         raise CohortError(f"{len(first)} ratings of {len(patients)} patients, expected one patient per rating")
     ids, owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
@@ -111,12 +123,14 @@ def clustered_kappa(
 
     def statistic(drawn: np.ndarray) -> np.ndarray:
         shares = np.einsum("rp,pij->rij", drawn, tables)
-        shares /= shares.sum(axis=(1, 2), keepdims=True)
+        total = shares.sum(axis=(1, 2), keepdims=True)
+        shares = np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
         chance = np.einsum("ri,ij,rj->r", shares.sum(axis=2), agreement, shares.sum(axis=1))
         seen = (agreement * shares).sum(axis=(1, 2))
-        return np.divide(seen - chance, 1 - chance, out=np.full_like(seen, np.nan), where=chance < 1 - 1e-12)
+        exists = (chance < 1 - 1e-12) & (total[:, 0, 0] > 0)
+        return np.divide(seen - chance, 1 - chance, out=np.full_like(seen, np.nan), where=exists)
 
-    return _resampled(statistic, len(ids), seed, num_resamples)
+    return statistic
 
 
 def cross_table(first: Sequence[Hashable], second: Sequence[Hashable], categories: Sequence[Hashable]) -> np.ndarray:
@@ -162,24 +176,37 @@ def fleiss_kappa(
 
     Raises CohortError when patients have different numbers of raters, or fewer than two.
     """
+    statistic = fleiss_of_patients(ratings, categories, [f"{n:09d}" for n in range(len(ratings))])
+    return _resampled(statistic, len(ratings), seed, num_resamples)
+
+
+def fleiss_of_patients(
+    ratings: Sequence[Sequence[Hashable]], categories: Sequence[Hashable], patients: Sequence[str]
+) -> Statistic:
+    """Fleiss' kappa of rows (N, K raters) as a function of the patients' weights; patients (N,). Raises likewise."""
     place = _places(categories)
     raters = {len(row) for row in ratings}
     if len(raters) != 1 or min(raters) < 2:
         raise CohortError(f"numbers of raters per patient are {sorted(raters)}, expected one number, 2 or more")
-    counts = np.zeros((len(ratings), len(place)))
-    for patient, row in enumerate(ratings):
-        for rating in row:
-            counts[patient, _place(place, rating)] += 1
     k = raters.pop()
-    agreeing = (counts * (counts - 1)).sum(axis=1) / (k * (k - 1))
+    ids, owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    counts = np.zeros((len(ratings), len(place)))
+    for n, row in enumerate(ratings):
+        for rating in row:
+            counts[n, _place(place, rating)] += 1
+    of_patient, agreeing, rows = np.zeros((len(ids), len(place))), np.zeros(len(ids)), np.zeros(len(ids))
+    np.add.at(of_patient, owner, counts)
+    np.add.at(agreeing, owner, (counts * (counts - 1)).sum(axis=1) / (k * (k - 1)))
+    np.add.at(rows, owner, 1.0)
 
     def statistic(weights: np.ndarray) -> np.ndarray:
-        total = weights.sum(axis=1)
-        chance = ((weights @ counts / (k * total[:, np.newaxis])) ** 2).sum(axis=1)
-        seen = weights @ agreeing / total
+        total = weights @ rows
+        with np.errstate(invalid="ignore", divide="ignore"):
+            chance = ((weights @ of_patient / (k * total[:, np.newaxis])) ** 2).sum(axis=1)
+            seen = weights @ agreeing / total
         return np.divide(seen - chance, 1 - chance, out=np.full_like(seen, np.nan), where=chance < 1 - 1e-12)
 
-    return _resampled(statistic, len(ratings), seed, num_resamples)
+    return statistic
 
 
 def _resampled(statistic, num_patients: int, seed: int, num_resamples: int) -> Estimate:

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit, logit
 
 from netlesion.errors import CohortError, QuantityError
-from netlesion.evaluate.statistics.calibration import calibration, learn_isotonic, learn_temperature
+from netlesion.evaluate.statistics.calibration import bins_of, calibration, learn_isotonic, learn_temperature
 
 
 @pytest.fixture
@@ -120,3 +120,8 @@ def test_nonsense_is_refused():
     nobody = calibration([], [], [], seed=0)
     assert nobody.ece.n == 0
     assert math.isnan(nobody.ece.value)
+
+
+def test_a_score_on_an_edge_is_in_the_upper_bin():
+    """0.3 and 0.6 are below the 0.30000000000000004 and 0.6000000000000001 of a list of edges."""
+    assert bins_of(np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])).tolist() == [*range(10), 9]

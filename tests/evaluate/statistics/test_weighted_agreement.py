@@ -84,5 +84,7 @@ def test_what_does_not_vary_or_is_too_few_has_no_coefficient():
     assert once(weighted_concordance, [0.1] * 7, range(7)) == 0
     assert math.isnan(once(weighted_concordance, [1.0, 2.0], [1.0, 2.0]))
     assert math.isnan(once(weighted_spearman, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]))
+    assert once(weighted_concordance, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]) == pytest.approx(1)
+    assert once(weighted_spearman, [1.0, 2.0, 3.0, 9.0], [1.0, 2.0, 3.0, 4.0]) == pytest.approx(1)
     assert np.isnan(once(weighted_limits, [1.0], [2.0])).all()
     assert np.isnan(once(weighted_limits, [], [])).all()
