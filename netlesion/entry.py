@@ -242,15 +242,12 @@ def _precision() -> str:
 
 def _whole_volume(card: ModelCard, config: DictConfig):
     """Whole-volume logits of every class, in the mode that inference will choose, over the whole field of view."""
-    settings = InferenceSettings(
-        mode=mode_of("auto", card),
-        overlap=float(config.inference.overlap),
-        batch_size=int(config.inference.batch_size),
-        memory_gb=available_gb("cpu"),
-    )
+    mode, overlap = mode_of("auto", card), float(config.inference.overlap)
+    batch_size = int(config.inference.batch_size)
 
     def predict(network: nn.Module, image: Tensor) -> Tensor:
-        return sliding(image, plan_of(card, settings, tuple(image.shape[1:])), network, settings.batch_size)
+        settings = InferenceSettings(mode, overlap, memory_gb=available_gb(image.device.type))
+        return sliding(image, plan_of(card, settings, tuple(image.shape[1:])), network, batch_size)
 
     return predict
 

@@ -8,7 +8,7 @@ finish    log-odds on each native PET grid -> lesion probability -> lesions -> m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -41,6 +41,8 @@ class InferenceSettings:
 
     mode: exact, stream or crop (inference.plan); memory_gb: what the activations of a tile may take; connectivity:
     6, 18 or 26. flips: axes (0 left-right, 1 front-back, 2 head-foot) over whose mirror images logits are averaged.
+
+    Raises ConfigError, with the setting's name, for a value that cannot be meant.
     """
 
     mode: str = "exact"
@@ -53,6 +55,17 @@ class InferenceSettings:
     precision: str = "fp32"
     memory_gb: float | None = None
     flips: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, good, expected in (
+            ("threshold", 0.0 < self.threshold <= 1.0, "above 0 and at most 1"),
+            ("connectivity", self.connectivity in (6, 18, 26), "6, 18 or 26"),
+            ("batch_size", self.batch_size >= 1, "at least 1"),
+            ("memory_gb", self.memory_gb is None or self.memory_gb > 0, "above 0, or null for half of what is free"),
+            ("flips", sorted(set(self.flips) & {0, 1, 2}) == sorted(self.flips), "some of 0, 1, 2, each once"),
+        ):
+            if not good:
+                raise ConfigError(f"inference.{name} is {getattr(self, name)}, expected {expected}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +100,7 @@ def mode_of(asked: str, card: ModelCard) -> str:
     if asked == "stream" and not independent:
         raise ConfigError(
             f"inference.mode=stream, but the model has {card.network.get('norm', 'instance')} norm, whose output "
-            "depends on how the body is cut; use exact, or crop (faster, other windows: see inference.audit)"
+            "depends on how the body is cut; use exact, or crop (faster, but other windows see other statistics)"
         )
     return asked if asked != "auto" else "stream" if independent else "exact"
 
@@ -134,9 +147,9 @@ def forward(
     collapse = lesion_odds([(card.scheme.span(t), card.scheme.lesion_indices(t)) for t in card.scheme.tracers])
     plan, batch_size = prepared.plan, settings.batch_size
     with stopwatch.stage("network"):
-        image = prepared.image.to(settings.device, non_blocking=True)
         while True:
             try:
+                image = prepared.image.to(settings.device, non_blocking=True)
                 return sliding(image, plan, mirrored(predict, settings.flips), batch_size, collapse=collapse).cpu()
             except torch.OutOfMemoryError as error:
                 plan, batch_size = _smaller(plan, batch_size, card, error)
@@ -239,8 +252,3 @@ def _unseen(working: Geometry, native: Geometry, back: Transform | None) -> np.n
     affine = working.affine_ras.copy()
     affine[:3, 3] = working.to_world(np.array([[-1.0, -1.0, -1.0]]))[0]
     return resample(Volume(margin, Geometry(affine, margin.shape), Quantity.LABEL), native, back).array == 0
-
-
-def plain_settings(settings: InferenceSettings) -> InferenceSettings:
-    """The same run without what may change its output: exact windows for crop, no mirror images."""
-    return replace(settings, mode="exact" if settings.mode == "crop" else settings.mode, flips=())

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from netlesion.errors import ConfigError, InferenceError
 from netlesion.geometry import Geometry
 from netlesion.models.card import ModelCard
-from netlesion.pipeline import InferenceSettings, predict_visit
+from netlesion.pipeline import InferenceSettings, forward, mirrored, mode_of, predict_visit, prepare
 from netlesion.provenance import Stopwatch
 from netlesion.study import Scan, Tracer, Visit
 from netlesion.transform import DisplacementField, RigidTransform
@@ -60,3 +61,100 @@ def test_a_second_tracer_of_another_frame_gets_its_lesions_on_its_own_grid(kind)
     assert np.array_equal(found.array > 0, hot > 5)
     assert result["fdg"].rows[0].suvmax_g_per_ml == 20.0
     assert not result["sstr"].lesions.array.any()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("threshold", 2.0), ("threshold", 0.0), ("connectivity", 8), ("batch_size", 0), ("memory_gb", 0.0)]
+    + [("flips", (3,)), ("flips", (0, 0))],
+)
+def test_a_setting_that_cannot_be_meant_is_named(setting, value):
+    with pytest.raises(ConfigError, match=f"inference.{setting} is "):
+        InferenceSettings(**{setting: value})
+
+
+def network_card(norm):
+    network = {"widths": (2, 3, 4), "norm": norm}
+    return ModelCard(("fdg",), ("fdg",), {"fdg": ("background", "lesion")}, (4.0, 4.0, 4.0), (8, 8, 8), network)
+
+
+def test_auto_streams_where_the_norm_allows_it_and_nothing_streams_where_it_does_not():
+    assert mode_of("auto", network_card("batch")) == "stream"
+    assert mode_of("auto", network_card("instance")) == "exact"
+    assert mode_of("crop", network_card("instance")) == "crop"
+    with pytest.raises(ConfigError, match="instance norm"):
+        mode_of("stream", network_card("instance"))
+    with pytest.raises(ConfigError, match="inference.mode is 'fast'"):
+        mode_of("fast", network_card("batch"))
+
+
+def one_pet(shape=(20, 18, 90)):
+    """A body of SUV 1 in air, with one lesion."""
+    array = np.zeros(shape)
+    array[4:14, 5:13, 6:80] = 1.0
+    array[8:11, 8:10, 40:43] = 20.0
+    suv = Volume(array, Geometry(np.diag([4.0, 4.0, 4.0, 1.0]), shape), Quantity.SUVBW)
+    return Visit("1", "1", {"fdg": Scan("fdg", suv, Tracer.FDG)})
+
+
+def hot_fdg(windows):
+    signal = 40.0 * (windows[:, :1] - np.log1p(5.0) / np.log1p(10.0))
+    return torch.cat([-signal, signal], dim=1)
+
+
+@pytest.mark.parametrize("mode", ["exact", "crop", "stream"])
+def test_every_mode_finds_the_lesion_and_only_it(mode):
+    settings = InferenceSettings(mode=mode)
+    prepared = prepare(one_pet(), network_card("batch"), settings, Stopwatch())
+    assert (prepared.plan.box.num_voxels < 20 * 18 * 90) == (mode != "exact")
+    found = predict_visit(one_pet(), network_card("batch"), hot_fdg, settings, Stopwatch())["fdg"]
+    assert np.array_equal(found.lesions.array > 0, found.suv.array > 5)
+
+
+def test_mirror_images_are_mirrored_back_before_they_are_averaged():
+    torch.manual_seed(0)
+    network = torch.nn.Conv3d(1, 2, 3, padding=1)
+    windows = torch.randn(2, 1, 5, 6, 7)
+    with torch.inference_mode():
+        both = mirrored(network, (0, 2))(windows)
+        by_hand = sum(
+            network(windows.flip(axes)).flip(axes) if axes else network(windows) for axes in ([], [2], [4], [2, 4])
+        )
+    assert torch.allclose(both, by_hand / 4, atol=1e-6)
+    assert mirrored(network, ()) is network
+
+
+def test_a_device_out_of_memory_gets_smaller_batches_then_shallower_tiles_and_each_is_said():
+    lines, limit = [], 20 * 20 * 60
+
+    def small_device(windows):
+        if len(windows) * windows[0, 0].numel() > limit:
+            raise torch.OutOfMemoryError("no memory")
+        return hot_fdg(windows)
+
+    card, settings = network_card("batch"), InferenceSettings(mode="stream")
+    prepared = prepare(one_pet((20, 18, 400)), card, settings, Stopwatch())
+    odds = forward(prepared, card, small_device, settings, Stopwatch(), lines.append)
+    assert torch.equal(odds, forward(prepared, card, hot_fdg, settings, Stopwatch()))
+    assert lines
+    assert all("out of memory; going on with batches of 1, stream: " in line for line in lines)
+    batched = InferenceSettings(mode="exact", batch_size=8)
+    prepared = prepare(one_pet(), card, batched, Stopwatch())
+    lines.clear()
+    limit = 2 * 8 * 8 * 8
+    forward(prepared, card, small_device, batched, Stopwatch(), lines.append)
+    assert [line.split(";")[1].split(",")[0] for line in lines] == [
+        " going on with batches of 4",
+        " going on with batches of 2",
+    ]
+
+
+def test_a_device_without_memory_for_one_tile_says_so():
+    def none(windows):
+        raise torch.OutOfMemoryError("no memory")
+
+    for mode in ("exact", "stream"):
+        settings = InferenceSettings(mode=mode)
+        prepared = prepare(one_pet(), network_card("batch"), settings, Stopwatch())
+        with pytest.raises(InferenceError, match="too little memory for one tile"):
+            forward(prepared, network_card("batch"), none, settings, Stopwatch())

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from netlesion.errors import CohortError, ConfigError
-from netlesion.evaluate.interval import Resampling, plain
+from netlesion.evaluate.interval import Estimate, Resampling, plain
 from netlesion.evaluate.statistics.categories import Weights, cross_table, kappa_of_patients
+from netlesion.evaluate.statistics.estimate import join_notes
 from netlesion.io.masks import patient_of
 
 TABLE = "categories.tsv"
@@ -109,7 +110,10 @@ def _summary(pair: PairedCategory, resampling: Resampling) -> dict[str, Any]:
         return {"not_run": "no row has a value on both sides", **counts}
     if len(pair.classes) > MAX_CLASSES:
         return {"not_run": f"{len(pair.classes)} classes, expected at most {MAX_CLASSES}; is it a category?", **counts}
-    noted = lambda estimate: plain(estimate) | {"note": "; ".join(filter(None, (unpaired, estimate.note)))}  # noqa: E731
+
+    def noted(estimate: Estimate) -> dict[str, Any]:
+        return plain(estimate) | {"note": join_notes(unpaired, estimate.note)}
+
     rows = list(zip(pair.reference, pair.prediction, pair.patients, strict=True))
     seen = [c for c in pair.classes if c in pair.reference or c in pair.prediction]
     table = cross_table(pair.reference, pair.prediction, seen) if len(seen) > 1 else np.array([[len(rows)]])
@@ -138,7 +142,10 @@ def _kappas(pair: PairedCategory, resampling: Resampling) -> dict[str, Any]:
     wanted = KAPPAS if pair.ordered else {"kappa": Weights.NONE}
     patients = len(set(pair.patients))
     if len(pair.classes) < 2:
-        nothing = lambda drawn: np.full((len(drawn), len(wanted)), np.nan)  # noqa: E731
+
+        def nothing(drawn: np.ndarray) -> np.ndarray:
+            return np.full((len(drawn), len(wanted)), np.nan)
+
         return dict(zip(wanted, resampling.statistics(nothing, patients, note="one class only: no kappa"), strict=True))
     each = [
         kappa_of_patients(pair.reference, pair.prediction, pair.classes, pair.patients, weights)

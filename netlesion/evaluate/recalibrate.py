@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from netlesion.atomic import write_json
 from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.statistics.calibration import (
@@ -94,7 +96,5 @@ def _patients_of(folder: Path, patients: list[str]) -> set[str]:
 
 
 def _ece(scores, real, patients) -> float:
-    import numpy as np
-
     weights = np.ones((1, len(set(patients))))
     return float(expected_calibration_error(scores, real, patients)(weights)[0])
