@@ -22,6 +22,8 @@ STUDENTISED_DIFFERENCE = "symmetric bootstrap-t over patients"
 #: Place of the difference among the figures of two models.
 DIFFERENCE = 2
 FEW_VARY = "too few patients vary for bootstrap-t, BCa instead"
+#: A resample's error below this share of the cohort's is none: of equal patients rounding leaves about 1e-8 of it.
+NO_ERROR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _quantiles(gaps, errors, error: float, confidence: float, symmetric: bool) -
     there = np.isfinite(gaps)
     gaps, errors = gaps[there], errors[there]
     distances = np.where(gaps < 0, -np.inf, np.inf)
-    np.divide(gaps, errors, out=distances, where=errors > 1e-9 * error)
+    np.divide(gaps, errors, out=distances, where=errors > NO_ERROR * error)
     if symmetric:
         reach = _order_statistic(np.abs(distances), confidence)
         return -reach, reach

@@ -7,6 +7,7 @@ from scipy import stats
 from netlesion.errors import CohortError, ConfigError, QuantityError
 from netlesion.evaluate.statistics import bootstrap_mean, bootstrap_proportion, bootstrap_ratio
 from netlesion.evaluate.statistics.ratios import compare_means, compare_ratios
+from netlesion.evaluate.statistics.studentised import FEW_VARY
 
 
 def ids(count):
@@ -219,3 +220,11 @@ def test_no_patient_and_one_patient_to_compare():
     assert one.difference.value == pytest.approx(0.45)
     assert math.isnan(one.difference.low)
     assert one.p == 1.0  # both swaps are as far from 0
+
+
+@pytest.mark.parametrize("values", [(0, 0, 1, 1, 0), (0, 0, 0, 0, 2), (0, 1, 0, 0, 0), (0.1, 0.1, 0.1, 0.7, 0.1)])
+def test_a_resample_of_equal_patients_has_no_error_but_rounding_and_does_not_stretch_the_interval(values):
+    """Its error is about 1e-8 of the cohort's instead of 0; dividing by it gave limits of 1e7."""
+    found = bootstrap_mean(values, [f"p{n}" for n in range(len(values))], seed=0)
+    assert min(values) <= found.low < found.value < found.high <= max(values)
+    assert FEW_VARY in found.note
