@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,7 +17,7 @@ from netlesion.cohort.batch import Model, run_batch
 from netlesion.config import card_of, labels_of, plain, quiet_libraries, split_from
 from netlesion.data.split import read_split
 from netlesion.errors import CheckpointError, CohortError, ConfigError
-from netlesion.inference.engines.choose import choose
+from netlesion.inference.engines.choose import Engine, choose
 from netlesion.inference.heap import keep_heap
 from netlesion.inference.memory import available_gb
 from netlesion.inference.sliding import sliding
@@ -108,19 +110,19 @@ def infer(config: DictConfig) -> int:
     """Runs a trained model over a cohort; returns 1 when a visit failed."""
     quiet_libraries()
     keep_heap()
-    checkpoint = Path(config.checkpoint)
-    card, weights = load_checkpoint(checkpoint)
+    checkpoints = _checkpoints(config.checkpoint)
+    card, networks = _networks(checkpoints)
     card.require_channels(tuple(config.channels))
     visits = _visits_of(config, _opened(config.input), card)
     device = _device(config.device)
-    network = load_network(build_network(card), weights, checkpoint)
     asked = config.inference
     inputs = num_inputs(card.channels, card.required_channels)
     mode = mode_of(str(asked.mode), card)
-    engine = choose(network, inputs, card.window, device, str(asked.engine), str(asked.precision))
-    print(engine.explain())
+    engines = [choose(n, inputs, card.window, device, str(asked.engine), str(asked.precision)) for n in networks]
+    engine = _one_kind(engines, checkpoints)
+    print(engine.explain() + (f"; {len(engines)} networks averaged" if len(engines) > 1 else ""))
     print(f"mode {mode}" + (f": {_why(mode, card)}" if asked.mode == "auto" else ": asked for"))
-    model = Model(card, engine.predict, hash_file(checkpoint))
+    model = Model(card, tuple(e.predict for e in engines), _checkpoint_hash(checkpoints))
     settings = InferenceSettings(
         mode=mode,
         overlap=float(asked.overlap),
@@ -132,6 +134,8 @@ def infer(config: DictConfig) -> int:
         precision=engine.precision,
         memory_gb=available_gb(device) if asked.memory_gb is None else float(asked.memory_gb),
         flips=tuple(int(axis) for axis in asked.flips),
+        folds=len(engines),
+        audit=bool(asked.audit),
     )
     output = Path(config.output)
     result = run_batch(visits, output, model, settings, plain(config), int(config.seed), bool(config.overwrite))
@@ -145,6 +149,44 @@ def infer(config: DictConfig) -> int:
             print(f"error: {line}", file=sys.stderr)
         return 1
     return 0
+
+
+def _checkpoints(given) -> list[Path]:
+    """checkpoint=PATH, or checkpoint=[PATH,PATH,...]; ConfigError for an empty list or a path given twice."""
+    paths = [Path(p) for p in ([given] if isinstance(given, str) else given)]
+    if not paths or len(set(paths)) < len(paths):
+        raise ConfigError(f"checkpoint names {len(paths)} files, expected one or several, each once")
+    return paths
+
+
+def _networks(checkpoints: list[Path]) -> tuple[ModelCard, list[nn.Module]]:
+    """Networks of checkpoints that differ in their weights and patients only; trained_on names the patients of all."""
+    cards, networks = [], []
+    for path in checkpoints:
+        card, weights = load_checkpoint(path)
+        if cards:
+            cards[0].require_same_kind(card, str(checkpoints[0]), str(path))
+        cards.append(card)
+        networks.append(load_network(build_network(card), weights, path))
+    patients = sorted({p for card in cards for p in card.trained_on})
+    return replace(cards[0], trained_on=tuple(patients)), networks
+
+
+def _one_kind(engines: list[Engine], checkpoints: list[Path]) -> Engine:
+    """The first engine; ConfigError where the networks of one mean would run in different ways."""
+    for engine, path in zip(engines, checkpoints, strict=True):
+        if (engine.name, engine.precision) != (engines[0].name, engines[0].precision):
+            raise ConfigError(
+                f"{path} would run with {engine.name} {engine.precision}, {checkpoints[0]} with {engines[0].name} "
+                f"{engines[0].precision}; name inference.engine and inference.precision"
+            )
+    return engines[0]
+
+
+def _checkpoint_hash(checkpoints: list[Path]) -> str:
+    """The sha256 of the one file, or of the sorted sha256 of several."""
+    hashes = sorted(hash_file(path) for path in checkpoints)
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def _opened(folder: str) -> Cohort:

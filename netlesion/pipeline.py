@@ -7,17 +7,19 @@ finish    log-odds on each native PET grid -> lesion probability -> lesions -> m
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from netlesion.audit import Audit
 from netlesion.body import body_box
 from netlesion.errors import ConfigError, InferenceError
 from netlesion.geometry import Geometry
 from netlesion.harmonise import Harmonised, harmonise, resample
+from netlesion.inference.average import Predict, averaged, averaged_beside_first
 from netlesion.inference.odds import lesion_odds
 from netlesion.inference.plan import Box, Cost, Plan, plan_stream, plan_windows
 from netlesion.inference.resample import at_positions, to_grid
@@ -41,6 +43,7 @@ class InferenceSettings:
 
     mode: exact, stream or crop (inference.plan); memory_gb: what the activations of a tile may take; connectivity:
     6, 18 or 26. flips: axes (0 left-right, 1 front-back, 2 head-foot) over whose mirror images logits are averaged.
+    folds: networks whose logits are averaged. audit: mode crop computes exact as well, to be compared with it.
 
     Raises ConfigError, with the setting's name, for a value that cannot be meant.
     """
@@ -55,6 +58,8 @@ class InferenceSettings:
     precision: str = "fp32"
     memory_gb: float | None = None
     flips: tuple[int, ...] = ()
+    folds: int = 1
+    audit: bool = False
 
     def __post_init__(self) -> None:
         for name, good, expected in (
@@ -63,9 +68,20 @@ class InferenceSettings:
             ("batch_size", self.batch_size >= 1, "at least 1"),
             ("memory_gb", self.memory_gb is None or self.memory_gb > 0, "above 0, or null for half of what is free"),
             ("flips", sorted(set(self.flips) & {0, 1, 2}) == sorted(self.flips), "some of 0, 1, 2, each once"),
+            ("audit", not self.audit or self.mode == "crop", f"false in mode {self.mode}, which computes every voxel"),
         ):
             if not good:
                 raise ConfigError(f"inference.{name} is {getattr(self, name)}, expected {expected}")
+
+    @property
+    def compared(self) -> tuple[str, str] | None:
+        """The two ways that every PET is computed and compared in, the one that counts first; None where it is one."""
+        if self.audit:
+            return "crop", "exact"
+        if self.folds > 1 or self.flips:
+            folds = f"{self.folds} networks" if self.folds > 1 else "one network"
+            return f"{folds}, {2 ** len(self.flips)} images" if self.flips else folds, "one network, one image"
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +103,7 @@ class TracerResult:
     probability: Volume
     lesions: Volume
     rows: tuple[LesionRow, ...]
+    audit: Audit | None = None
 
 
 def mode_of(asked: str, card: ModelCard) -> str:
@@ -134,30 +151,43 @@ def prepare(visit: Visit, card: ModelCard, settings: InferenceSettings, stopwatc
 def forward(
     prepared: Prepared,
     card: ModelCard,
-    predict: Callable[[Tensor], Tensor],
+    networks: Sequence[Predict],
     settings: InferenceSettings,
     stopwatch: Stopwatch,
     note: Callable[[str], None] = lambda line: None,
 ) -> Tensor:
     """Log-odds of lesion (T, I, J, K) float32 on the working grid, one for each tracer of the model, in its order.
 
-    A device that runs out of memory gets smaller batches, then shallower tiles, each said through `note`; when nothing
-    is left to make smaller, InferenceError. A result that is not finite is an InferenceError as well.
+    Where `settings.compared` names another way, T more channels hold its log-odds. A device that runs out of memory
+    gets smaller batches, then shallower tiles, each said through `note`; when nothing is left to make smaller,
+    InferenceError. A result that is not finite is an InferenceError as well.
     """
-    collapse = lesion_odds([(card.scheme.span(t), card.scheme.lesion_indices(t)) for t in card.scheme.tracers])
-    plan, batch_size = prepared.plan, settings.batch_size
+    scheme = card.scheme
+    groups = [(scheme.span(t), scheme.lesion_indices(t)) for t in scheme.tracers]
+    predict = averaged(networks, settings.flips)
+    if settings.compared is not None and not settings.audit:
+        predict = averaged_beside_first(networks, settings.flips)
+        n = scheme.num_outputs
+        groups += [(slice(span.start + n, span.stop + n), chosen) for span, chosen in groups]
+    plans = [prepared.plan]
+    if settings.audit:
+        plans.append(plan_of(card, replace(settings, mode="exact", audit=False), prepared.plan.shape))
     with stopwatch.stage("network"):
-        while True:
-            try:
-                image = prepared.image.to(settings.device, non_blocking=True)
-                return sliding(image, plan, mirrored(predict, settings.flips), batch_size, collapse=collapse).cpu()
-            except torch.OutOfMemoryError as error:
-                plan, batch_size = _smaller(plan, batch_size, card, error)
-                note(
-                    f"{prepared.visit.visit_id}: out of memory; going on with batches of {batch_size}, {plan.explain()}"
-                )
-            except ValueError as error:
-                raise InferenceError(f"{prepared.visit.visit_id}: {error}") from error
+        image = prepared.image.to(settings.device, non_blocking=True)
+        odds = [_run(prepared.visit.visit_id, image, plan, card, predict, groups, settings, note) for plan in plans]
+        return torch.cat(odds) if len(odds) > 1 else odds[0]
+
+
+def _run(visit_id: str, image: Tensor, plan: Plan, card: ModelCard, predict: Predict, groups, settings, note) -> Tensor:
+    batch_size, collapse = settings.batch_size, lesion_odds(groups)
+    while True:
+        try:
+            return sliding(image, plan, predict, batch_size, collapse=collapse).cpu()
+        except torch.OutOfMemoryError as error:
+            plan, batch_size = _smaller(plan, batch_size, card, error)
+            note(f"{visit_id}: out of memory; going on with batches of {batch_size}, {plan.explain()}")
+        except ValueError as error:
+            raise InferenceError(f"{visit_id}: {error}") from error
 
 
 def finish(
@@ -165,52 +195,54 @@ def finish(
 ) -> dict[str, TracerResult]:
     """Tracer channel -> result, for every tracer that the model knows and the visit has."""
     visit, working, results = prepared.visit, prepared.grid.geometry, {}
-    for t, tracer in enumerate(card.scheme.tracers):
+    tracers = card.scheme.tracers
+    for t, tracer in enumerate(tracers):
         if tracer not in visit.scans:
             continue
         suv, moved = visit.scans[tracer].volume, visit.scans[tracer].transform
         with stopwatch.stage("native_grid"):
             back = None if moved is None else inverse_over(moved, suv.geometry)
-            probability = _on_native(odds_TIJK[t : t + 1], working, suv.geometry, back)[0].sigmoid_().numpy()
             unseen = _unseen(working, suv.geometry, back)
-            if unseen is not None:
-                probability[unseen] = 0.0
+            probability = _probability(odds_TIJK[t : t + 1], working, suv.geometry, back, unseen)
             probability_volume = Volume(probability, suv.geometry, Quantity.PROBABILITY)
         with stopwatch.stage("lesions"):
             lesions = extract(probability_volume, settings.threshold, settings.connectivity)
         with stopwatch.stage("measure"):
             rows = measure(suv, lesions, probability_volume)
-        results[tracer] = TracerResult(tracer, suv, probability_volume, lesions, rows)
+        audit = None
+        if settings.compared is not None:
+            with stopwatch.stage("audit"):
+                n = len(tracers) + t
+                other = _probability(odds_TIJK[n : n + 1], working, suv.geometry, back, unseen)
+                audit = Audit.of(settings.compared, probability, other, settings.threshold, _truth(visit, tracer, suv))
+        results[tracer] = TracerResult(tracer, suv, probability_volume, lesions, rows, audit)
     return results
+
+
+def _probability(odds_1IJK, working: Geometry, native: Geometry, back, unseen: np.ndarray | None) -> np.ndarray:
+    """Lesion probability on a native PET grid, 0 where the network saw nothing."""
+    probability = _on_native(odds_1IJK, working, native, back)[0].sigmoid_().numpy()
+    if unseen is not None:
+        probability[unseen] = 0.0
+    return probability
+
+
+def _truth(visit: Visit, tracer: str, suv: Volume) -> np.ndarray | None:
+    """The reference's lesions where the visit was read with them and they lie on the PET's grid."""
+    mask = visit.masks.get(tracer)
+    return None if mask is None or not mask.geometry.same_grid(suv.geometry) else mask.array > 0
 
 
 def predict_visit(
     visit: Visit,
     card: ModelCard,
-    predict: Callable[[Tensor], Tensor],
+    networks: Sequence[Predict],
     settings: InferenceSettings,
     stopwatch: Stopwatch,
 ) -> dict[str, TracerResult]:
     """The three steps in a row."""
     prepared = prepare(visit, card, settings, stopwatch)
-    return finish(prepared, forward(prepared, card, predict, settings, stopwatch), card, settings, stopwatch)
-
-
-def mirrored(predict: Callable[[Tensor], Tensor], axes: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
-    """The mean of the logits over all 2 ** len(axes) mirror images of a tile, each mirrored back; no axis: as it is."""
-    if not axes:
-        return predict
-    images = [[]]
-    for axis in axes:
-        images += [[*image, 2 + axis] for image in images]
-
-    def mean(windows: Tensor) -> Tensor:
-        total = predict(windows).float()
-        for flipped in images[1:]:
-            total = total + predict(windows.flip(flipped)).float().flip(flipped)
-        return total / len(images)
-
-    return mean
+    return finish(prepared, forward(prepared, card, networks, settings, stopwatch), card, settings, stopwatch)
 
 
 def _smaller(plan: Plan, batch_size: int, card: ModelCard, error: Exception) -> tuple[Plan, int]:

@@ -6,8 +6,9 @@ import torch
 
 from netlesion.errors import ConfigError, InferenceError
 from netlesion.geometry import Geometry
+from netlesion.inference.average import averaged
 from netlesion.models.card import ModelCard
-from netlesion.pipeline import InferenceSettings, forward, mirrored, mode_of, predict_visit, prepare
+from netlesion.pipeline import InferenceSettings, forward, mode_of, predict_visit, prepare
 from netlesion.provenance import Stopwatch
 from netlesion.study import Scan, Tracer, Visit
 from netlesion.transform import DisplacementField, RigidTransform
@@ -31,7 +32,7 @@ def test_no_lesion_beyond_the_field_of_view_that_the_network_saw():
     hot[3:6, 3:6, 10] = 20.0
     fdg = Volume(hot, Geometry(long, (9, 11, 20)), Quantity.SUVBW)
     visit = Visit("1", "1", {"sstr": Scan("sstr", sstr, Tracer.SSTR), "fdg": Scan("fdg", fdg, Tracer.FDG)})
-    result = predict_visit(visit, CARD, hot_is_lesion, InferenceSettings(), Stopwatch())["fdg"]
+    result = predict_visit(visit, CARD, [hot_is_lesion], InferenceSettings(), Stopwatch())["fdg"]
     assert result.lesions.array[3:6, 3:6, 10].all(), "the lesion at the edge is found"
     assert not result.lesions.array[:, :, :9].any(), "and not smeared over what was never seen"
 
@@ -55,7 +56,7 @@ def test_a_second_tracer_of_another_frame_gets_its_lesions_on_its_own_grid(kind)
     visit = Visit(
         "1", "1", {"sstr": Scan("sstr", sstr, Tracer.SSTR), "fdg": Scan("fdg", fdg, Tracer.FDG, transform=transform)}
     )
-    result = predict_visit(visit, CARD, hot_is_lesion, InferenceSettings(), Stopwatch())
+    result = predict_visit(visit, CARD, [hot_is_lesion], InferenceSettings(), Stopwatch())
     found = result["fdg"].lesions
     assert found.geometry.same_grid(fdg.geometry)
     assert np.array_equal(found.array > 0, hot > 5)
@@ -107,7 +108,7 @@ def test_every_mode_finds_the_lesion_and_only_it(mode):
     settings = InferenceSettings(mode=mode)
     prepared = prepare(one_pet(), network_card("batch"), settings, Stopwatch())
     assert (prepared.plan.box.num_voxels < 20 * 18 * 90) == (mode != "exact")
-    found = predict_visit(one_pet(), network_card("batch"), hot_fdg, settings, Stopwatch())["fdg"]
+    found = predict_visit(one_pet(), network_card("batch"), [hot_fdg], settings, Stopwatch())["fdg"]
     assert np.array_equal(found.lesions.array > 0, found.suv.array > 5)
 
 
@@ -116,12 +117,12 @@ def test_mirror_images_are_mirrored_back_before_they_are_averaged():
     network = torch.nn.Conv3d(1, 2, 3, padding=1)
     windows = torch.randn(2, 1, 5, 6, 7)
     with torch.inference_mode():
-        both = mirrored(network, (0, 2))(windows)
+        both = averaged([network], (0, 2))(windows)
         by_hand = sum(
             network(windows.flip(axes)).flip(axes) if axes else network(windows) for axes in ([], [2], [4], [2, 4])
         )
     assert torch.allclose(both, by_hand / 4, atol=1e-6)
-    assert mirrored(network, ()) is network
+    assert averaged([network]) is network
 
 
 def test_a_device_out_of_memory_gets_smaller_batches_then_shallower_tiles_and_each_is_said():
@@ -134,15 +135,15 @@ def test_a_device_out_of_memory_gets_smaller_batches_then_shallower_tiles_and_ea
 
     card, settings = network_card("batch"), InferenceSettings(mode="stream")
     prepared = prepare(one_pet((20, 18, 400)), card, settings, Stopwatch())
-    odds = forward(prepared, card, small_device, settings, Stopwatch(), lines.append)
-    assert torch.equal(odds, forward(prepared, card, hot_fdg, settings, Stopwatch()))
+    odds = forward(prepared, card, [small_device], settings, Stopwatch(), lines.append)
+    assert torch.equal(odds, forward(prepared, card, [hot_fdg], settings, Stopwatch()))
     assert lines
     assert all("out of memory; going on with batches of 1, stream: " in line for line in lines)
     batched = InferenceSettings(mode="exact", batch_size=8)
     prepared = prepare(one_pet(), card, batched, Stopwatch())
     lines.clear()
     limit = 2 * 8 * 8 * 8
-    forward(prepared, card, small_device, batched, Stopwatch(), lines.append)
+    forward(prepared, card, [small_device], batched, Stopwatch(), lines.append)
     assert [line.split(";")[1].split(",")[0] for line in lines] == [
         " going on with batches of 4",
         " going on with batches of 2",
@@ -157,4 +158,4 @@ def test_a_device_without_memory_for_one_tile_says_so():
         settings = InferenceSettings(mode=mode)
         prepared = prepare(one_pet(), network_card("batch"), settings, Stopwatch())
         with pytest.raises(InferenceError, match="too little memory for one tile"):
-            forward(prepared, network_card("batch"), none, settings, Stopwatch())
+            forward(prepared, network_card("batch"), [none], settings, Stopwatch())

@@ -11,16 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from torch import Tensor
 from tqdm import tqdm
 
 from netlesion.atomic import write_json
+from netlesion.audit import Audit, header
+from netlesion.cohort.lock import alone_in
 from netlesion.cohort.results import done_record, finish_visit, outputs_of, write_case
 from netlesion.cohort.stages import StageTable
 from netlesion.errors import ConfigError, NetlesionError, OutputError
-from netlesion.io.cohort import VisitFiles, load_visit
+from netlesion.inference.average import Predict
+from netlesion.io.cohort import REFERENCE_DESC, VisitFiles, load_visit
 from netlesion.io.masks import RECORD
 from netlesion.models.card import ModelCard
 from netlesion.pipeline import InferenceSettings, Prepared, finish, forward, prepare
@@ -31,10 +35,10 @@ from netlesion.report.page import CasePage, TextTable, write_report
 
 @dataclass(frozen=True)
 class Model:
-    """A network ready to run: its card, the callable, and the hash of the checkpoint it came from."""
+    """Networks of one card ready to run, averaged where there are several, and the hash of their checkpoints."""
 
     card: ModelCard
-    predict: Callable[[Tensor], Tensor]
+    networks: tuple[Predict, ...]
     checkpoint_sha256: str
 
 
@@ -59,8 +63,14 @@ def run_batch(
 ) -> BatchResult:
     """Infers every visit into `output`; raises ConfigError when it holds results of another checkpoint or settings.
 
-    A full disk (OutputError) ends the run at once; any other error of a visit is kept for the end.
+    A full disk (OutputError) ends the run at once, another run in the same folder (OutputError) forbids it; any other
+    error of a visit is kept for the end.
     """
+    with alone_in(output):
+        return _run_batch(visits, output, model, settings, config, seed, overwrite)
+
+
+def _run_batch(visits, output, model, settings, config, seed, overwrite) -> BatchResult:
     signature = {"checkpoint_sha256": model.checkpoint_sha256, "settings": asdict(settings)}
     pending, skipped = [], []
     for files in visits:
@@ -145,11 +155,12 @@ class _Run:
     def read(self, files: VisitFiles) -> tuple[Prepared, Stopwatch]:
         watch, card = Stopwatch(), self.model.card
         with watch.stage("read"):
-            visit = load_visit(files, card.channels, card.required_channels)
+            truth = None if self.settings.compared is None else REFERENCE_DESC
+            visit = load_visit(files, card.channels, card.required_channels, truth)
         return prepare(visit, card, self.settings, watch), watch
 
     def forward(self, prepared: Prepared, watch: Stopwatch) -> Tensor:
-        return forward(prepared, self.model.card, self.model.predict, self.settings, watch, self.note)
+        return forward(prepared, self.model.card, self.model.networks, self.settings, watch, self.note)
 
     def write(self, files: VisitFiles, prepared: Prepared, odds: Tensor, watch: Stopwatch) -> None:
         card, folder = self.model.card, self.output / files.visit_id
@@ -177,6 +188,7 @@ class _Run:
                 plan=prepared.plan.explain(),
                 visit=files.visit_id,
                 cases={channel: files.case_id(channel) for channel in results},
+                audits={files.case_id(c): asdict(r.audit) for c, r in results.items() if r.audit is not None},
                 channels_present={c: c in prepared.visit.scans for c in card.channels},
                 outputs=outputs,
             ),
@@ -232,6 +244,15 @@ def _require_same_inputs(record: Mapping[str, Any], files: VisitFiles, card: Mod
         )
 
 
+def _audit_table(audits: Mapping[str, Audit]) -> TextTable:
+    """What the chosen way of computing costs or buys, case by case, and the mean over the cases with a reference."""
+    told = [a.truth_dice_chosen - a.truth_dice_other for a in audits.values() if a.truth_dice_chosen is not None]
+    note = f"mean difference {fmean(told):+.3f} over {len(told)} cases with a reference" if told else "no reference"
+    first = next(iter(audits.values()))
+    rows = tuple((case, *audit.cells()) for case, audit in audits.items())
+    return TextTable(f"{first.chosen} beside {first.other}".capitalize(), header(first), rows, note)
+
+
 def write_cohort(
     visits: Sequence[VisitFiles],
     output: Path,
@@ -242,9 +263,10 @@ def write_cohort(
 ) -> Path:
     """The lesion table and the report over every finished visit, whichever run finished it; the report's path."""
     rows: dict[str, Sequence[LesionRow]] = {}
-    pages, channels = [], []
+    pages, channels, audits = [], [], {}
     for files in visits:
         record = done_record(output / files.visit_id)
+        audits |= {case: Audit(**audit) for case, audit in (record or {}).get("audits", {}).items()}
         for channel, case in (record or {}).get("cases", {}).items():
             folder = output / files.visit_id
             rows[case] = read_lesions(folder / f"{case}_desc-lesions.tsv").get(case, ())
@@ -258,5 +280,7 @@ def write_cohort(
         "visits": str(len(visits)),
         "failed": str(len(failures)),
     }
+    if audits:
+        tables = [*tables, _audit_table(audits)]
     write_report(output / "report.html", title, pages, facts, tables, failures)
     return output / "report.html"

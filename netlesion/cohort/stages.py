@@ -12,6 +12,7 @@ STAGES = {
     "native_grid": "to native",
     "lesions": "lesions",
     "measure": "measure",
+    "audit": "audit",
     "write": "write",
     "hash": "hash",
 }

@@ -61,7 +61,7 @@ def sliding(
 
 
 def _finite(out: Tensor) -> Tensor:
-    """The same; ValueError where a value is not finite. Asked once at the end, slice by slice: a device need not wait."""
+    """The same; ValueError where a value is not finite. Asked once, at the end: no tile waits for the answer."""
     if not torch.stack([torch.isfinite(part).all() for part in out.split(1, dim=1)]).all():
         raise ValueError("the network returned values that are not finite; its weights or input are broken")
     return out

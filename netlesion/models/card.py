@@ -70,6 +70,15 @@ class ModelCard:
                     f"{getattr(other, field.name)}; continue with the same, or start anew without ckpt_path"
                 )
 
+    def require_same_kind(self, other: ModelCard, mine: str, theirs: str) -> None:
+        """Raises CheckpointError, naming the field, unless the two differ in the patients they were trained on only."""
+        for field in fields(self):
+            if field.name != "trained_on" and getattr(self, field.name) != getattr(other, field.name):
+                raise CheckpointError(
+                    f"{theirs}: its {field.name} is {getattr(other, field.name)}, that of {mine} is "
+                    f"{getattr(self, field.name)}; only networks of one kind can be averaged"
+                )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dicts, ready for JSON."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}

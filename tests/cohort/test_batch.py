@@ -28,7 +28,7 @@ def hot_is_lesion(windows):
     return torch.cat([-signal, signal], dim=1)
 
 
-MODEL = Model(CARD, hot_is_lesion, "0" * 64)
+MODEL = Model(CARD, (hot_is_lesion,), "0" * 64)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_missing_required_channel_is_that_visits_failure(cohort, tmp_path):
 
 
 def test_a_nan_of_the_network_is_that_visits_failure(cohort, tmp_path):
-    broken = replace(MODEL, predict=lambda w: torch.full((len(w), 2, 8, 8, 8), float("nan")))
+    broken = replace(MODEL, networks=(lambda w: torch.full((len(w), 2, 8, 8, 8), float("nan")),))
     assert "not finite" in run(cohort, tmp_path / "out", broken).failures["P0"]
 
 
@@ -143,4 +143,4 @@ def test_an_error_nobody_foresaw_is_that_visits_failure(cohort, tmp_path):
     def run_out(windows):
         raise MemoryError
 
-    assert "MemoryError" in run(cohort, tmp_path / "out", replace(MODEL, predict=run_out)).failures["P0"]
+    assert "MemoryError" in run(cohort, tmp_path / "out", replace(MODEL, networks=(run_out,))).failures["P0"]
