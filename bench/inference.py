@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -29,6 +30,8 @@ from statistics import median
 import numpy as np
 
 from bench.nnunet_environment import cache, nnunet_python
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for all contestants: one that waits must not slow the other down
 
 WIDTHS = {"lean": (16, 32, 64, 128, 256), "nnunet": (32, 64, 128, 256, 320, 320)}
 #: Extent of the body along each axis as a share of the volume, before inference adds its margin.
@@ -88,7 +91,7 @@ def make_body(folder: Path, name: str, shape: tuple[int, int, int], share: tuple
     np.save(folder / f"{name}-truth.npy", truth)
 
 
-def make_network(path: Path, image: Path, widths, norm: str, residual: bool, steps: int = 60) -> None:
+def make_network(path: Path, image: Path, widths, norm: str, residual: bool, steps: int = 40) -> None:
     """Weights after a few steps on patches of one body, kept for the next run of this script."""
     import shutil
 
@@ -320,12 +323,15 @@ def _in_a_process(program: str) -> float:
 
 
 def _roof(device: str) -> dict[str, float]:
-    """Best FLOP/s seen here by precision: matrix products, and on the CPU a convolution."""
+    """Best FLOP/s seen here by precision: matrix products, and on the CPU a convolution; bf16 where it is native."""
     import torch
     from torch.nn import functional
 
+    from netlesion.inference.engines.choose import computes_bf16
+
     side, best = (8192 if device == "cuda" else 2048), {}
-    for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+    kinds = {"fp32": torch.float32} | ({"bf16": torch.bfloat16} if computes_bf16(device) else {})
+    for precision, dtype in kinds.items():
         a = torch.randn(side, side, device=device, dtype=dtype)
         tasks = [(lambda a=a: a @ a, 2.0 * side**3)]
         if device == "cpu" and precision == "fp32":

@@ -25,6 +25,10 @@ from netlesion.volume import Quantity, Volume
 OUTSIDE = MappingProxyType({Quantity.SUVBW: 0.0, Quantity.BQML: 0.0, Quantity.HU: -1000.0, Quantity.MR: 0.0})
 #: FWHM of a Gaussian in units of its standard deviation.
 FWHM = 2.3548200450309493
+#: Resampling weights below this are beyond the precision of float32.
+NEGLIGIBLE = 1e-7
+#: Rows of a resampling operator that are applied together: more of them see more that they do not need.
+ROWS = 48
 #: scipy pads by this much before a cubic spline in mode `nearest`; so do we where one spline serves many slabs.
 SPLINE_PAD = 12
 
@@ -117,7 +121,7 @@ def _aligned_axes(matrix: np.ndarray, longest: int) -> list[int] | None:
 def _resample_by_axis(
     array: np.ndarray, index_map: np.ndarray, axes: list[int], shape: tuple[int, int, int], label: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    moved, inside = array.transpose(axes), np.ones(shape, dtype=bool)
+    moved, inside, operators = array.transpose(axes), np.ones(shape, dtype=bool), []
     for target, source in enumerate(axes):
         step, length = index_map[source, target], array.shape[source]
         positions = step * np.arange(shape[target]) + index_map[source, 3]
@@ -128,9 +132,38 @@ def _resample_by_axis(
             nearest = np.clip(np.floor(positions + 0.5).astype(int), 0, length - 1)
             moved = moved.take(nearest, axis=target)
         else:
-            operator = _axis_operator(length, positions, _sigma(abs(step)))
-            moved = np.moveaxis(np.tensordot(operator, moved, axes=(1, target)), 0, target)
-    return np.ascontiguousarray(moved), inside
+            operators.append(_axis_operator(length, positions, _sigma(abs(step))))
+    return np.ascontiguousarray(moved if label else _separable(operators, moved)), inside
+
+
+def _separable(operators: list[np.ndarray], array: np.ndarray) -> np.ndarray:
+    """Three operators, one along each axis of (I, J, K), float32, as products of large matrices.
+
+    Images from files have I as their fastest axis: they are turned once, whole lines at a time, and then by the
+    products themselves, which take their axis from the front and leave it at the end.
+    """
+    turned = np.ascontiguousarray(array.transpose(1, 2, 0), dtype=np.float32)  # J, K, I
+    turned = _along_first(operators[1], turned, to_end=True)  # K, I, J'
+    turned = _along_first(operators[2], turned, to_end=True)  # I, J', K'
+    return _along_first(operators[0], turned, to_end=False)
+
+
+def _along_first(operator: np.ndarray, array: np.ndarray, to_end: bool) -> np.ndarray:
+    """operator (rows, n) applied along the first axis of (n, a, b): (rows, a, b), or (a, b, rows) `to_end`.
+
+    A row weighs its neighbourhood only: some rows at a time are multiplied with what they see.
+    """
+    flat = array.reshape(len(array), -1)
+    moved = np.empty((flat.shape[1], len(operator)) if to_end else (len(operator), flat.shape[1]), dtype=np.float32)
+    for first in range(0, len(operator), ROWS):
+        rows = operator[first : first + ROWS]
+        seen = np.flatnonzero(np.abs(rows).max(axis=0) > NEGLIGIBLE)
+        part, source = rows[:, seen[0] : seen[-1] + 1], flat[seen[0] : seen[-1] + 1]
+        if to_end:
+            moved[:, first : first + len(rows)] = source.T @ part.T
+        else:
+            moved[first : first + len(rows)] = part @ source
+    return moved.reshape((*array.shape[1:], -1) if to_end else (-1, *array.shape[1:]))
 
 
 def _axis_operator(length: int, positions: np.ndarray, sigma: float) -> np.ndarray:
@@ -138,8 +171,8 @@ def _axis_operator(length: int, positions: np.ndarray, sigma: float) -> np.ndarr
     basis = np.eye(length)
     if sigma > 0:
         basis = ndimage.gaussian_filter1d(basis, sigma, axis=0, mode="nearest")
-    columns = [ndimage.map_coordinates(column, [positions], order=3, mode="nearest") for column in basis.T]
-    return np.stack(columns, axis=1).astype(np.float32)
+    at = np.meshgrid(positions, np.arange(length), indexing="ij")  # a spline through whole columns changes none
+    return ndimage.map_coordinates(basis, at, order=3, mode="nearest").astype(np.float32)
 
 
 def _resample_by_voxel(

@@ -35,11 +35,23 @@ def components(mask: Volume, connectivity: int = CONNECTIVITY) -> Volume:
     """Connected components of the non-zero voxels, numbered from 1 by falling size, ties by position."""
     import cc3d
 
+    found = np.zeros(mask.geometry.shape, dtype=np.uint32)
+    box = _box_of(mask.array != 0)
     labels, count = cc3d.connected_components(
-        np.ascontiguousarray(mask.array != 0), connectivity=connectivity, return_N=True
+        np.ascontiguousarray(mask.array[box] != 0), connectivity=connectivity, return_N=True
     )
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     order = np.argsort(-sizes[1:], kind="stable")
     renumber = np.zeros(count + 1, dtype=np.uint32)
     renumber[order + 1] = np.arange(1, count + 1)
-    return mask.with_array(renumber[labels], Quantity.LABEL)
+    found[box] = renumber[labels]
+    return mask.with_array(found, Quantity.LABEL)
+
+
+def _box_of(mask: np.ndarray) -> tuple[slice, ...]:
+    """The smallest box that holds every True, of one voxel where there is none: most of a body has no lesion."""
+    slices = []
+    for axis in range(3):
+        at = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        slices.append(slice(int(at[0]), int(at[-1]) + 1) if at.size else slice(0, 1))
+    return tuple(slices)

@@ -203,7 +203,8 @@ def finish(
         with stopwatch.stage("native_grid"):
             back = None if moved is None else inverse_over(moved, suv.geometry)
             unseen = _unseen(working, suv.geometry, back)
-            probability = _probability(odds_TIJK[t : t + 1], working, suv.geometry, back, unseen)
+            seen = prepared.plan.box
+            probability = _probability(odds_TIJK[t : t + 1], seen, working, suv.geometry, back, unseen)
             probability_volume = Volume(probability, suv.geometry, Quantity.PROBABILITY)
         with stopwatch.stage("lesions"):
             lesions = extract(probability_volume, settings.threshold, settings.connectivity)
@@ -213,18 +214,36 @@ def finish(
         if settings.compared is not None:
             with stopwatch.stage("audit"):
                 n = len(tracers) + t
-                other = _probability(odds_TIJK[n : n + 1], working, suv.geometry, back, unseen)
+                whole = Box((0, 0, 0), working.shape)
+                other = _probability(odds_TIJK[n : n + 1], whole, working, suv.geometry, back, unseen)
                 audit = Audit.of(settings.compared, probability, other, settings.threshold, _truth(visit, tracer, suv))
         results[tracer] = TracerResult(tracer, suv, probability_volume, lesions, rows, audit)
     return results
 
 
-def _probability(odds_1IJK, working: Geometry, native: Geometry, back, unseen: np.ndarray | None) -> np.ndarray:
-    """Lesion probability on a native PET grid, 0 where the network saw nothing."""
-    probability = _on_native(odds_1IJK, working, native, back)[0].sigmoid_().numpy()
+def _probability(
+    odds_1IJK: Tensor, box: Box, working: Geometry, native: Geometry, back: Transform | None, unseen: np.ndarray | None
+) -> np.ndarray:
+    """Lesion probability on a native PET grid, 0 beyond `box`, the part of the working grid that was computed."""
+    probability = np.zeros(native.shape, dtype=np.float32)
+    part = Box((0, 0, 0), native.shape)
+    if back is None:
+        part = _native_box(box, working, native)
+        if part.num_voxels == 0:
+            return probability
+    probability[part.slices] = _on_native(odds_1IJK, working, native, back, part)[0].sigmoid_().numpy()
     if unseen is not None:
         probability[unseen] = 0.0
     return probability
+
+
+def _native_box(box: Box, working: Geometry, native: Geometry) -> Box:
+    """The native voxels that lie on a box of the working grid, whose frame is the same, or beside it."""
+    corners = np.where(list(np.ndindex(2, 2, 2)), box.high, np.array(box.low) - 1)
+    index = native.to_index(working.to_world(corners))
+    low = np.clip(np.floor(index.min(axis=0)), 0, native.shape).astype(int)
+    high = np.clip(np.ceil(index.max(axis=0)) + 1, low, native.shape).astype(int)
+    return Box(tuple(low.tolist()), tuple(high.tolist()))
 
 
 def _truth(visit: Visit, tracer: str, suv: Volume) -> np.ndarray | None:
@@ -260,11 +279,16 @@ def _smaller(plan: Plan, batch_size: int, card: ModelCard, error: Exception) -> 
     ) from error
 
 
-def _on_native(odds_TIJK: Tensor, working: Geometry, native: Geometry, back: Transform | None) -> Tensor:
-    """Log-odds at every voxel of a native PET grid; back: from that PET's frame to the working grid's, or None."""
+def _on_native(odds_TIJK: Tensor, working: Geometry, native: Geometry, back: Transform | None, part: Box) -> Tensor:
+    """Log-odds at the voxels of a part of a native PET grid; back: from that PET's frame to the working grid's.
+
+    A field's part is the whole grid.
+    """
     if back is None or isinstance(back, RigidTransform):
         affine = native.affine_ras if back is None else back.matrix @ native.affine_ras
-        return to_grid(odds_TIJK, np.linalg.inv(working.affine_ras) @ affine, native.shape)
+        first = np.eye(4)
+        first[:3, 3] = part.low
+        return to_grid(odds_TIJK, np.linalg.inv(working.affine_ras) @ affine @ first, part.shape)
     positions = working.to_index(back.apply(grid_points(native)))
     return at_positions(odds_TIJK, positions.reshape(*native.shape, 3))
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from netlesion.errors import ConfigError
-from netlesion.inference.engines.openvino_cpu import computes_bf16, installed, openvino_cpu
+from netlesion.inference.engines import openvino_cpu as openvino
+from netlesion.inference.engines.openvino_cpu import installed, openvino_cpu
 from netlesion.inference.engines.torch_eager import eager
 
 NAMES = ("auto", "torch", "openvino")
@@ -80,7 +81,7 @@ def deviation(reference: Tensor, other: Tensor) -> float:
 
 
 def _openvino(network, num_inputs, window, precision, reason) -> Engine:
-    native = computes_bf16()
+    native = openvino.computes_bf16()
     chosen = ("bf16" if native else "fp32") if precision == "auto" else precision
     try:
         predict = openvino_cpu(network, num_inputs, window, chosen)
@@ -92,7 +93,7 @@ def _openvino(network, num_inputs, window, precision, reason) -> Engine:
 
 
 def _torch(network, num_inputs, window, device, precision, reason) -> Engine:
-    native = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_multiplies_bf16()
+    native = computes_bf16(device)
     chosen = ("bf16" if native else "fp32") if precision == "auto" else precision
     predict = eager(network, device, autocast=chosen == "bf16")
     if chosen == "fp32":
@@ -110,8 +111,10 @@ def _bf16_note(native: bool) -> str:
     return "bf16 is native here" if native else "no native bf16 here"
 
 
-def _cpu_multiplies_bf16() -> bool:
-    """avx512_bf16 or amx_bf16; where PyTorch does not tell, no."""
+def computes_bf16(device: str) -> bool:
+    """Whether PyTorch multiplies bf16 natively there: on a CPU avx512_bf16 or amx_bf16, no where it does not tell."""
+    if device != "cpu":
+        return torch.cuda.is_bf16_supported()
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 

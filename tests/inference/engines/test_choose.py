@@ -108,7 +108,7 @@ def test_auto_takes_pytorch_and_says_why_where_openvino_is_missing(network, monk
 
 def test_an_engine_that_disagrees_is_refused_by_name_and_passed_over_by_auto(network, monkeypatch):
     monkeypatch.setattr(choosing, "installed", lambda: True)
-    monkeypatch.setattr(choosing, "computes_bf16", lambda: False)
+    monkeypatch.setattr(choosing.openvino, "computes_bf16", lambda: False)
     monkeypatch.setattr(
         choosing, "openvino_cpu", lambda network, *_, **__: lambda windows: 1.01 * network(windows).detach()
     )
@@ -121,7 +121,7 @@ def test_an_engine_that_disagrees_is_refused_by_name_and_passed_over_by_auto(net
 
 def test_nan_is_a_disagreement(network, monkeypatch):
     monkeypatch.setattr(choosing, "installed", lambda: True)
-    monkeypatch.setattr(choosing, "computes_bf16", lambda: False)
+    monkeypatch.setattr(choosing.openvino, "computes_bf16", lambda: False)
     monkeypatch.setattr(
         choosing, "openvino_cpu", lambda network, *_, **__: lambda w: network(w).detach() * float("nan")
     )
@@ -137,7 +137,7 @@ def test_torch_in_bf16_stays_near_float32(network):
 
 def test_bf16_that_strays_is_refused_by_name_and_left_by_auto(network, monkeypatch):
     monkeypatch.setattr(choosing, "TOLERANCE", {"bf16": 1e-9})
-    monkeypatch.setattr(choosing, "_cpu_multiplies_bf16", lambda: True)
+    monkeypatch.setattr(choosing, "computes_bf16", lambda device: True)
     with pytest.raises(ConfigError, match="inference.precision=bf16 cannot be used"):
         choose(network, 2, WINDOW, name="torch", precision="bf16")
     engine = choose(network, 2, WINDOW, name="torch")
