@@ -176,7 +176,7 @@ def _judge(arguments: argparse.Namespace, folder: Path) -> None:
     rounds = 1 if arguments.quick else arguments.rounds
 
     ours, others = _contest(arguments, folder, "exact", rivals, [("instance", ["exact"])], rounds)
-    result = {"machine": _machine(arguments.device), "size": arguments.size, "rounds": rounds}
+    result = {"machine": machine(arguments.device), "size": arguments.size, "rounds": rounds}
     at = ("instance", "exact")
     result |= {f"exact_vs_{role}": round(other.seconds(*at) / ours.seconds(*at), 3) for role, other in others.items()}
     result |= _agreement(folder, "exact", "instance", "exact", others)
@@ -351,7 +351,7 @@ def _timed(task, device: str) -> float:
     return time.perf_counter() - started
 
 
-def _machine(device: str) -> str:
+def machine(device: str) -> str:
     if device == "cuda":
         import torch
 

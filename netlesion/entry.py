@@ -118,6 +118,11 @@ def infer(config: DictConfig) -> int:
     asked = config.inference
     inputs = num_inputs(card.channels, card.required_channels)
     mode = mode_of(str(asked.mode), card)
+    if asked.engine == "inductor" and mode == "stream":
+        raise ConfigError(
+            "inference.engine=inductor compiles for each size of tile, and mode stream has another one for every body; "
+            "use engine=openvino or torch, or mode=exact"
+        )
     engines = [choose(n, inputs, card.window, device, str(asked.engine), str(asked.precision)) for n in networks]
     engine = _one_kind(engines, checkpoints)
     print(engine.explain() + (f"; {len(engines)} networks averaged" if len(engines) > 1 else ""))
@@ -126,7 +131,7 @@ def infer(config: DictConfig) -> int:
     settings = InferenceSettings(
         mode=mode,
         overlap=float(asked.overlap),
-        batch_size=int(asked.batch_size),
+        batch_size=None if asked.batch_size is None else int(asked.batch_size),
         threshold=float(asked.threshold),
         connectivity=int(asked.connectivity),
         device=device,
@@ -285,7 +290,7 @@ def _precision() -> str:
 def _whole_volume(card: ModelCard, config: DictConfig):
     """Whole-volume logits of every class, in the mode that inference will choose, over the whole field of view."""
     mode, overlap = mode_of("auto", card), float(config.inference.overlap)
-    batch_size = int(config.inference.batch_size)
+    batch_size = 1 if config.inference.batch_size is None else int(config.inference.batch_size)
 
     def predict(network: nn.Module, image: Tensor) -> Tensor:
         settings = InferenceSettings(mode, overlap, memory_gb=available_gb(image.device.type))

@@ -42,7 +42,8 @@ class InferenceSettings:
     """How a network is run and its probabilities become lesions.
 
     mode: exact, stream or crop (inference.plan); memory_gb: what the activations of a tile may take; connectivity:
-    6, 18 or 26. flips: axes (0 left-right, 1 front-back, 2 head-foot) over whose mirror images logits are averaged.
+    6, 18 or 26. batch_size: windows in one forward; None: one on a CPU, on a GPU what `memory_gb` holds. flips: axes
+    (0 left-right, 1 front-back, 2 head-foot) over whose mirror images logits are averaged.
     folds: networks whose logits are averaged. audit: mode crop computes exact as well, to be compared with it.
 
     Raises ConfigError, with the setting's name, for a value that cannot be meant.
@@ -50,7 +51,7 @@ class InferenceSettings:
 
     mode: str = "exact"
     overlap: float = 0.5
-    batch_size: int = 1
+    batch_size: int | None = 1
     threshold: float = 0.5
     connectivity: int = CONNECTIVITY
     device: str = "cpu"
@@ -65,7 +66,7 @@ class InferenceSettings:
         for name, good, expected in (
             ("threshold", 0.0 < self.threshold <= 1.0, "above 0 and at most 1"),
             ("connectivity", self.connectivity in (6, 18, 26), "6, 18 or 26"),
-            ("batch_size", self.batch_size >= 1, "at least 1"),
+            ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1, or null for what fits"),
             ("memory_gb", self.memory_gb is None or self.memory_gb > 0, "above 0, or null for half of what is free"),
             ("flips", sorted(set(self.flips) & {0, 1, 2}) == sorted(self.flips), "some of 0, 1, 2, each once"),
             ("audit", not self.audit or self.mode == "crop", f"false in mode {self.mode}, which computes every voxel"),
@@ -144,6 +145,8 @@ def prepare(visit: Visit, card: ModelCard, settings: InferenceSettings, stopwatc
     with stopwatch.stage("harmonise"):
         grid = harmonise(visit, card.channels, card.spacing_mm)
         image = torch.from_numpy(network_input(grid, card.required_channels))
+        if settings.device != "cpu":
+            image = image.pin_memory()
         box = None if settings.mode == "exact" else body_box(grid)
         return Prepared(visit, grid, image, plan_of(card, settings, grid.geometry.shape, box))
 
@@ -179,7 +182,7 @@ def forward(
 
 
 def _run(visit_id: str, image: Tensor, plan: Plan, card: ModelCard, predict: Predict, groups, settings, note) -> Tensor:
-    batch_size, collapse = settings.batch_size, lesion_odds(groups)
+    batch_size, collapse = _batch_size(plan, settings), lesion_odds(groups)
     while True:
         try:
             return sliding(image, plan, predict, batch_size, collapse=collapse).cpu()
@@ -262,6 +265,15 @@ def predict_visit(
     """The three steps in a row."""
     prepared = prepare(visit, card, settings, stopwatch)
     return finish(prepared, forward(prepared, card, networks, settings, stopwatch), card, settings, stopwatch)
+
+
+def _batch_size(plan: Plan, settings: InferenceSettings) -> int:
+    if settings.batch_size is not None:
+        return settings.batch_size
+    if settings.device == "cpu" or plan.cost is None or settings.memory_gb is None:
+        return 1  # on a CPU several windows at a time are slower than one after the other
+    needed = plan.cost.activation_bytes * plan.tiles[0].read.num_voxels
+    return max(1, min(plan.num_tiles, int(settings.memory_gb * 1e9 / needed)))
 
 
 def _smaller(plan: Plan, batch_size: int, card: ModelCard, error: Exception) -> tuple[Plan, int]:

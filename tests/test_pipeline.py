@@ -1,5 +1,7 @@
 """One visit through every step: what a second tracer shows beyond the first one's field of view is not invented."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from netlesion.errors import ConfigError, InferenceError
 from netlesion.geometry import Geometry
 from netlesion.inference.average import averaged
 from netlesion.models.card import ModelCard
-from netlesion.pipeline import InferenceSettings, forward, mode_of, predict_visit, prepare
+from netlesion.pipeline import InferenceSettings, _batch_size, forward, mode_of, plan_of, predict_visit, prepare
 from netlesion.provenance import Stopwatch
 from netlesion.study import Scan, Tracer, Visit
 from netlesion.transform import DisplacementField, RigidTransform
@@ -159,3 +161,37 @@ def test_a_device_without_memory_for_one_tile_says_so():
         prepared = prepare(one_pet(), network_card("batch"), settings, Stopwatch())
         with pytest.raises(InferenceError, match="too little memory for one tile"):
             forward(prepared, network_card("batch"), [none], settings, Stopwatch())
+
+
+def test_the_batch_on_a_gpu_is_what_its_memory_holds_and_one_on_a_cpu():
+    plan = plan_of(network_card("instance"), InferenceSettings(), (40, 40, 40))
+    needed = plan.cost.activation_bytes * 8**3 / 1e9
+    for device, memory_gb, wanted in (("cpu", 5.5 * needed, 1), ("cuda", 5.5 * needed, 5), ("cuda", needed / 2, 1)):
+        settings = InferenceSettings(batch_size=None, device=device, memory_gb=memory_gb)
+        assert _batch_size(plan, settings) == wanted
+    assert _batch_size(plan, InferenceSettings(batch_size=3, device="cuda")) == 3
+
+
+def test_folds_and_a_crop_are_compared_with_the_plain_way_and_the_reference():
+    visit = one_pet()
+    truth = Volume(
+        (visit.scans["fdg"].volume.array > 5).astype(np.uint8), visit.scans["fdg"].volume.geometry, Quantity.LABEL
+    )
+    visit = replace(visit, masks={"fdg": truth})
+    card = network_card("instance")
+
+    def nothing(windows):
+        return hot_fdg(windows) * 0.0 - torch.tensor([0.0, 9.0]).reshape(2, 1, 1, 1)
+
+    folds = InferenceSettings(folds=2)
+    audit = predict_visit(visit, card, [hot_fdg, hot_fdg], folds, Stopwatch())["fdg"].audit
+    assert (audit.chosen, audit.other) == ("2 networks", "one network, one image")
+    assert (audit.dice, audit.max_dp) == (1.0, 0.0)
+    assert audit.truth_dice_chosen == audit.truth_dice_other == 1.0
+    lost = predict_visit(visit, card, [nothing, hot_fdg], InferenceSettings(folds=2), Stopwatch())["fdg"].audit
+    assert lost.truth_dice_chosen > lost.truth_dice_other == 0.0
+    crop = InferenceSettings(mode="crop", audit=True)
+    audit = predict_visit(visit, card, [hot_fdg], crop, Stopwatch())["fdg"].audit
+    assert (audit.chosen, audit.other, audit.truth_dice_chosen) == ("crop", "exact", 1.0)
+    with pytest.raises(ConfigError, match=r"inference\.audit is True, expected false in mode exact"):
+        InferenceSettings(audit=True)

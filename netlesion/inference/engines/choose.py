@@ -13,13 +13,15 @@ from torch import Tensor, nn
 
 from netlesion.errors import ConfigError
 from netlesion.inference.engines import openvino_cpu as openvino
+from netlesion.inference.engines.cuda_graphs import graphed
+from netlesion.inference.engines.inductor import inductor
 from netlesion.inference.engines.openvino_cpu import installed, openvino_cpu
 from netlesion.inference.engines.torch_eager import eager
 
-NAMES = ("auto", "torch", "openvino")
-PRECISIONS = ("auto", "fp32", "bf16")
+NAMES = ("auto", "torch", "openvino", "inductor")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 #: Largest root-mean-square difference to eager float32 on a random window, as a share of the logits' spread.
-TOLERANCE = {"fp32": 1e-3, "bf16": 0.05}
+TOLERANCE = {"fp32": 1e-3, "bf16": 0.05, "fp16": 0.01}
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,18 @@ def choose(
 ) -> Engine:
     """The engine for windows of one size on one device.
 
-    auto: on a GPU PyTorch; on a CPU OpenVINO where it is installed and agrees with PyTorch, else PyTorch, with the
-    reason. Precision auto: bf16 where the device computes it natively, else fp32. Raises ConfigError for a name that
-    is not known, an engine that cannot run here, or one asked for by name that fails or disagrees.
+    auto: on a GPU PyTorch, its launches recorded where CUDA allows; on a CPU OpenVINO where it is installed and agrees
+    with PyTorch, else PyTorch, with the reason. Precision auto: bf16 where the device computes it natively, fp16 on a
+    GPU that does not, else fp32. Raises ConfigError for a name that is not known, an engine that cannot run here, or
+    one asked for by name that fails or disagrees.
     """
     for value, known, setting in ((name, NAMES, "engine"), (precision, PRECISIONS, "precision")):
         if value not in known:
             raise ConfigError(f"inference.{setting} is {value!r}, expected {', '.join(known)}")
+    if precision == "fp16" and device == "cpu":
+        raise ConfigError("inference.precision=fp16 is for GPUs; a CPU is no faster with it, use auto")
+    if name == "inductor":
+        return _torch(network, num_inputs, window, device, precision, "asked for", "inductor")
     if device != "cpu":
         if name == "openvino":
             raise ConfigError(f"inference.engine=openvino runs on the CPU, not on {device}; use device=cpu or auto")
@@ -92,19 +99,29 @@ def _openvino(network, num_inputs, window, precision, reason) -> Engine:
     return Engine("openvino", chosen, predict, f"{reason}, {_bf16_note(native)}", off)
 
 
-def _torch(network, num_inputs, window, device, precision, reason) -> Engine:
+def _torch(network, num_inputs, window, device, precision, reason, name="torch") -> Engine:
     native = computes_bf16(device)
-    chosen = ("bf16" if native else "fp32") if precision == "auto" else precision
-    predict = eager(network, device, autocast=chosen == "bf16")
-    if chosen == "fp32":
-        return Engine("torch", chosen, predict, f"{reason}, {_bf16_note(native)}")
+    fast = "bf16" if native else "fp16" if device != "cpu" else "fp32"
+    chosen, oracle = (fast if precision == "auto" else precision), eager(network, device)
+    make = inductor if name == "inductor" else eager
+    note = f"{reason}, {_bf16_note(native)}"
+    if device == "cpu" and chosen == "fp32" and name == "torch":
+        return Engine(name, chosen, oracle, note)
+    if device != "cpu" and name == "torch":
+        plain = eager(network, device, chosen)
+        try:
+            off = _verified(oracle, graphed(plain, after=0), num_inputs, window, chosen, device)
+            return Engine(name, chosen, graphed(plain), f"{note}, CUDA graphs", off)
+        except Exception as error:  # what a driver or an operation refuses to record; eager says whether it computes
+            note += f", no CUDA graphs ({(str(error).splitlines() or [type(error).__name__])[0][:120]})"
     try:
-        off = _verified(eager(network, device), predict, num_inputs, window, chosen)
+        predict = make(network, device, chosen)
+        off = _verified(oracle, predict, num_inputs, window, chosen, device)
     except ConfigError as error:
-        if precision != "auto":
-            raise ConfigError(f"inference.precision={precision} cannot be used: {error}; use fp32") from error
-        return Engine("torch", "fp32", eager(network, device), f"{reason}, not in {chosen}: {error}")
-    return Engine("torch", chosen, predict, f"{reason}, {_bf16_note(native)}", off)
+        if precision != "auto" or name != "torch":
+            raise ConfigError(f"inference.precision={chosen} cannot be used: {error}; use fp32") from error
+        return Engine(name, "fp32", oracle, f"{reason}, not in {chosen}: {error}")
+    return Engine(name, chosen, predict, note, off)
 
 
 def _bf16_note(native: bool) -> str:
@@ -119,9 +136,9 @@ def computes_bf16(device: str) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def _verified(oracle, predict, num_inputs, window, precision) -> float:
+def _verified(oracle, predict, num_inputs, window, precision, device="cpu") -> float:
     """The deviation from the oracle on one random window; raises ConfigError where it is too large."""
-    image = torch.randn((1, num_inputs, *window), generator=torch.Generator().manual_seed(0))
+    image = torch.randn((1, num_inputs, *window), generator=torch.Generator().manual_seed(0)).to(device)
     off = deviation(oracle(image).float().cpu(), predict(image).float().cpu())
     if not off <= TOLERANCE[precision]:
         raise ConfigError(

@@ -7,15 +7,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+#: What autocast computes in, by precision; fp32 is no autocast.
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
-def eager(network: nn.Module, device: torch.device | str = "cpu", autocast: bool = False) -> Callable[[Tensor], Tensor]:
-    """A callable (B, C, I, J, K) -> logits (B, K, I, J, K) that computes on the device, bf16 if autocast."""
+
+def eager(
+    network: nn.Module, device: torch.device | str = "cpu", precision: str = "fp32"
+) -> Callable[[Tensor], Tensor]:
+    """A callable (B, C, I, J, K) -> logits (B, K, I, J, K) that computes on the device; precision: fp32, bf16, fp16."""
     device = torch.device(device)
     network = network.eval().to(device)
 
     @torch.inference_mode()
     def predict(windows: Tensor) -> Tensor:
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=autocast):
+        enabled, dtype = precision in DTYPES, DTYPES.get(precision, torch.bfloat16)
+        with torch.autocast(device.type, dtype=dtype, enabled=enabled, cache_enabled=False):
             return network(windows.to(device, non_blocking=True))
 
     return predict
