@@ -9,8 +9,19 @@ import torch
 from netlesion.errors import ConfigError, InferenceError
 from netlesion.geometry import Geometry
 from netlesion.inference.average import averaged
+from netlesion.inference.plan import Box
+from netlesion.inference.sliding import OUTSIDE
 from netlesion.models.card import ModelCard
-from netlesion.pipeline import InferenceSettings, _batch_size, forward, mode_of, plan_of, predict_visit, prepare
+from netlesion.pipeline import (
+    InferenceSettings,
+    _batch_size,
+    _probability,
+    forward,
+    mode_of,
+    plan_of,
+    predict_visit,
+    prepare,
+)
 from netlesion.provenance import Stopwatch
 from netlesion.study import Scan, Tracer, Visit
 from netlesion.transform import DisplacementField, RigidTransform
@@ -195,3 +206,19 @@ def test_folds_and_a_crop_are_compared_with_the_plain_way_and_the_reference():
     assert (audit.chosen, audit.other, audit.truth_dice_chosen) == ("crop", "exact", 1.0)
     with pytest.raises(ConfigError, match=r"inference\.audit is True, expected false in mode exact"):
         InferenceSettings(audit=True)
+
+
+@pytest.mark.parametrize("flip", [(1, 1, 1), (-1, 1, -1)])
+def test_only_what_was_computed_goes_back_to_the_native_grid_and_nothing_is_lost_at_its_edge(flip):
+    working = Geometry(np.diag([4.0, 4.0, 5.0, 1.0]), (21, 17, 23))
+    affine = np.diag([3.1 * flip[0], 2.7 * flip[1], 4.4 * flip[2], 1.0])
+    affine[:3, 3] = [60.0 * (f < 0) + 1.3 for f in flip]
+    native, box = Geometry(affine, (19, 24, 22)), Box((4, 3, 6), (15, 12, 20))
+    odds = torch.full((1, *working.shape), OUTSIDE)
+    inner = torch.randn(11, 9, 14, generator=torch.Generator().manual_seed(0)) * 4
+    odds[(slice(None), *box.slices)] = inner
+    found = _probability(odds, box, working, native, None, None)
+    everything = _probability(odds, Box((0, 0, 0), working.shape), working, native, None, None)
+    np.testing.assert_allclose(found, everything, atol=1e-8)
+    assert (found == 0).mean() > 0.4, "the rest was not computed"
+    assert (found > 0.5).any()
