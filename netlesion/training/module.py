@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from netlesion.data.transforms import IGNORE, LabelMeaning
+from netlesion.errors import ConfigError
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import CARD_KEY
 from netlesion.training.losses import MarginalDiceCrossEntropy
@@ -21,6 +22,8 @@ class LesionModule(pl.LightningModule):
 
     predict_volume: (network, image (C, I, J, K)) -> logits (K, I, J, K) of a whole volume, given by the entry
     point, since training knows nothing of inference. warmup and cosine decay run over all optimiser steps.
+    freeze_norm_share: in this last share of the steps batch norms use their running statistics, as inference does:
+    what a few patches of a batch happen to hold no longer decides how they are normalised. Other norms have none.
     """
 
     def __init__(
@@ -34,11 +37,17 @@ class LesionModule(pl.LightningModule):
         warmup_share: float,
         seed: int,
         dice_weight: float = 1.0,
+        freeze_norm_share: float = 0.0,
     ) -> None:
         super().__init__()
         self.network = network
         self.card, self.labels, self.predict_volume, self.seed = card, labels, predict_volume, seed
         self.learning_rate, self.weight_decay, self.warmup_share = learning_rate, weight_decay, warmup_share
+        if not 0.0 <= freeze_norm_share <= 1.0:
+            raise ConfigError(
+                f"optimisation.freeze_norm_share is {freeze_norm_share}, expected 0 to 1, a share of steps"
+            )
+        self.freeze_norm_share = freeze_norm_share
         self.loss = MarginalDiceCrossEntropy(card.scheme, labels, dice_weight)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -47,6 +56,10 @@ class LesionModule(pl.LightningModule):
     def on_train_batch_start(self, batch: dict, batch_index: int) -> None:
         """Dropout and the like draw from the batch's own stream, so that a resumed epoch equals the first try."""
         torch.manual_seed(((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_index) % 2**63)
+        if self.trainer.global_step >= (1.0 - self.freeze_norm_share) * self.trainer.estimated_stepping_batches:
+            for module in self.network.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()  # Lightning sets the whole network to training again after every epoch
 
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
         loss = self.loss(self.network(batch["image"]), batch["label"])
