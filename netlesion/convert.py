@@ -66,7 +66,7 @@ def series_to_suv(
     with watch.stage("write"):
         write_volume(out, suv)
     with watch.stage("hash"):
-        hashes = {path.name: hash_file(path) for path in series.files}
+        hashes = {f"file {n}": hash_file(path) for n, path in enumerate(series.files, start=1)}  # names may be a name
     sidecar = out.with_name(out.name.removesuffix(".gz").removesuffix(".nii") + ".json")
     config = {"type": suv_type.value, "sul_formula": formula.value, **overrides.given}
     record = provenance(config=config, inputs=hashes, stopwatch=watch)

@@ -41,7 +41,8 @@ def pet_and_mask(folder, suv=None):
 
 
 def test_suv_writes_an_image_its_provenance_and_prints_the_facts(tmp_path):
-    write_series(tmp_path / "pet", STORED)
+    for n, path in enumerate(write_series(tmp_path / "pet", STORED)):
+        path.rename(path.with_name(f"DOE_JANE_4711_{n}.dcm"))
     done = netlesion("suv", tmp_path / "pet", tmp_path / "suv.nii.gz", "--json")
     facts = json.loads(done.stdout)
     assert facts["ref_time_source"] == "series"

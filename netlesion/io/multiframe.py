@@ -168,8 +168,7 @@ def _set_units(frame: Dataset) -> None:
         code: item
         for item in frame.get("RealWorldValueMappingSequence") or ()
         for unit in item.get("MeasurementUnitsCodeSequence") or ()
-        if (code := str(unit.get("CodeValue") or unit.get("LongCodeValue")).replace("mL", "ml")) in UNITS_OF_CODE
-        and "RealWorldValueSlope" in item
+        if (code := _units_code(unit)) in UNITS_OF_CODE and "RealWorldValueSlope" in item
     }
     for code in (c for c in UNITS_OF_CODE if c in maps):
         frame.Units, suv_type = UNITS_OF_CODE[code]
@@ -178,6 +177,13 @@ def _set_units(frame: Dataset) -> None:
         frame.RescaleSlope = float(maps[code].RealWorldValueSlope)
         frame.RescaleIntercept = float(maps[code].get("RealWorldValueIntercept", 0.0))
         return
+
+
+def _units_code(unit: Dataset) -> str:
+    """A UCUM code as CID 84 has it: mL is ml, and the older form `{SUVbw}g/ml` is `g/ml{SUVbw}` (clinical.md 9.1)."""
+    code = str(unit.get("CodeValue") or unit.get("LongCodeValue")).replace("mL", "ml")
+    annotation, brace, per_volume = code.partition("}")
+    return f"{per_volume}{annotation}{brace}" if code.startswith("{") else code
 
 
 def _on_scanner_clock(path: Path, frame: Dataset, text: str) -> datetime:

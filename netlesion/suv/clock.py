@@ -16,6 +16,9 @@ from netlesion.suv.nuclide import LONGEST_DECAY_HALF_LIVES
 #: Shortest plausible uptake, and the longest by nuclide, in minutes; beyond them a warning (clinical.md 1.5).
 SHORTEST_UPTAKE_MIN = 30.0
 LONGEST_UPTAKE_MIN = {"18F": 240.0, "68Ga": 180.0}
+#: With a longer half-life (s) a scan of the next day is still worth reading, so a bare time of day leaves the day open
+#: (IBSI SUV manual, version 3: no date is made up for such nuclides).
+LONGEST_HALF_LIFE_OF_ONE_DAY_S = 41_400.0
 #: Two records of one injection may lie this far apart in seconds before it is said.
 SAME_MOMENT_S = 60.0
 #: Time zones differ by multiples of this.
@@ -80,7 +83,7 @@ def injection(facts: PetFacts, reference: datetime | None, warnings: list[str]) 
 
 
 def check_uptake(uptake_s: float, half_life_s: float, facts: PetFacts, warnings: list[str]) -> None:
-    """Raises SuvError for an uptake no scan has, warns of an unusual one (clinical.md 1.5)."""
+    """Raises SuvError for an uptake no scan has, warns of an unusual one and of a day that is not known (1.5)."""
     minutes = uptake_s / 60.0
     if minutes < 0:
         raise SuvError(
@@ -91,6 +94,12 @@ def check_uptake(uptake_s: float, half_life_s: float, facts: PetFacts, warnings:
         raise SuvError(
             f"the scan (0008,0032) lies {minutes / 60:.1f} h after the injection (0018,1078), more than "
             f"{LONGEST_DECAY_HALF_LIVES:g} half-lives; correct the header's dates, or give --injection-time"
+        )
+    if facts.injection_datetime is None and half_life_s > LONGEST_HALF_LIFE_OF_ONE_DAY_S:
+        warnings.append(
+            f"only the time of the injection (0018,1072) is known, not its day, and half of {facts.nuclide or 'it'} is "
+            f"left after {half_life_s / 3600:.1f} h: the last such time before the scan was taken. If it was injected "
+            f"a day earlier, SUV is {2.0 ** (86400 / half_life_s):.1f} times as high"
         )
     if minutes < SHORTEST_UPTAKE_MIN:
         warnings.append(f"uptake of {minutes:.0f} min is short; check injection time (0018,1078) and time zone")

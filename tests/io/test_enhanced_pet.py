@@ -106,6 +106,7 @@ def test_the_map_to_bqml_is_taken_among_several(tmp_path):
     ("code", "path", "suvbw"),
     [
         ("g/ml{SUVbw}", "GML BW", 1.0),
+        ("{SUVbw}g/ml", "GML BW", 1.0),
         ("g/ml{SUVlbm(Janma)}", "GML LBMJANMA", 70 / (9270 * 70 / (8780 + 244 * 70 / 1.75**2))),
         ("cm2/ml{SUVbsa}", "CM2ML BSA", 70_000 / (0.007184 * 70**0.425 * 175**0.725 * 1e4)),
     ],

@@ -143,3 +143,12 @@ def test_a_short_and_a_long_uptake_are_said(decay_correction):
     assert "long" in suv_conversion(replace(facts, injection_time=time(7, 30))).warnings[0]
     early = replace(facts, injection_datetime=FRAME.acquisition_datetime - timedelta(minutes=30, seconds=1))
     assert len(suv_conversion(replace(early, injection_time=None)).warnings) == 0
+
+
+def test_a_nuclide_that_outlives_a_day_needs_the_day_of_its_injection():
+    copper = replace(GALLIUM, nuclide="64Cu", half_life_s=45724.0)
+    (warning,) = suv_conversion(copper).warnings
+    assert "not its day" in warning
+    assert "3.7 times as high" in warning
+    assert suv_conversion(replace(copper, injection_datetime=datetime(*DAY, 10, 0))).warnings == ()
+    assert suv_conversion(GALLIUM).warnings == ()
