@@ -22,6 +22,8 @@ from netlesion.volume import Quantity, Volume
 SUV_DESC = "suvbw"
 #: No tissue reaches this SUV; a larger "SUV" is an image in Bq/ml.
 LARGEST_SUV = 2000.0
+#: Two records of one patient's weight agree within this (kg): sessions.tsv is rounded.
+SAME_WEIGHT_KG = 0.05
 
 
 def read_suv_image(path: str | Path) -> Volume:
@@ -100,8 +102,8 @@ def bqml_as_suv(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume, A
     ):
         if not good:
             raise CohortError(f"{path}: {name} is {facts[name]:g} in its side-car, expected {expected}; correct it")
-    recorded = _session_weight(path)
-    if recorded is not None and abs(recorded - weight_kg) > 0.05:
+    recorded = session_weight(path)
+    if recorded is not None and abs(recorded - weight_kg) > SAME_WEIGHT_KG:
         raise CohortError(
             f"{path}: weight is {weight_kg:g} kg in the side-car and {recorded:g} kg in sessions.tsv; make them agree"
         )
@@ -137,7 +139,7 @@ def _sidecar_number(path: Path, sidecar: Mapping, name: str) -> float:
     return float(value)
 
 
-def _session_weight(path: Path) -> float | None:
+def session_weight(path: Path) -> float | None:
     """The weight of this file's session in sessions.tsv, or None where the table or value is absent."""
     subject, session = entity(path.name, "sub"), entity(path.name, "ses")
     table = path.parent.parent.parent / f"sub-{subject}_sessions.tsv"

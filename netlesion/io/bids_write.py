@@ -21,8 +21,8 @@ from netlesion.io.nifti import write_volume
 from netlesion.volume import Quantity, Volume
 
 BIDS_VERSION = "1.11.2"
-README = """A cohort written by netlesion. PET in Bq/ml lies in sub-*/. PET whose source gave SUV only lies in
-derivatives/netlesion as desc-suvbw, and its side-car names who computed that SUV. Masks lie in derivatives/netlesion.
+README = """A cohort written by netlesion. PET in Bq/ml lies in sub-*/. Its SUV lies in derivatives/netlesion as desc-suvbw,
+and so does PET whose source gave SUV only; the side-car names who computed it. Masks lie in derivatives/netlesion.
 
 Patients have research ids, and dates, where there are any, are shifted; the key to both is kept elsewhere. Faces were
 NOT removed: CT, MR and PET of a head can be rendered as a face. Treat these images as personal data and deface before

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 #: Files given to a worker at once, and the number from which workers are started at all.
 CHUNK = 64
 WORTH_WORKERS = 512
+#: Groups of a header on which values hang: patient, acquisition, image, PET, and the makers' private ones (suv).
+VALUE_GROUPS = (0x0009, 0x0010, 0x0018, 0x0020, 0x0028, 0x0054, 0x0071, 0x7053)
 #: In which order differences of kind are tried when slices of one series lie at the same position.
 SPLIT_BY = ("image_type", "echo_ms", "b_value", "acquisition", "temporal")
 
@@ -252,10 +254,26 @@ def _without_duplicates(root: Path, entries: list[Entry]) -> tuple[list[Entry], 
     for entry in entries:
         instance = entry.slices[0].instance or entry.file
         known = kept.setdefault(instance, entry)
-        if known is not entry and not _same_content(root, known, entry):
-            line = f"{entry.file}: differs from {known.file} but has the same SOP Instance UID; keep the true one"
+        what = "" if known is entry else _difference(root, known, entry)
+        if what:
+            line = f"{entry.file}: differs from {known.file} {what}but has the same SOP Instance UID; keep the true one"
             return [], 0, line
     return list(kept.values()), len(entries) - len(kept), ""
+
+
+def _difference(root: Path, one: Entry, other: Entry) -> str:
+    """In what two files of one SOP Instance UID differ, as words; empty where they hold one image.
+
+    Of the headers the groups count that give voxels their place and value: a file that was corrected and sent again
+    has the same pixels with another slope, weight or dose.
+    """
+    if not _same_content(root, one, other):
+        return "in place or pixels "
+    headers = [dicom_file.read_header(root / e.file) for e in (one, other)]
+    for tag in sorted(set(headers[0].keys()) | set(headers[1].keys())):
+        if tag.group in VALUE_GROUPS and headers[0].get(tag) != headers[1].get(tag):
+            return f"in ({tag.group:04x},{tag.element:04x}) "
+    return ""
 
 
 def _same_content(root: Path, one: Entry, other: Entry) -> bool:

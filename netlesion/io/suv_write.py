@@ -1,9 +1,10 @@
-"""Writing a PET that its source gave as SUV: a derivative with its convention named, never passed off as Bq/ml.
+"""Writing a PET in SUV: a derivative `desc-suvbw` with its convention named, never passed off as Bq/ml.
 
 A BIDS raw PET is in Bq/ml with the facts of its acquisition; a published SUV image has lost both, and its SUV was
-computed by somebody else's rules. It goes to derivatives as `desc-suvbw` (clinical.md 9.5) with an `SUVConvention`
-that says what the source calls it, what it is taken as, who computed it, and what is known to be wrong with that.
-Knows nothing about any particular data set.
+computed by somebody else's rules. It goes to derivatives (clinical.md 9.5) with an `SUVConvention` that says what the
+source calls it, what it is taken as, who computed it, and what is known to be wrong with that. The SUV of a PET that is
+there in Bq/ml goes there too, for other programs; netlesion itself reads the Bq/ml. Knows nothing about any
+particular data set.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any
 
 from netlesion.atomic import write_json
 from netlesion.errors import QuantityError
-from netlesion.io.bids_pet import LARGEST_SUV, SUV_DESC
+from netlesion.io.bids_pet import LARGEST_SUV, SUV_DESC, bqml_as_suv, entity, sidecar_of
 from netlesion.io.bids_write import derivative_path, image_path
-from netlesion.io.nifti import write_volume
+from netlesion.io.nifti import read_volume, write_volume
 from netlesion.volume import Quantity, Volume
 
 
@@ -51,11 +52,37 @@ def pet_path(cohort: Path, subject: str, session: str, tracer_label: str) -> Pat
     return image_path(cohort, subject, session, "pet", "pet", f"trc-{tracer_label}")
 
 
+def derived_suv_path(cohort: Path, pet: Path) -> Path:
+    """Where the SUV of a cohort's PET in Bq/ml goes: under derivatives, by the PET's own name."""
+    return derivative_path(cohort, pet, SUV_DESC, "pet")
+
+
+def derive_suv(cohort: Path, pet: Path, bqml: Volume | None = None) -> None:
+    """Writes the SUVbw of a cohort's PET in Bq/ml from its side-car; `bqml` spares reading the image again.
+
+    Raises CohortError where the side-car does not hold what a SUV needs.
+    """
+    from netlesion import __version__
+
+    sidecar = sidecar_of(pet) or {}
+    volume = read_volume(pet, Quantity.BQML) if bqml is None else bqml
+    suv, acquisition = bqml_as_suv(pet, volume, sidecar)
+    kept = ("RadionuclideHalfLife", "SUVReferenceTimeSource", "SUVPath", "SUVWarnings", "FrameOfReferenceHash")
+    facts = {
+        "Sources": [f"bids::{pet.relative_to(cohort).as_posix()}"],
+        "SUVFactor": acquisition.suv_factor,
+        "SUVFactorUnits": "g/mL per Bq/mL",
+        **{name: sidecar[name] for name in kept if name in sidecar},
+    }
+    convention = SuvConvention("SUVbw", f"netlesion {__version__}")
+    label = entity(pet.name, "trc") or "n/a"
+    write_suv_pet(derived_suv_path(cohort, pet), suv, SuvRecord(label, convention, acquisition.weight_kg, facts))
+
+
 def write_suv_pet(path: Path, volume: Volume, record: SuvRecord) -> None:
-    """The side-car first, then the image; raises QuantityError for a volume that is not SUVbw or cannot be SUV."""
+    """The side-car first, then the image; raises QuantityError for a volume that is not SUVbw."""
     if volume.quantity is not Quantity.SUVBW:
         raise QuantityError(f"{path.name}: holds {volume.quantity.name}, expected SUVBW")
-    require_suv_range(volume, path.name)
     convention = record.convention
     sidecar = {
         "Modality": "PT",

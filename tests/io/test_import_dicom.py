@@ -4,10 +4,11 @@ import json
 from datetime import datetime
 
 import numpy as np
+import pydicom
 import pytest
 
 from netlesion.errors import NetlesionError
-from netlesion.io.cohort import load_visit, open_cohort
+from netlesion.io.cohort import load_visit, open_cohort, read_suv_image
 from netlesion.io.importers.dicom import import_dicom
 from tests.synthetic_dicom import write_series
 
@@ -80,6 +81,46 @@ def test_nothing_but_bad_series_leaves_nothing(tmp_path):
     result = import_dicom(tmp_path / "bad", tmp_path / "cohort")
     assert "Weight" in result.failures[0]
     assert [p.name for p in tmp_path.iterdir()] == ["bad"]
+
+
+def test_the_suv_of_a_pet_lies_beside_its_masks_and_comes_back_when_it_is_lost(tmp_path, export):
+    (pet,) = [p for p in import_dicom(export, tmp_path / "cohort").written if p.name.endswith("_pet.nii.gz")]
+    (derived,) = (tmp_path / "cohort" / "derivatives").rglob("*_pet.nii.gz")
+    assert derived.name == "sub-001_ses-01_trc-dotatate_desc-suvbw_pet.nii.gz"
+    assert np.array_equal(read_suv_image(derived).array, read_suv_image(pet).array)
+    sidecar = json.loads(derived.with_name(derived.name.replace(".nii.gz", ".json")).read_text())
+    assert sidecar["Units"] == "g/mL"
+    assert sidecar["SUVFactor"] == pytest.approx(70000 / (150e6 * 2 ** (-3600 / 4062.6)))
+    assert (sidecar["RadionuclideHalfLife"], sidecar["SUVReferenceTimeSource"]) == (4062.6, "series")
+    assert sidecar["Sources"] == ["bids::sub-001/ses-01/pet/sub-001_ses-01_trc-dotatate_pet.nii.gz"]
+    derived.unlink()
+    assert not import_dicom(export, tmp_path / "cohort").written
+    assert derived.is_file()
+
+
+def test_two_weights_of_one_day_are_refused_not_averaged(tmp_path, export):
+    write_series(export / "y2", STORED, changes={"PatientWeight": 71.0})
+    result = import_dicom(export, tmp_path / "cohort")
+    (line,) = result.failures
+    assert "Weight (0010,1030)" in line
+    assert "another PET of the same day" in line
+    assert sum(p.name.endswith("_pet.nii.gz") for p in result.written) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [({}, ""), ({"RescaleSlope": 2.0}, "(0028,1053)"), ({"PatientWeight": 71.0}, "(0010,1030)")],
+)
+def test_a_copy_is_left_out_and_a_corrected_copy_is_refused(tmp_path, changes, refused):
+    for path in write_series(tmp_path / "export" / "a", STORED):
+        dataset = pydicom.dcmread(path)
+        for name, value in changes.items():
+            setattr(dataset, name, value)
+        dataset.save_as(tmp_path / "export" / f"again {path.name}")
+    result = import_dicom(tmp_path / "export", tmp_path / "cohort")
+    assert len(result.written) == (0 if refused else 1)
+    assert refused in "".join(result.failures)
+    assert len(result.failures) == bool(refused)
 
 
 @pytest.mark.realdata

@@ -1,4 +1,4 @@
-"""A folder of mixed DICOM -> a BIDS cohort: PET with its facts, CT, MR, and contours as masks.
+"""A folder of mixed DICOM -> a BIDS cohort: PET in Bq/ml with its facts and its SUV, CT, MR, and contours as masks.
 
 Three steps: `scan` finds the series, `plan_import` says what each will become, or why it is skipped or refused,
 and `write_plan` writes what is new. Patients get new ids and shifted dates; the key between them and the
@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from netlesion.atomic import write_json
-from netlesion.errors import DicomError, NetlesionError, OutputError
+from netlesion.errors import CohortError, DicomError, NetlesionError, OutputError
+from netlesion.io.bids_pet import SAME_WEIGHT_KG, session_weight
 from netlesion.io.bids_write import PetRecord, SessionRow, sessions_of, write_dataset, write_image, write_pet
 from netlesion.io.cohort import DERIVATIVES
 from netlesion.io.dicom import number, read_image
@@ -32,6 +33,7 @@ from netlesion.io.importers.planned import Decision, ImportPlan, PlannedRoi, Pla
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.io.pet_image import read_bqml, require_activity, series_facts
 from netlesion.io.rtstruct import read_structure, structure_mask
+from netlesion.io.suv_write import derive_suv, derived_suv_path
 from netlesion.provenance import hash_file, provenance
 from netlesion.volume import Quantity
 
@@ -46,7 +48,10 @@ QUANTITY_OF_FOLDER = {"pet": Quantity.BQML, "ct": Quantity.HU, "anat": Quantity.
 
 @dataclass(frozen=True)
 class ImportResult:
-    """Files written, and one line for each thing that was there already, skipped, refused, or worth knowing."""
+    """Images and masks written, and one line for each thing that was there already, skipped, refused, or worth knowing.
+
+    What goes with an image, its side-car and the SUV of a PET, is not listed.
+    """
 
     written: tuple[Path, ...]
     present: tuple[str, ...]
@@ -136,6 +141,10 @@ class _Writer:
             self.skipped.append(f"{_where(planned)}: {planned.taken_for}: {planned.why}")
         elif planned.decision is Decision.PRESENT:
             self.present.append(f"{planned.target}: already in the cohort")
+            path = self.cohort / planned.target
+            if planned.facts.series.modality == "PT" and not derived_suv_path(self.cohort, path).exists():
+                with self._refusing(planned.facts.series):
+                    derive_suv(self.cohort, path)
             if not self._has_row(planned.subject, planned.session):  # an import that was killed before its tables
                 self._remember(planned)
         elif planned.decision is Decision.WRITE:
@@ -211,9 +220,11 @@ class _Writer:
             require_activity(series, conversion)
             warnings += [f"{planned.target}: {line}" for line in conversion.warnings]
             record = _pet_record(planned, stated, conversion, self.plan.key)
+            self._require_one_weight(planned, record.weight_kg)
             volume = read_bqml(series, conversion)
             self._save_key()
             write_pet(path, volume, record, facts)
+            derive_suv(self.cohort, path, volume)
         else:
             volume = read_image(series)
             self._save_key()
@@ -251,6 +262,17 @@ class _Writer:
         weight = number(series, series.header, "PatientWeight") if series.modality == "PT" else None
         row = SessionRow(planned.session, 0, weight, _height_cm(series))
         self.rows.setdefault((planned.subject, planned.session), []).append(row)
+
+    def _require_one_weight(self, planned: PlannedSeries, weight_kg: float) -> None:
+        """Raises CohortError where another PET of the session was weighed otherwise: sessions.tsv holds one weight."""
+        recorded = session_weight(self.cohort / planned.target)
+        known = [row.weight_kg for row in self.rows.get((planned.subject, planned.session), ())]
+        for other in (recorded, *known):
+            if other is not None and abs(other - weight_kg) > SAME_WEIGHT_KG:
+                raise CohortError(
+                    f"Patient's Weight (0010,1030) is {weight_kg:g} kg, but {other:g} kg in another PET of the same day; "
+                    "correct the wrong one at its source"
+                )
 
     def _has_row(self, subject: str, session: str) -> bool:
         return session in sessions_of(self.cohort, subject)
