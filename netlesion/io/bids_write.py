@@ -21,7 +21,7 @@ from netlesion.io.nifti import write_volume
 from netlesion.volume import Quantity, Volume
 
 BIDS_VERSION = "1.11.2"
-README = """A cohort written by netlesion. PET in Bq/ml lies in sub-*/. Its SUV lies in derivatives/netlesion as desc-suvbw,
+README = """A cohort written by netlesion. PET in Bq/ml lies in sub-*/; its SUV in derivatives/netlesion as desc-suvbw,
 and so does PET whose source gave SUV only; the side-car names who computed it. Masks lie in derivatives/netlesion.
 
 Patients have research ids, and dates, where there are any, are shifted; the key to both is kept elsewhere. Faces were

@@ -270,8 +270,8 @@ class _Writer:
         for other in (recorded, *known):
             if other is not None and abs(other - weight_kg) > SAME_WEIGHT_KG:
                 raise CohortError(
-                    f"Patient's Weight (0010,1030) is {weight_kg:g} kg, but {other:g} kg in another PET of the same day; "
-                    "correct the wrong one at its source"
+                    f"Patient's Weight (0010,1030) is {weight_kg:g} kg, but {other:g} kg in another PET of the same "
+                    "day; correct the wrong one at its source"
                 )
 
     def _has_row(self, subject: str, session: str) -> bool:
