@@ -1,8 +1,9 @@
 """RTSTRUCT contours -> a mask on the grid of the image they were drawn on.
 
 A voxel belongs to a structure when its centre lies inside an odd number of the contours of its slice, so
-that inner contours are holes, and a keyhole contour is one too. Contours off the slice planes are refused;
-points and open lines enclose nothing and are left out. No message repeats a structure's name.
+that inner contours are holes, and a keyhole contour is one too. Contours off the slice planes are refused, and
+contours of one slice that overlap in part, for their union may be meant; points and open lines enclose nothing and are
+left out. No message repeats a structure's name.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ LARGEST_COORDINATE_MM = 1e5
 class Structure:
     """One ROI: its name and number, the image series it was drawn on, and its closed contours in RAS+ mm (N, 3).
 
-    num_open: points and open lines that were left out.
+    num_open: points and open lines that were left out; xor: whether overlaps are holes by declaration.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Structure:
     contours_mm: tuple[np.ndarray, ...]
     number: int = 0
     num_open: int = 0
+    xor: bool = False
 
 
 def read_structures(series: Series) -> tuple[Structure, ...]:
@@ -81,12 +83,17 @@ def read_structure(path: Path, dataset, number: int) -> Structure:
         contours_mm=tuple(_points(path, number, contour) for contour in closed),
         number=number,
         num_open=len(contours) - len(closed),
+        xor="CLOSEDPLANAR_XOR" in kinds,
     )
 
 
 def structure_mask(structure: Structure, geometry: Geometry) -> Volume:
-    """A 0/1 LABEL volume of one structure; raises DicomError when a contour is off plane or outside."""
+    """A 0/1 LABEL volume of one structure; raises DicomError when a contour is off plane, outside, or half another's.
+
+    What reaches beyond the edges of a slice is cut off (`beyond_mm` tells how much).
+    """
     mask = np.zeros(geometry.shape, dtype=bool)
+    of_slice: dict[int, list[_Filled]] = {}
     for contour in structure.contours_mm:
         index = geometry.to_index(contour)
         k = int(np.rint(index[:, 2].mean()))
@@ -100,18 +107,56 @@ def structure_mask(structure: Structure, geometry: Geometry) -> Volume:
             raise DicomError(
                 f"a contour of ROI {structure.number} lies on slice {k} of an image with {geometry.shape[2]}"
             )
-        _toggle_polygon(mask[:, :, k], index[:, :2])
+        filled = _fill(index[:, :2], geometry.shape[:2])
+        others = of_slice.setdefault(k, [])
+        if not structure.xor and any(filled.overlaps_in_part(other) for other in others):
+            raise DicomError(
+                f"two contours of ROI {structure.number} on slice {k} overlap in part, or are one twice: whether a "
+                "hole or their union is meant cannot be told; correct them in the contouring program"
+            )
+        others.append(filled)
+        mask[:, :, k][filled.box] ^= filled.inside
     return Volume(mask, geometry, Quantity.LABEL)
 
 
-def _toggle_polygon(plane: np.ndarray, polygon: np.ndarray) -> None:
-    """Flips, in place, the voxels (i, j) whose centre lies inside the polygon (N, 2), by the even-odd rule."""
+def beyond_mm(structure: Structure, geometry: Geometry) -> float:
+    """How far contours reach beyond the edges of their slices, mm; 0 where all of them lie inside."""
+    farthest = 0.0
+    for contour in structure.contours_mm:
+        index = geometry.to_index(contour)[:, :2]
+        beyond = np.maximum(-0.5 - index, index - (np.array(geometry.shape[:2]) - 0.5)).max(axis=0)
+        farthest = max(farthest, float((beyond * np.array(geometry.spacing_mm[:2])).max()))
+    return farthest
+
+
+@dataclass(frozen=True, eq=False)
+class _Filled:
+    """The voxels of one contour: the part of its slice around it, and which voxels of that lie inside."""
+
+    box: tuple[slice, slice]
+    inside: np.ndarray
+
+    def overlaps_in_part(self, other: _Filled) -> bool:
+        """Whether the two share voxels and neither lies in the other with room to spare."""
+        low = [max(a.start, b.start) for a, b in zip(self.box, other.box, strict=True)]
+        high = [min(a.stop, b.stop) for a, b in zip(self.box, other.box, strict=True)]
+        if low[0] >= high[0] or low[1] >= high[1]:
+            return False
+        common = [
+            f.inside[tuple(slice(lo - b.start, hi - b.start) for lo, hi, b in zip(low, high, f.box, strict=True))]
+            for f in (self, other)
+        ]
+        shared = int((common[0] & common[1]).sum())
+        sizes = int(self.inside.sum()), int(other.inside.sum())
+        return shared > 0 and (shared < min(sizes) or sizes[0] == sizes[1])
+
+
+def _fill(polygon: np.ndarray, shape: tuple[int, int]) -> _Filled:
+    """The voxels (i, j) whose centre lies inside the polygon (N, 2), by the even-odd rule."""
     low = np.maximum(0, np.ceil(polygon.min(axis=0))).astype(int)
-    high = np.minimum(np.array(plane.shape) - 1, np.floor(polygon.max(axis=0))).astype(int)
-    if (high < low).any():
-        return
-    i = np.arange(low[0], high[0] + 1)[:, None]
-    j = np.arange(low[1], high[1] + 1)[None, :]
+    high = np.maximum(low, np.minimum(np.array(shape), np.floor(polygon.max(axis=0)) + 1).astype(int))
+    i = np.arange(low[0], high[0])[:, None]
+    j = np.arange(low[1], high[1])[None, :]
     inside = np.zeros((i.size, j.size), dtype=bool)
     for (i0, j0), (i1, j1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
         if j0 == j1:
@@ -120,7 +165,7 @@ def _toggle_polygon(plane: np.ndarray, polygon: np.ndarray) -> None:
             i0, j0, i1, j1 = i1, j1, i0, j0
         spans = (j0 <= j) != (j1 <= j)
         inside ^= spans & (i < i0 + (j - j0) * (i1 - i0) / (j1 - j0))
-    plane[low[0] : high[0] + 1, low[1] : high[1] + 1] ^= inside
+    return _Filled((slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))), inside)
 
 
 def _points(path: Path, number: int, contour) -> np.ndarray:

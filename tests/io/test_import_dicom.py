@@ -98,6 +98,16 @@ def test_the_suv_of_a_pet_lies_beside_its_masks_and_comes_back_when_it_is_lost(t
     assert derived.is_file()
 
 
+def test_the_updates_of_a_reconstruction_are_read_from_its_name(tmp_path):
+    write_series(
+        tmp_path / "e", STORED, changes={"ReconstructionMethod": "PSF+TOF 2i21s", "ConvolutionKernel": "GAUSS 5"}
+    )
+    (pet,) = import_dicom(tmp_path / "e", tmp_path / "cohort").written
+    sidecar = json.loads(pet.with_name(pet.name.replace(".nii.gz", ".json")).read_text())
+    assert sidecar["ReconMethodParameterValues"] == [2, 21]
+    assert sidecar["ReconFilterSize"] == 5.0
+
+
 def test_two_weights_of_one_day_are_refused_not_averaged(tmp_path, export):
     write_series(export / "y2", STORED, changes={"PatientWeight": 71.0})
     result = import_dicom(export, tmp_path / "cohort")

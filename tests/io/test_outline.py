@@ -5,13 +5,14 @@ import pytest
 from scipy import ndimage
 
 from netlesion.io.outline import Holes, outlines
-from netlesion.io.rtstruct import _toggle_polygon
+from netlesion.io.rtstruct import _fill
 
 
 def filled(polygons, shape):
     plane = np.zeros(shape, dtype=bool)
     for polygon in polygons:
-        _toggle_polygon(plane, polygon)
+        found = _fill(polygon, shape)
+        plane[found.box] ^= found.inside
     return plane
 
 

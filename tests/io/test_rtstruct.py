@@ -8,7 +8,7 @@ import pytest
 from netlesion.errors import DicomError
 from netlesion.geometry import Geometry
 from netlesion.io.dicom_file import read_whole
-from netlesion.io.rtstruct import Structure, read_structure, structure_mask
+from netlesion.io.rtstruct import Structure, beyond_mm, read_structure, structure_mask
 from tests.io.dicom_objects import square as lps_square
 from tests.io.dicom_objects import write_rtstruct
 from tests.synthetic_dicom import write_series
@@ -43,6 +43,22 @@ def test_the_direction_of_a_contour_does_not_matter():
 
 def test_a_contour_beyond_the_edge_is_cut_off():
     assert mask_of(square(7, 14, 0)).sum() == 4 * 2
+
+
+def test_how_far_a_contour_is_cut_off_is_known():
+    assert beyond_mm(Structure("S", None, None, (square(7, 14, 0),)), GRID) == pytest.approx((14.5 - 8.5) * 3.0)
+    assert beyond_mm(Structure("S", None, None, (square(0, 8, 0),)), GRID) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_contours_that_overlap_in_part_or_are_there_twice_are_refused():
+    """Even-odd would leave out what they share, a union would keep it: which is meant is not in the file."""
+    for other in (square(4, 7, 1), square(2, 5, 1)):
+        with pytest.raises(DicomError, match=r"ROI 0 on slice 1 overlap"):
+            mask_of(square(2, 5, 1), other)
+    assert mask_of(square(2, 5, 1), square(2, 5, 2)).sum() == 32, "on slices of their own"
+    assert mask_of(square(2, 4, 1), square(5, 7, 1)).sum() == 18, "side by side"
+    declared = Structure("S", None, None, (square(2, 5, 1), square(4, 7, 1)), xor=True)
+    assert structure_mask(declared, GRID).array.sum() == 32 - 2 * 4
 
 
 def test_a_contour_off_the_slices_is_refused():

@@ -32,7 +32,7 @@ from netlesion.io.importers.key import DICOM, Key, key_path, locked
 from netlesion.io.importers.planned import Decision, ImportPlan, PlannedRoi, PlannedSeries
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.io.pet_image import read_bqml, require_activity, series_facts
-from netlesion.io.rtstruct import read_structure, structure_mask
+from netlesion.io.rtstruct import beyond_mm, read_structure, structure_mask
 from netlesion.io.suv_write import derive_suv, derived_suv_path
 from netlesion.provenance import hash_file, provenance
 from netlesion.volume import Quantity
@@ -247,6 +247,9 @@ class _Writer:
                 self.skipped.append(f"{planned.roi.file}: ROI {planned.roi.number} holds no closed contour")
                 return
             mask: Volume = structure_mask(structure, geometry)
+            beyond = beyond_mm(structure, geometry)
+            if beyond > max(geometry.spacing_mm[:2]):
+                warnings.append(f"{planned.target}: reaches {beyond:.0f} mm out of its image and is cut off there")
         else:
             mask = segment_mask(path, dataset, planned.roi.number, geometry)
         self._save_key()
@@ -321,7 +324,7 @@ def _pet_record(planned: PlannedSeries, facts: PetFacts, conversion: SuvConversi
         name: text_of(header, name) or "n/a"
         for name in ("Manufacturer", "ManufacturerModelName", "ReconstructionMethod", "AttenuationCorrectionMethod")
     }
-    updates = re.search(r"(\d{1,2})\s*i\w*\s*(\d{1,2})\s*s", text["ReconstructionMethod"].lower())
+    updates = re.search(r"(\d{1,2})\s*i[a-z]*\s*(\d{1,2})\s*s", text["ReconstructionMethod"].lower())  # 2i21s
     gauss = re.search(r"gauss\w*\s*(\d{1,2}(?:\.\d+)?)", (text_of(header, "ConvolutionKernel") or "").lower())
     return PetRecord(
         tracer_label=planned.facts.tracer.label,
