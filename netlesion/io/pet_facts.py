@@ -197,6 +197,11 @@ def _text(dataset: Dataset, name: str) -> str | None:
     return None if value is None or str(value).strip() == "" else str(value).strip()
 
 
+def shown(text: str) -> str:
+    """A value as a message may repeat it: digits and signs; anything else could be a name."""
+    return repr(text) if re.fullmatch(r"[0-9.:+\-/ ]{1,30}", text) else "a text"
+
+
 def _multi(dataset: Dataset, name: str) -> tuple[str, ...]:
     value = dataset.get(name)
     if value is None:
@@ -212,7 +217,7 @@ def _date_and_time(series: Series, dataset: Dataset, what: str) -> datetime | No
     try:
         d = DA(day)
     except ValueError as error:
-        raise DicomError(f"{series.label}: {what}Date is {day!r}, not a DICOM date") from error
+        raise DicomError(f"{series.label}: {what}Date is {shown(day)}, not a DICOM date") from error
     return datetime.combine(date(d.year, d.month, d.day), clock)
 
 
@@ -223,7 +228,7 @@ def _time(series: Series, dataset: Dataset, name: str) -> time | None:
     try:
         t = TM(value)
     except ValueError as error:
-        raise DicomError(f"{series.label}: {name} is {value!r}, not a DICOM time") from error
+        raise DicomError(f"{series.label}: {name} is {shown(value)}, not a DICOM time") from error
     return time(t.hour, t.minute, t.second, t.microsecond)
 
 
@@ -234,7 +239,7 @@ def _datetime(series: Series, dataset: Dataset, name: str) -> datetime | None:
         return None
     parsed = parse_datetime(value)
     if parsed is None:
-        raise DicomError(f"{series.label}: {name} is {value!r}; expected date and clock time, not a day alone")
+        raise DicomError(f"{series.label}: {name} is {shown(value)}; expected date and clock time, not a day alone")
     return parsed
 
 
@@ -243,6 +248,8 @@ def _utc_offset(series: Series) -> timedelta | None:
     if value is None:
         return None
     if not re.fullmatch(r"[+-](0\d|1[0-4])[0-5]\d", value):
-        raise DicomError(f"{series.label}: Timezone Offset From UTC (0008,0201) is {value!r}, expected such as +0100")
+        raise DicomError(
+            f"{series.label}: Timezone Offset From UTC (0008,0201) is {shown(value)}, expected such as +0100"
+        )
     minutes = int(value[1:3]) * 60 + int(value[3:])
     return timedelta(minutes=-minutes if value[0] == "-" else minutes)

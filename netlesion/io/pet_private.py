@@ -1,6 +1,7 @@
 """What vendors hide in private elements of a PET header: found by private creator, never by a fixed block number.
 
 Knows the four elements that SUV needs (clinical.md 1.3): GE's and Siemens' reference time, Philips' two factors.
+Notes go into side-cars, so that they repeat no text of the header: it might be a date or a name.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.valuerep import DT
 
+from netlesion.io.vocabulary import manufacturer
 from netlesion.suv.reference_time import is_vendor
 
 
@@ -49,7 +51,7 @@ def private_datetime(dataset: Dataset, private: PrivateElement, notes: list[str]
     text = private_text(dataset, private, notes)
     moment = None if text is None else parse_datetime(text)
     if text is not None and moment is None:
-        notes.append(f"{private.name} is {text!r}, not a DateTime; passed over")
+        notes.append(f"{private.name} is no DateTime; passed over")
     return moment
 
 
@@ -61,7 +63,7 @@ def private_number(dataset: Dataset, private: PrivateElement, notes: list[str]) 
     except ValueError:
         value = math.nan
     if value is not None and not math.isfinite(value):
-        notes.append(f"{private.name} is {text!r}, not a number; passed over")
+        notes.append(f"{private.name} is no finite number; passed over")
         return None
     return value
 
@@ -106,6 +108,6 @@ def _orphan(dataset: Dataset, private: PrivateElement, notes: list[str]) -> Data
         return None
     notes.append(
         f"{private.name} has lost its private creator {private.creator!r}; taken all the same, as Manufacturer "
-        f"(0008,0070) is {maker or 'missing'}"
+        f"(0008,0070) is {manufacturer(maker) if maker else 'missing'}"
     )
     return dataset[found[0]]

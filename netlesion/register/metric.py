@@ -30,11 +30,19 @@ def mutual_information(fixed: np.ndarray, moving: np.ndarray) -> float:
     """Bits shared by two lists of values, 32 x 32 bins between each one's extremes; 0 when either is constant."""
     if fixed.size == 0:
         return 0.0
-    joint, _, _ = np.histogram2d(fixed, moving, bins=NUM_BINS)
-    joint /= joint.sum()
+    counts = np.bincount(_bins(fixed) * NUM_BINS + _bins(moving), minlength=NUM_BINS**2)
+    joint = counts.reshape(NUM_BINS, NUM_BINS) / fixed.size
     product = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     there = joint > 0
     return float((joint[there] * np.log2(joint[there] / product[there])).sum())
+
+
+def _bins(values: np.ndarray) -> np.ndarray:
+    """The bin of every value; all in the first where there is only one value."""
+    low, high = float(values.min()), float(values.max())
+    if not high > low:
+        return np.zeros(values.shape, dtype=np.intp)
+    return np.minimum(((values - low) * (NUM_BINS / (high - low))).astype(np.intp), NUM_BINS - 1)
 
 
 class Referee:

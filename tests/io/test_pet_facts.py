@@ -92,7 +92,7 @@ def test_two_radiopharmaceuticals_in_one_image_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("changes", "match"),
-    [({"TimezoneOffsetFromUTC": "CET"}, "0008,0201.*CET"), ({"TimezoneOffsetFromUTC": "+1500"}, "0008,0201")],
+    [({"TimezoneOffsetFromUTC": "CET"}, "0008,0201.*a text"), ({"TimezoneOffsetFromUTC": "+1500"}, "0008,0201")],
 )
 def test_a_zone_that_is_none_is_refused(tmp_path, changes, match):
     write_series(tmp_path, STORED, changes=changes)
@@ -161,3 +161,10 @@ def test_a_private_value_that_cannot_be_read_is_said():
     words = with_private(0x70530000, "UN", b"none", "PHILIPS", 0x10, creator="Philips PET Private Group")
     assert private_number(words, PHILIPS_SUV_FACTOR, notes) is None
     assert ["passed over" in note for note in notes] == [True, True]
+    assert not [note for note in notes if "2024" in note], "notes go into side-cars, where no true date may stand"
+
+
+def test_a_note_repeats_no_text_of_the_header():
+    notes = []
+    private_number(with_private(0x70530000, "DS", "0.5", "Mueller Imaging", 0x10), PHILIPS_SUV_FACTOR, notes)
+    assert "Manufacturer (0008,0070) is other" in notes[0]

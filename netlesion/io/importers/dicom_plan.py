@@ -30,6 +30,8 @@ from netlesion.io.vocabulary import roi_label
 
 #: Sessions at most this many days after the first of a visit belong to it [P].
 VISIT_WINDOW_DAYS = 31
+#: Characters of an id or a name in DICOM (LO); longer ones are broken and would break the key's table.
+LONGEST_ID = 64
 
 
 def plan_import(
@@ -104,6 +106,10 @@ def _refusal(facts: SeriesFacts, strangers: frozenset[str], place: tuple[str, st
         return f"{where}: {len(series.broken)} of the {total} files of its series are broken; a part is no series"
     if not series.patient_id:
         return f"{where}: Patient ID (0010,0020) is missing; its patient cannot be told"
+    if len(series.patient_id) > LONGEST_ID:
+        return (
+            f"{where}: Patient ID (0010,0020) has {len(series.patient_id)} characters, at most {LONGEST_ID} are allowed"
+        )
     if series.patient_id in strangers:
         return f"{where}: two birth dates under one Patient ID (0010,0020); correct the id of one patient"
     if facts.day is None:
@@ -253,5 +259,5 @@ def _plan_roi(facts, roi, by_uid, by_frame, key: Key, existing: frozenset[str], 
     if number > 1:
         warnings = (*warnings, f"{what}: its label {label} is taken on this image; it is called {label}n{number}")
     used.add(target)
-    key.rois[digest] = KnownSeries(target, 1, "".join(c for c in roi.name if c.isprintable()))
+    key.rois[digest] = KnownSeries(target, 1, "".join(c for c in roi.name[:LONGEST_ID] if c.isprintable()))
     return PlannedRoi(facts, roi, Decision.WRITE, "", image, PurePosixPath(target), digest, warnings)
