@@ -82,9 +82,7 @@ class LoadVisit(Transform):
         }
 
     def _seen(self, scan: Scan, grid: Geometry) -> np.ndarray:
-        """Where a tracer laid over another's grid was imaged at all: beyond its field of view nothing is background."""
-        if scan.transform is None:
-            return np.ones(grid.shape, dtype=bool)
+        """Where a tracer on another's grid was imaged at all: beyond its field of view nothing is background."""
         everywhere = Volume(np.ones(scan.volume.geometry.shape, dtype=np.uint8), scan.volume.geometry, Quantity.LABEL)
         return resample(everywhere, grid, scan.transform).array > 0
 

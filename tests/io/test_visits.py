@@ -185,3 +185,14 @@ def test_a_broken_transform_is_an_error_not_an_identity(two_days):
     path.write_text(json.dumps({"Type": "rigid"}))
     with pytest.raises(ValueError, match="Matrix"):
         load_visit(open_cohort(two_days).visits[0], ["fdg"])
+
+
+def test_nor_where_both_lie_in_one_frame_and_the_second_saw_less(tmp_path):
+    add_pet(tmp_path, "01", "dotatate")
+    add_pet(tmp_path, "01", "fdg", (8.0, 0.0, 0.0))
+    write_dataset(tmp_path, {"001": [SessionRow("01", 1)]})
+    made = LoadVisit(CARD, LABELS)(open_cohort(tmp_path).visits[0])
+    assert (made["label"][0] != IGNORE).all()
+    assert (made["label"][1, :2] == IGNORE).all(), "two columns before its field of view"
+    assert (made["label"][1, 2:] != IGNORE).all()
+    assert torch.argwhere(made["label"][1] == 1).tolist() == [[6, 3, 2]]
