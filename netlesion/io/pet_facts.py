@@ -13,7 +13,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, TM
 
-from netlesion.errors import DicomError
+from netlesion.errors import DicomError, NetlesionError
 from netlesion.io.dicom import Series, number
 from netlesion.io.dicom_file import read_header
 from netlesion.io.multiframe import frame_headers, is_multiframe
@@ -28,7 +28,7 @@ from netlesion.io.pet_private import (
     private_number,
     private_text,
 )
-from netlesion.io.tracer import Tracer, tracer_of
+from netlesion.io.tracer import NUCLIDES, Tracer, tracer_of
 from netlesion.suv import Frame, PetFacts
 from netlesion.suv.injected import SMALLEST_DOSE_BQ
 
@@ -62,7 +62,7 @@ def pet_facts(series: Series) -> PetFacts:
         sex=_text(header, "PatientSex"),
         dose_bq=_dose_bq(series, dose, notes),
         half_life_s=number(series, dose, "RadionuclideHalfLife"),
-        nuclide=nuclide(dose),
+        nuclide=_nuclide(series, dose, notes),
         injection_datetime=_datetime(series, dose, "RadiopharmaceuticalStartDateTime"),
         injection_time=_time(series, dose, "RadiopharmaceuticalStartTime"),
         series_datetime=_date_and_time(series, header, "Series"),
@@ -100,6 +100,25 @@ def nuclide(dose: Dataset) -> str | None:
         if len(mass) == 1 and element:
             return NUCLIDE_OF_WORDS.get(mass[0] + element[0])
     return None
+
+
+def _nuclide(series: Series, dose: Dataset, notes: list[str]) -> str | None:
+    """The coded radionuclide, or with a note the one that the tracer is made with, so that a half-life is checked."""
+    coded = nuclide(dose)
+    if coded is not None:
+        return coded
+    try:
+        tracer = tracer_of(dose, None)
+    except NetlesionError as error:
+        raise type(error)(f"{series.label}: {error}") from error
+    made_with = () if tracer is None else NUCLIDES[tracer.label]
+    if len(made_with) != 1:
+        return None
+    notes.append(
+        f"Radionuclide Code Sequence (0054,0300) tells no radionuclide; {made_with[0]} was taken, for the tracer is "
+        f"{tracer.label}"
+    )
+    return made_with[0]
 
 
 def tracer_of_series(series: Series) -> Tracer | None:

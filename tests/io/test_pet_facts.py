@@ -168,3 +168,19 @@ def test_a_note_repeats_no_text_of_the_header():
     notes = []
     private_number(with_private(0x70530000, "DS", "0.5", "Mueller Imaging", 0x10), PHILIPS_SUV_FACTOR, notes)
     assert "Manufacturer (0008,0070) is other" in notes[0]
+
+
+@pytest.mark.parametrize(("half_life", "refused"), [(6586.2, False), (4062.6, True), (None, False)])
+def test_without_a_coded_radionuclide_the_tracer_tells_which_half_life_is_right(tmp_path, half_life, refused):
+    write_series(tmp_path, STORED, changes={"dose.Radiopharmaceutical": "FDG", "dose.RadionuclideHalfLife": half_life})
+    for path in tmp_path.iterdir():
+        dataset = pydicom.dcmread(path)
+        del dataset.RadiopharmaceuticalInformationSequence[0].RadionuclideCodeSequence
+        dataset.save_as(path)
+    facts = pet_facts(require_one(index_folder(tmp_path), "PT", tmp_path))
+    assert "18F was taken" in facts.notes[0]
+    if refused:
+        with pytest.raises(SuvError, match="18F has 6586.2 s"):
+            suv_conversion(facts)
+    else:
+        assert suv_conversion(facts).activity.half_life_s == 6586.2
