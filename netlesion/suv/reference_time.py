@@ -31,12 +31,14 @@ class ReferenceTime:
 
 def reference_time(facts: PetFacts, half_life_s: float, warnings: list[str]) -> ReferenceTime:
     """Raises SuvError where no rule applies; warns of the last resort, and where two accounts disagree."""
-    if facts.ge_scan_datetime is not None:
-        moment = on_scanner_clock(facts.ge_scan_datetime, facts, "GE scan DateTime (0009,xx0d)", warnings)
-        return ReferenceTime(moment, "ge_private")
-    if facts.siemens_decay_datetime is not None:
-        tag = "Siemens decay-correction DateTime (0071,xx22)"
-        return ReferenceTime(on_scanner_clock(facts.siemens_decay_datetime, facts, tag, warnings), "siemens_private")
+    for private, tag, source in (
+        (facts.ge_scan_datetime, "GE scan DateTime (0009,xx0d)", "ge_private"),
+        (facts.siemens_decay_datetime, "Siemens decay-correction DateTime (0071,xx22)", "siemens_private"),
+    ):
+        if private is not None:
+            moment = on_scanner_clock(private, facts, tag, warnings)
+            _check_private(moment, facts, half_life_s, tag, warnings)
+            return ReferenceTime(moment, source)
     frame = facts.earliest
     series, acquired = facts.series_datetime, frame.acquisition_datetime
     computed = backcomputed(facts, frame, half_life_s)
@@ -83,6 +85,16 @@ def backcomputed(facts: PetFacts, frame: Frame, half_life_s: float) -> datetime 
 def is_vendor(manufacturer: str | None, *names: str) -> bool:
     """Whether the first word of Manufacturer (0008,0070) is one of these, in any case."""
     return any(word.upper() in names for word in (manufacturer or "").replace("_", " ").split()[:1])
+
+
+def _check_private(moment: datetime, facts: PetFacts, half_life_s: float, tag: str, warnings: list[str]) -> None:
+    """Warns where a vendor's start of the scan lies after the scan began: one of the two clocks was changed."""
+    acquired = facts.acquisition_datetime
+    if acquired is not None and moment > acquired and _share(moment - acquired, half_life_s) > SERIES_TOLERANCE:
+        warnings.append(
+            f"{tag} {moment:%H:%M:%S} was taken as reference, but the first acquisition began at {acquired:%H:%M:%S}: "
+            f"{_percent(moment - acquired, half_life_s)} of SUV. Check whether times were shifted by de-identification"
+        )
 
 
 def _check_frames(facts: PetFacts, frame: Frame, computed: datetime, half_life_s: float, warnings: list[str]) -> None:

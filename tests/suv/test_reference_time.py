@@ -31,6 +31,13 @@ def test_a_private_time_comes_before_everything():
     assert source_and_elapsed(facts) == ("siemens_private", 6900.0)
 
 
+def test_a_private_time_after_the_scan_began_is_said():
+    """De-identification shifts the clock of standard fields and leaves private ones."""
+    late = replace(GALLIUM, ge_scan_datetime=datetime(*DAY, 12, 0))
+    assert "(0009,xx0d) 12:00:00 was taken" in suv_conversion(late).warnings[0]
+    assert suv_conversion(replace(GALLIUM, ge_scan_datetime=datetime(*DAY, 11, 0))).warnings == ()
+
+
 def test_the_series_time_is_the_reference_unless_it_is_later_than_the_acquisition():
     assert source_and_elapsed(GALLIUM) == ("series", 3600.0)
 
