@@ -1,12 +1,19 @@
-"""NIfTI that would be read in the wrong place or as the wrong number is refused."""
+"""NIfTI comes back where it was in any orientation; what would be read in the wrong place or as another is refused."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nibabel
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from netlesion.errors import GeometryError, QuantityError
-from netlesion.io.nifti import read_volume
-from netlesion.volume import Quantity
+from netlesion.geometry import Geometry
+from netlesion.io.nifti import read_volume, write_volume
+from netlesion.volume import Quantity, Volume
 
 AFFINE = np.diag([2.0, 3.0, 4.0, 1.0])
 
@@ -33,3 +40,25 @@ def test_values_that_are_no_real_numbers_are_refused(tmp_path, dtype):
     nibabel.Nifti1Image(np.zeros((2, 3, 5), dtype), AFFINE).to_filename(tmp_path / "x.nii.gz")
     with pytest.raises(QuantityError, match=r"x\.nii\.gz: holds (complex|colour)"):
         read_volume(tmp_path / "x.nii.gz", Quantity.MR)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.permutations([0, 1, 2]),
+    st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3),
+    st.tuples(*[st.floats(-0.4, 0.4)] * 3),
+    st.tuples(*[st.floats(0.7, 6.0)] * 3),
+    st.tuples(*[st.floats(-900.0, 900.0)] * 3),
+)
+def test_a_written_image_comes_back_where_it_was_in_any_orientation(order, flips, turn, spacing, origin):
+    affine = np.eye(4)
+    axes = np.eye(3)[:, order] * flips
+    affine[:3, :3] = Rotation.from_rotvec(turn).as_matrix() @ axes * spacing
+    affine[:3, 3] = origin
+    volume = Volume(np.arange(3 * 5 * 7, dtype=np.float32).reshape(3, 5, 7), Geometry(affine, (3, 5, 7)), Quantity.HU)
+    with TemporaryDirectory() as folder:
+        write_volume(Path(folder, "x.nii.gz"), volume)
+        again = read_volume(Path(folder, "x.nii.gz"), Quantity.HU)
+    assert np.array_equal(again.array, volume.array)
+    assert np.abs(again.geometry.affine_ras - affine).max() < 1e-4
+    assert volume.geometry.same_grid(again.geometry)
