@@ -22,6 +22,7 @@ import numpy as np
 
 from netlesion.errors import DicomError
 from netlesion.io import dicom_file
+from netlesion.io.dicom_duplicates import without_duplicates
 from netlesion.io.dicom_entry import Entry, Issue, Passed, SliceKind, read_entry
 from netlesion.io.dicom_file import IMAGES
 from netlesion.io.multiframe import frame_headers
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 #: Files given to a worker at once, and the number from which workers are started at all.
 CHUNK = 64
 WORTH_WORKERS = 512
-#: Groups of a header on which values hang: patient, acquisition, image, PET, and the makers' private ones (suv).
-VALUE_GROUPS = (0x0009, 0x0010, 0x0018, 0x0020, 0x0028, 0x0054, 0x0071, 0x7053)
 #: In which order differences of kind are tried when slices of one series lie at the same position.
 SPLIT_BY = ("image_type", "echo_ms", "b_value", "acquisition", "temporal")
 
@@ -231,7 +230,7 @@ def _series_of(root: Path, uid: str, entries: list[Entry], issues: list[Issue]) 
                 )
                 issues.append(Issue(other.file, line))
                 return []
-    entries, num_duplicates, clash = _without_duplicates(root, [e for e in entries if not e.problem])
+    entries, num_duplicates, clash = without_duplicates(root, [e for e in entries if not e.problem])
     if clash:
         issues.append(Issue(clash.partition(":")[0], clash))
         return []
@@ -246,55 +245,6 @@ def _series_of(root: Path, uid: str, entries: list[Entry], issues: list[Issue]) 
     if len(parts) == 1:
         return [Series(slices=tuple(parts[0][0]), split_by=parts[0][1], **facts)]
     return [Series(slices=tuple(part), split_by=why, part=n, **facts) for n, (part, why) in enumerate(parts, start=1)]
-
-
-def _without_duplicates(root: Path, entries: list[Entry]) -> tuple[list[Entry], int, str]:
-    """Files under one SOP Instance UID kept once when their content is the same; else a line that says it is not."""
-    kept: dict[object, Entry] = {}
-    for entry in entries:
-        instance = entry.slices[0].instance or entry.file
-        known = kept.setdefault(instance, entry)
-        what = "" if known is entry else _difference(root, known, entry)
-        if what:
-            line = f"{entry.file}: differs from {known.file} {what}but has the same SOP Instance UID; keep the true one"
-            return [], 0, line
-    return list(kept.values()), len(entries) - len(kept), ""
-
-
-def _difference(root: Path, one: Entry, other: Entry) -> str:
-    """In what two files of one SOP Instance UID differ, as words; empty where they hold one image.
-
-    Of the headers the groups count that give voxels their place and value: a file that was corrected and sent again
-    has the same pixels with another slope, weight or dose.
-    """
-    if not _same_content(root, one, other):
-        return "in place or pixels "
-    headers = [dicom_file.read_header(root / e.file) for e in (one, other)]
-    for tag in sorted(set(headers[0].keys()) | set(headers[1].keys())):
-        if tag.group in VALUE_GROUPS and headers[0].get(tag) != headers[1].get(tag):
-            return f"in ({tag.group:04x},{tag.element:04x}) "
-    return ""
-
-
-def _same_content(root: Path, one: Entry, other: Entry) -> bool:
-    if [(s.position, s.plane) for s in one.slices] != [(s.position, s.plane) for s in other.slices]:
-        return False
-    spans = [
-        (root / e.file, *(e.extent if e.extent is not None else (0, (root / e.file).stat().st_size)))
-        for e in (one, other)
-    ]
-    (path, start, length), (other_path, other_start, other_length) = spans
-    if length != other_length:
-        return False
-    with path.open("rb") as a, other_path.open("rb") as b:
-        a.seek(start)
-        b.seek(other_start)
-        while length > 0:
-            piece = a.read(min(length, 2**20))
-            if piece != b.read(len(piece)) or not piece:
-                return False
-            length -= len(piece)
-    return True
 
 
 def _localisers_apart(slices: list[Slice]) -> list[tuple[list[Slice], str]]:

@@ -119,7 +119,13 @@ def test_two_weights_of_one_day_are_refused_not_averaged(tmp_path, export):
 
 @pytest.mark.parametrize(
     ("changes", "refused"),
-    [({}, ""), ({"RescaleSlope": 2.0}, "(0028,1053)"), ({"PatientWeight": 71.0}, "(0010,1030)")],
+    [
+        ({}, ""),
+        ({"RetrieveAETitle": "ELSEWHERE"}, ""),
+        ({"RescaleSlope": 2.0}, "(0028,1053)"),
+        ({"PatientWeight": 71.0}, "(0010,1030)"),
+        ({"AcquisitionTime": "111500"}, "(0008,0032)"),
+    ],
 )
 def test_a_copy_is_left_out_and_a_corrected_copy_is_refused(tmp_path, changes, refused):
     for path in write_series(tmp_path / "export" / "a", STORED):
