@@ -13,7 +13,7 @@ from netlesion.io.dicom_file import read_header
 if TYPE_CHECKING:
     from netlesion.io.dicom_entry import Entry
 
-#: Groups of a header on which values hang: patient, acquisition, image, PET, frames, the makers' private ones (suv), and
+#: Groups of a header on which values hang: patient, acquisition, image, PET, frames and the makers' private ones (suv);
 #: of group 0008 dates, times and time zone.
 VALUE_GROUPS = (0x0009, 0x0010, 0x0018, 0x0020, 0x0028, 0x0054, 0x0071, 0x5200, 0x7053)
 VALUE_TAGS = (0x00080021, 0x00080022, 0x0008002A, 0x00080031, 0x00080032, 0x00080201)
