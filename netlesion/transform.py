@@ -138,10 +138,13 @@ def inverse_over(transform: Transform, moving_grid: Geometry) -> Transform:
     return DisplacementField((transform.undo(points) - points).reshape(*grid.shape, 3), grid)
 
 
-def grid_points(grid: Geometry) -> np.ndarray:
-    """(N, 3) world positions of every voxel centre, in array order."""
-    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1).reshape(-1, 3)
-    return grid.to_world(index)
+def grid_points(grid: Geometry, places: np.ndarray | None = None) -> np.ndarray:
+    """(N, 3) world positions of every voxel centre in array order, or of the voxels at these flat places alone."""
+    if places is not None:
+        return grid.to_world(np.stack(np.unravel_index(places, grid.shape), axis=1))
+    i, j, k = (np.arange(n)[:, None] * grid.affine_ras[:3, axis] for axis, n in enumerate(grid.shape))
+    plane = j[:, None] + (k + grid.affine_ras[:3, 3])
+    return (i[:, None, None] + plane).reshape(-1, 3)
 
 
 def _grid_of_first_world(chain: Sequence[Transform]) -> Geometry:

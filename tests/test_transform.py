@@ -26,6 +26,14 @@ def bump(size_mm=6.0):
     return DisplacementField((height[:, None] * [1.0, -0.5, 0.7]).reshape(*GRID.shape, 3), GRID)
 
 
+def test_points_of_a_grid_are_its_voxel_centres_in_array_order_all_or_some():
+    grid = Geometry(rigid(4).matrix @ np.diag([2.0, 3.0, 5.0, 1.0]), (3, 7, 5))
+    index = np.argwhere(np.ones(grid.shape))
+    assert np.allclose(grid_points(grid), grid.to_world(index), atol=1e-12)
+    places = np.array([0, 1, 5, 34, 104])
+    assert np.allclose(grid_points(grid, places), grid_points(grid)[places], atol=1e-12)
+
+
 def test_inverse_and_composition_of_rigid_transforms():
     a, b = rigid(0), rigid(1)
     assert np.allclose(a.undo(a.apply(POINTS)), POINTS)

@@ -54,13 +54,12 @@ def fit_breathing(fixed: Prepared, moving: Prepared, rigid: RigidTransform, dome
     """
     share = moving_share(fixed)
     places = np.flatnonzero(share > 0.5)
-    points = grid_points(fixed.image.geometry)
-    height = points[places, 2] - dome_z_mm
+    height = grid_points(fixed.image.geometry, places)[:, 2] - dome_z_mm
     places = places[(height > KNOTS_MM[0]) & (height < KNOTS_MM[-1])]
     places = places[:: max(1, places.size // NUM_POINTS)]
     if places.size < LEAST_POINTS:
         return None
-    black = np.floor(points[places, :2] / COLUMN_MM).sum(axis=1) % 2 == 0
+    black = np.floor(grid_points(fixed.image.geometry, places)[:, :2] / COLUMN_MM).sum(axis=1) % 2 == 0
     halves = [_Half(fixed, moving, rigid, share, places[half], dome_z_mm) for half in (black, ~black)]
     shifts = [half.fitted() for half in halves]
     none = np.zeros(len(KNOTS_MM))
@@ -78,7 +77,7 @@ def fit_breathing(fixed: Prepared, moving: Prepared, rigid: RigidTransform, dome
 def moving_share(fixed: Prepared) -> np.ndarray:
     """(I, J, K) 0 to 1: how much of the breath each voxel follows, 0 outside the trunk, at its wall and its back."""
     geometry = fixed.image.geometry
-    x, y = (grid_points(geometry)[:, axis].reshape(geometry.shape) for axis in (0, 1))
+    x, y = np.moveaxis(grid_points(geometry).reshape(*geometry.shape, 3), -1, 0)[:2]
     back = np.where(fixed.mask, y, np.inf).min(axis=(0, 1), keepdims=True)
     inwards = ndimage.distance_transform_edt(fixed.mask, sampling=geometry.spacing_mm)
     forwards = np.where(np.isfinite(back), y - np.where(np.isfinite(back), back, 0.0), 0.0)
@@ -91,7 +90,7 @@ class _Half:
     """One set of places of a pair, and the bits that a list of shifts (mm, at KNOTS_MM) gives them."""
 
     def __init__(self, fixed: Prepared, moving: Prepared, rigid, share, places, dome_z_mm: float) -> None:
-        points = grid_points(fixed.image.geometry)[places]
+        points = grid_points(fixed.image.geometry, places)
         self.share, self.height = share.ravel()[places], points[:, 2] - dome_z_mm
         self.points, self.moving = rigid.apply(points), moving.image
         self.values = ndimage.gaussian_filter(fixed.image.array, 1.0).ravel()[places]

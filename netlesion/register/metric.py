@@ -51,7 +51,7 @@ class Referee:
     def __init__(self, fixed: Volume, moving: Volume, mask: np.ndarray, most_points: int = 60_000) -> None:
         places = np.flatnonzero(mask)
         places = places[:: max(1, places.size // most_points)]
-        self.points = grid_points(fixed.geometry)[places]
+        self.points = grid_points(fixed.geometry, places)
         self.values = fixed.array.ravel()[places]
         self.moving = moving
 

@@ -47,7 +47,7 @@ def find_parts(fixed: Prepared) -> list[Part]:
     slices = np.flatnonzero(trunk.any(axis=(0, 1)))
     if not slices.size:
         return []
-    x, z = (grid_points(geometry)[:, a].reshape(geometry.shape) for a in (0, 2))
+    x, _, z = np.moveaxis(grid_points(geometry).reshape(*geometry.shape, 3), -1, 0)
     right = x > fixed.centre_mm[0]
     k = np.arange(geometry.shape[2])[None, None, :]
     head = _largest_pieces(body & (k > slices[-1]))
@@ -83,10 +83,10 @@ def fit_parts(fixed: Prepared, moving: Prepared, rigid: RigidTransform, seed: in
 def _motion(fixed: Prepared, moving: Prepared, part: Part, start: RigidTransform, seed: int) -> RigidTransform:
     """The part's own motion, or its neighbour's (the same object) where a fit gains nothing or cannot be true."""
     spacing = fixed.image.geometry.spacing_mm
-    seen = part.mask | (ndimage.distance_transform_edt(~part.mask, sampling=spacing) <= RIM_MM)
-    here = _cropped(fixed.image, grid_points(fixed.image.geometry)[seen.ravel()])
+    seen = _widened(part.mask, spacing)
+    here = _cropped(fixed.image, grid_points(fixed.image.geometry, np.flatnonzero(seen)))
     here = Prepared(here, _mask_on(here.geometry, seen, fixed.image.geometry, None))
-    places = grid_points(fixed.image.geometry)[part.mask.ravel()]
+    places = grid_points(fixed.image.geometry, np.flatnonzero(part.mask))
     there_image = _cropped(moving.image, start.apply(places))
     if there_image is None:
         return start
@@ -117,7 +117,8 @@ def _joined(fixed: Prepared, parts: list[Part], motions: dict[str, RigidTransfor
     labels = labels[tuple(nearest)]
     sigma = [MIXED_MM / s for s in geometry.spacing_mm]
     grid = geometry.resampled((FIELD_MM,) * 3)
-    points, at = grid_points(grid), geometry.to_index(grid_points(grid)).T
+    points = grid_points(grid)
+    at = geometry.to_index(points).T
     moved, total = np.zeros_like(points), np.zeros(len(points))
     for number, name in enumerate(("trunk", *(p.name for p in parts)), start=1):
         share = ndimage.gaussian_filter((labels == number).astype(np.float32), sigma, mode="nearest")
@@ -125,6 +126,16 @@ def _joined(fixed: Prepared, parts: list[Part], motions: dict[str, RigidTransfor
         moved += weight[:, None] * motions[name].apply(points)
         total += weight
     return DisplacementField((moved / total[:, None] - points).reshape(*grid.shape, 3), grid)
+
+
+def _widened(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """A part with the voxels up to RIM_MM around it."""
+    margin = [int(RIM_MM // s) + 1 for s in spacing_mm]
+    box = ndimage.find_objects(mask.astype(np.uint8))[0]
+    box = tuple(slice(max(0, b.start - m), b.stop + m) for b, m in zip(box, margin, strict=True))
+    seen = mask.copy()
+    seen[box] |= ndimage.distance_transform_edt(~mask[box], sampling=spacing_mm) <= RIM_MM
+    return seen
 
 
 def _largest_pieces(mask: np.ndarray) -> np.ndarray:

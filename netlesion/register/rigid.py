@@ -55,15 +55,16 @@ class Prepared:
     def trunk_points(self, most: int = 2000) -> np.ndarray:
         """(N, 3) RAS+ mm: places spread over the trunk at which transforms are compared."""
         places = np.flatnonzero(self.mask)
-        return grid_points(self.image.geometry)[places[:: max(1, places.size // most)]]
+        return grid_points(self.image.geometry, places[:: max(1, places.size // most)])
 
 
 def prepare(volume: Volume) -> Prepared:
     """Axes to RAS+, voxels to WORKING_MM where finer, intensities compressed, the trunk found."""
     spacing = tuple(max(WORKING_MM, s) for s in volume.geometry.resampled(volume.geometry.spacing_mm).spacing_mm)
     coarse = resample(volume, volume.geometry.resampled(spacing))
-    inside = trunk(coarse)
-    return Prepared(compressed(coarse), inside, diaphragm_z_mm(coarse, inside), body(coarse))
+    whole = body(coarse)
+    inside = trunk(whole)
+    return Prepared(compressed(coarse), inside, diaphragm_z_mm(coarse, inside), whole)
 
 
 @dataclass(frozen=True, eq=False)

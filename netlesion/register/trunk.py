@@ -38,12 +38,11 @@ def body(volume: Volume) -> np.ndarray:
     return np.stack([ndimage.binary_fill_holes(opened[:, :, k]) for k in range(opened.shape[2])], axis=2)
 
 
-def trunk(volume: Volume) -> np.ndarray:
-    """bool (I, J, K): from the pelvis to the shoulders, without arms that lie apart, head and legs.
+def trunk(inside: np.ndarray) -> np.ndarray:
+    """bool (I, J, K): of a body, what lies from pelvis to shoulders, without arms that lie apart, head and legs.
 
     Slices are those of the third axis, which must run along the body. Where no slice stands out, the whole body.
     """
-    inside = body(volume)
     pieces = np.zeros_like(inside)
     for k in range(inside.shape[2]):
         labels, count = ndimage.label(inside[:, :, k])

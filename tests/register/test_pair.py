@@ -10,7 +10,7 @@ from netlesion.register import deformable
 from netlesion.register.metric import Referee, mutual_information
 from netlesion.register.pair import OTHER_FRAME, SAME_FRAME, comparable, judge, register_pair
 from netlesion.register.rigid import mean_of, prepare
-from netlesion.register.trunk import diaphragm_z_mm, trunk
+from netlesion.register.trunk import body, diaphragm_z_mm, trunk
 from netlesion.transform import DisplacementField, RigidTransform, grid_points
 from netlesion.volume import Quantity, Volume
 
@@ -175,7 +175,7 @@ def test_same_seed_same_transform(ct):
 
 def test_the_trunk_has_no_arms_and_the_diaphragm_is_found():
     volume = image("ct")
-    inside = trunk(volume)
+    inside = trunk(body(volume))
     x = volume.geometry.to_world(np.argwhere(inside))[:, 0]
     assert np.abs(x).max() < 170.0
     assert np.ptp(x) > 300.0
