@@ -79,6 +79,17 @@ def given_suv(path: Path) -> Acquisition:
 
 
 def bqml_as_suv(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume, Acquisition]:
+    """SUVbw of a PET in Bq/ml, and its facts; raises CohortError where side-car and sessions.tsv do not agree on it."""
+    suv, acquisition = suv_by_sidecar(path, volume, sidecar)
+    recorded, weight_kg = session_weight(path), acquisition.weight_kg
+    if recorded is not None and abs(recorded - weight_kg) > SAME_WEIGHT_KG:
+        raise CohortError(
+            f"{path}: weight is {weight_kg:g} kg in the side-car and {recorded:g} kg in sessions.tsv; make them agree"
+        )
+    return suv, acquisition
+
+
+def suv_by_sidecar(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume, Acquisition]:
     """SUVbw of a PET in Bq/ml, and its facts; raises CohortError, naming the field, for what cannot be true."""
     if _units(sidecar) != "bq/ml":
         raise CohortError(f"{path}: Units in the side-car are {sidecar.get('Units')!r}, expected Bq/mL")
@@ -102,11 +113,6 @@ def bqml_as_suv(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume, A
     ):
         if not good:
             raise CohortError(f"{path}: {name} is {facts[name]:g} in its side-car, expected {expected}; correct it")
-    recorded = session_weight(path)
-    if recorded is not None and abs(recorded - weight_kg) > SAME_WEIGHT_KG:
-        raise CohortError(
-            f"{path}: weight is {weight_kg:g} kg in the side-car and {recorded:g} kg in sessions.tsv; make them agree"
-        )
     factor = suvbw_factor(weight_kg, dose_bq, half_life_s, decay_s)
     acquisition = Acquisition(
         manufacturer=sidecar.get("Manufacturer"),

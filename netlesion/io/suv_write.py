@@ -16,7 +16,7 @@ from typing import Any
 
 from netlesion.atomic import write_json
 from netlesion.errors import QuantityError
-from netlesion.io.bids_pet import LARGEST_SUV, SUV_DESC, bqml_as_suv, entity, sidecar_of
+from netlesion.io.bids_pet import LARGEST_SUV, SUV_DESC, entity, sidecar_of, suv_by_sidecar
 from netlesion.io.bids_write import derivative_path, image_path
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.volume import Quantity, Volume
@@ -66,7 +66,7 @@ def derive_suv(cohort: Path, pet: Path, bqml: Volume | None = None) -> None:
 
     sidecar = sidecar_of(pet) or {}
     volume = read_volume(pet, Quantity.BQML) if bqml is None else bqml
-    suv, acquisition = bqml_as_suv(pet, volume, sidecar)
+    suv, acquisition = suv_by_sidecar(pet, volume, sidecar)
     kept = ("RadionuclideHalfLife", "SUVReferenceTimeSource", "SUVPath", "SUVWarnings", "FrameOfReferenceHash")
     facts = {
         "Sources": [f"bids::{pet.relative_to(cohort).as_posix()}"],

@@ -117,6 +117,19 @@ def test_two_weights_of_one_day_are_refused_not_averaged(tmp_path, export):
     assert sum(p.name.endswith("_pet.nii.gz") for p in result.written) == 1
 
 
+def test_a_pet_that_was_deleted_comes_back_with_a_corrected_weight(tmp_path):
+    write_series(tmp_path / "e", STORED)
+    (pet,) = import_dicom(tmp_path / "e", tmp_path / "cohort").written
+    pet.unlink()
+    for path in (tmp_path / "e").iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.PatientWeight = 72.0
+        dataset.save_as(path)
+    result = import_dicom(tmp_path / "e", tmp_path / "cohort")
+    assert (result.failures, result.written) == ((), (pet,))
+    assert load_visit(open_cohort(tmp_path / "cohort").visits[0], ["sstr"]).scans["sstr"].acquisition.weight_kg == 72.0
+
+
 @pytest.mark.parametrize(
     ("changes", "refused"),
     [

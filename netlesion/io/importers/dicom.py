@@ -268,7 +268,9 @@ class _Writer:
 
     def _require_one_weight(self, planned: PlannedSeries, weight_kg: float) -> None:
         """Raises CohortError where another PET of the session was weighed otherwise: sessions.tsv holds one weight."""
-        recorded = session_weight(self.cohort / planned.target)
+        path = self.cohort / planned.target
+        alone = all(other == path for other in path.parent.glob("*_pet.nii.gz"))
+        recorded = None if alone else session_weight(path)
         known = [row.weight_kg for row in self.rows.get((planned.subject, planned.session), ())]
         for other in (recorded, *known):
             if other is not None and abs(other - weight_kg) > SAME_WEIGHT_KG:
