@@ -142,7 +142,7 @@ def model(
         randoms_per_true=osem.randoms_per_true,
     )
     maps = noise_maps(clean, mu, SPACING_MM, reconstruction=reconstruction, sensitivity_Z=np.ones(1))
-    sd = (clean * np.sqrt(maps.fine(clean.shape, slice(0, 1)).squared_cov(clean)))[..., 0]
+    sd = (clean * np.sqrt(maps.fine((*(slice(0, n) for n in clean.shape[:2]), slice(0, 1))).squared_cov(clean)))[..., 0]
     images = np.empty((number, PIXELS, PIXELS), dtype=np.float32)
     for n in range(number):
         noisy = clean.copy()

@@ -1,13 +1,16 @@
 """Chains of capsules onto a grid, the fast way: ribs, bowel, vessels and long bones are nothing else.
 
 A capsule needs no coordinates of the reference body: its two ends are taken to the grid exactly, and between them it
-is a straight tapering tube in the grid's own frame of millimetres. Many small ones then cost little. Pure; called by
-`paint` alone.
+is a straight tapering tube in the grid's own frame of millimetres. Thick ones are drawn one by one, each in its box;
+thin ones, thousands in a body, all at once: only voxels near a tube are split, and only their shares are kept. Pure;
+called by `paint` alone.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +19,12 @@ from netlesion.phantom.compounds import Mirrored, Offset
 from netlesion.phantom.solids import Capsule, flattened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from netlesion.geometry import Geometry
     from netlesion.phantom.solids import Solid
 
+Box = tuple[slice, slice, slice]
 ONE = np.float32(1.0)
+#: Voxels that are looked at, and samples that are computed, at a time.
+CHUNK_VOXELS, CHUNK_SAMPLES = 100_000, 65_536
 
 
 def as_capsule(solid: Solid) -> Capsule | None:
@@ -47,87 +50,194 @@ def as_capsule(solid: Solid) -> Capsule | None:
     return None
 
 
-def shares_of_capsules(
-    capsules: list[Capsule],
-    geometry: Geometry,
-    to_grid: Callable[[np.ndarray], np.ndarray],
-    turn: np.ndarray,
-    voxel_mm: float,
-    split_of: Callable[[float], int],
-) -> list[tuple[tuple[slice, slice, slice], np.ndarray]]:
-    """The box and the share of voxels of every capsule that reaches the grid.
+@dataclass(frozen=True, eq=False)
+class Tubes:
+    """K capsules in the frame of a grid, in its mm from the middle of voxel 0.
 
-    to_grid: points (N, 3) of the reference body -> voxel indices. turn (3, 3): directions of the body in the grid's
-    axes. split_of: half thickness in mm -> how often a voxel is split along each axis.
+    start_mm, end_mm, flat_axis: (K, 3). radius_mm: (K, 2) at both ends. flatten, split: (K,). split: how often a voxel
+    is split along each axis to draw this one. spacing_mm, shape: the grid's. voxel_mm: the width of the ramp.
     """
-    spacing = np.array(geometry.spacing_mm)
-    ends = np.array([(c.start_mm, c.end_mm) for c in capsules])
-    index = to_grid(ends.reshape(-1, 3)).reshape(-1, 2, 3)
-    reach = np.array([max(c.start_radius_mm, c.end_radius_mm) for c in capsules])[:, None] / spacing + 0.6
-    shape = np.array(geometry.shape)
-    first = np.clip(np.ceil(index.min(axis=1) - reach), 0, shape).astype(int)
-    last = np.clip(np.floor(index.max(axis=1) + reach) + 1, first, shape).astype(int)
-    found = []
-    for capsule, (start, end), low, high in zip(capsules, index * spacing, first, last, strict=True):
-        if (high > low).all():
-            box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-            found.append((box, _share(capsule, start, end, box, spacing, turn, voxel_mm, split_of)))
-    return found
 
+    start_mm: np.ndarray
+    end_mm: np.ndarray
+    radius_mm: np.ndarray
+    flat_axis: np.ndarray
+    flatten: np.ndarray
+    split: np.ndarray
+    spacing_mm: np.ndarray
+    shape: tuple[int, ...]
+    voxel_mm: float
 
-def _share(
-    capsule: Capsule,
-    start: np.ndarray,
-    end: np.ndarray,
-    box: tuple[slice, slice, slice],
-    spacing: np.ndarray,
-    turn: np.ndarray,
-    voxel_mm: float,
-    split_of: Callable[[float], int],
-) -> np.ndarray:
-    thin = min(capsule.start_radius_mm, capsule.end_radius_mm) * min(capsule.flatten, 1.0)
-    split = split_of(thin)
-    along = end - start
-    length2 = max(float(along @ along), 1e-6)
-    x, y, z = np.ix_(
-        *(
-            (((np.arange(s.start * split, s.stop * split) + 0.5) / split - 0.5) * step - at).astype(np.float32)
-            for s, step, at in zip(box, spacing, start, strict=True)
+    @cached_property
+    def boxes(self) -> tuple[np.ndarray, np.ndarray]:
+        """First and last-but-excluded voxel (K, 3) of what each can reach; equal where it is off the grid."""
+        reach = self.radius_mm.max(axis=1, keepdims=True) / self.spacing_mm + 0.6
+        ends = np.stack([self.start_mm, self.end_mm]) / self.spacing_mm
+        first = np.clip(np.ceil(ends.min(axis=0) - reach), 0, self.shape).astype(np.int64)
+        last = np.clip(np.floor(ends.max(axis=0) + reach) + 1, first, self.shape).astype(np.int64)
+        return first, np.where((last > first).all(axis=1, keepdims=True), last, first)
+
+    def shares(self, owner: np.ndarray, num_owners: int) -> list[list[tuple[Box, np.ndarray]]]:
+        """By owner (K, of 0..num_owners - 1), the boxes and shares of voxels that its tubes fill.
+
+        What several thin tubes of an owner fill is one box, with the largest share of each voxel.
+        """
+        first, last = self.boxes
+        there = (last > first).all(axis=1)
+        found: list[list[tuple[Box, np.ndarray]]] = [[] for _ in range(num_owners)]
+        for n in np.flatnonzero(there & (self.split == 1)):
+            box = tuple(slice(int(a), int(b)) for a, b in zip(first[n], last[n], strict=True))
+            found[owner[n]].append((box, self._thick(n, box)))
+        thin = np.flatnonzero(there & (self.split > 1))
+        if thin.size:
+            for n, piece in self._by_owner(thin, owner):
+                found[n].append(piece)
+        return found
+
+    def _by_owner(self, thin: np.ndarray, owner: np.ndarray) -> Iterator[tuple[int, tuple[Box, np.ndarray]]]:
+        tube, voxel, share = (np.concatenate(c) for c in zip(*self._thin(thin), strict=True))
+        order = np.argsort(owner[tube], kind="stable")
+        tube, voxel, share = tube[order], voxel[order], share[order]
+        first, last = self.boxes
+        owners, starts = np.unique(owner[tube], return_index=True)
+        for n, start, stop in zip(owners, starts, [*starts[1:], len(tube)], strict=True):
+            mine = thin[owner[thin] == n]
+            low, high = first[mine].min(axis=0), last[mine].max(axis=0)
+            size = high - low
+            whole = np.zeros(size, dtype=np.float32)
+            i, j, k = (voxel[start:stop] - low).T
+            np.maximum.at(whole.reshape(-1), (i * size[1] + j) * size[2] + k, share[start:stop])
+            yield int(n), (tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True)), whole)
+
+    def _thin(self, which: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """(n,) tube, (n, 3) voxel, (n,) share above 0, in pieces."""
+        first, last = self.boxes
+        number = (last - first).prod(axis=1)
+        kinds = self.split * 2 + (self.flatten != 1.0)
+        for kind in np.unique(kinds[which]):
+            alike = which[kinds[which] == kind]
+            chunk = np.cumsum(number[alike]) // CHUNK_VOXELS
+            for c in np.unique(chunk):
+                tube, voxel = self._near(alike[chunk == c])
+                step = max(1, CHUNK_SAMPLES // int(kind // 2) ** 3)
+                for start in range(0, tube.size, step):
+                    part = slice(start, start + step)
+                    share = self._of_voxels(tube[part], voxel[part], int(kind // 2))
+                    filled = share > 0.0
+                    yield tube[part][filled], voxel[part][filled], share[filled]
+
+    def _near(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Tube (n,) and voxel (n, 3) of all voxels in these tubes' boxes that their surface may touch or hold."""
+        first, last = self.boxes
+        size = (last - first)[which]
+        number = size.prod(axis=1)
+        tube = np.repeat(which, number)
+        size = np.repeat(size, number, axis=0)
+        within = np.arange(tube.size) - np.repeat(np.cumsum(number) - number, number)
+        within, k = np.divmod(within, size[:, 2])
+        i, j = np.divmod(within, size[:, 1])
+        voxel = np.stack([i, j, k], axis=1) + first[tube]
+        along = self.end_mm - self.start_mm
+        from_start = voxel * self.spacing_mm - self.start_mm[tube]
+        t = (from_start * along[tube]).sum(axis=1) / np.maximum((along**2).sum(axis=1), 1e-6)[tube]
+        t = np.clip(t, 0.0, 1.0)
+        distance = np.linalg.norm(from_start - t[:, None] * along[tube], axis=1)
+        widest = self.radius_mm.max(axis=1) * np.maximum(self.flatten, 1.0)
+        reach = widest + 0.5 * np.linalg.norm(self.spacing_mm) + 0.5 * self.voxel_mm / self.split
+        near = distance < reach[tube]
+        return tube[near], voxel[near]
+
+    def _of_voxels(self, tube: np.ndarray, voxel: np.ndarray, split: int) -> np.ndarray:
+        """The share (n,) of each voxel (n, 3) inside its tube (n,), by split^3 samples."""
+        sub = ((np.arange(split) + 0.5) / split - 0.5)[None] * self.spacing_mm[:, None]
+        from_start = (voxel * self.spacing_mm - self.start_mm[tube])[:, :, None] + sub
+        x, y, z = from_start.astype(np.float32).transpose(1, 0, 2)
+        x, y, z = x[:, :, None, None], y[:, None, :, None], z[:, None, None, :]
+
+        def column(values: np.ndarray) -> np.ndarray:
+            return values.astype(np.float32)[tube, None, None, None]
+
+        distance = _distance(
+            (x, y, z),
+            tuple(column(a) for a in (self.end_mm - self.start_mm).T),
+            tuple(column(r) for r in self.radius_mm.T),
+            tuple(column(f) for f in self.flat_axis.T) if self.flatten[tube[0]] != 1.0 else None,
+            column(self.flatten),
         )
-    )
-    ax, ay, az = (np.float32(a) for a in along)
+        return _ramp(distance, split, self.voxel_mm).mean(axis=(1, 2, 3))
+
+    def _thick(self, n: int, box: Box) -> np.ndarray:
+        """The share of each voxel of a box inside tube n, by one sample each."""
+        at = zip(box, self.spacing_mm, self.start_mm[n], strict=True)
+        points = np.ix_(*((np.arange(s.start, s.stop) * step - start).astype(np.float32) for s, step, start in at))
+        distance = _distance(
+            points,
+            tuple(np.float32(a) for a in self.end_mm[n] - self.start_mm[n]),
+            tuple(np.float32(r) for r in self.radius_mm[n]),
+            tuple(np.float32(f) for f in self.flat_axis[n]) if self.flatten[n] != 1.0 else None,
+            np.float32(self.flatten[n]),
+        )
+        return _ramp(distance, 1, self.voxel_mm)
+
+
+def tubes(
+    capsules: Iterable[Capsule],
+    start_end_mm: np.ndarray,
+    flat_axis: np.ndarray,
+    spacing_mm: tuple[float, ...],
+    shape: tuple[int, ...],
+    voxel_mm: float,
+) -> Tubes:
+    """Capsules whose ends (K, 2, 3) and flat axes (K, 3) have been taken to the grid's frame."""
+    facts = np.array([(c.start_radius_mm, c.end_radius_mm, c.flatten) for c in capsules])
+    radius, flatten = facts[:, :2], facts[:, 2]
+    thin = radius.min(axis=1) * np.minimum(flatten, 1.0)
+    split = splits(thin, voxel_mm)
+    spacing = np.array(spacing_mm)
+    return Tubes(start_end_mm[:, 0], start_end_mm[:, 1], radius, flat_axis, flatten, split, spacing, shape, voxel_mm)
+
+
+#: A voxel is split until this many sub-voxels span a solid's half thickness, at most MOST_SPLIT per axis.
+SUBVOXELS_PER_HALF_THICKNESS = 2.0
+MOST_SPLIT = 4
+
+
+def splits(half_thickness_mm: np.ndarray | float, voxel_mm: float) -> np.ndarray:
+    """How often a voxel is split along each axis for shapes of this half thickness."""
+    wanted = np.ceil(SUBVOXELS_PER_HALF_THICKNESS * voxel_mm / np.maximum(half_thickness_mm, 0.1))
+    return np.clip(wanted, 1, MOST_SPLIT).astype(np.int64)
+
+
+def _ramp(distance: np.ndarray, split: int, voxel_mm: float) -> np.ndarray:
+    """1 inside, 0 outside, straight in between over a sub-voxel; in place."""
+    distance *= np.float32(-split / voxel_mm)
+    distance += np.float32(0.5)
+    return np.clip(distance, 0.0, ONE, out=distance)
+
+
+def _distance(points, along, radius, flat_axis, flatten) -> np.ndarray:
+    """Signed distance of points seen from a tube's start; all of it broadcasts. flat_axis None: round."""
+    (x, y, z), (ax, ay, az) = points, along
+    length2 = np.maximum(ax * ax + ay * ay + az * az, np.float32(1e-6))
     dot = (x * ax + y * ay) + z * az
-    t = dot * np.float32(1.0 / length2)
+    t = dot / length2
     np.clip(t, 0.0, ONE, out=t)
     # |p - t a|^2 = |p|^2 - t (2 p.a - t |a|^2)
     square = (x * x + y * y) + z * z
     dot *= 2
-    dot -= t * np.float32(length2)
+    dot -= t * length2
     dot *= t
     square = square - dot
-    nearest = t.copy() if capsule.flatten != 1.0 else t
     np.maximum(square, 0.0, out=square)
-    t *= np.float32(capsule.end_radius_mm - capsule.start_radius_mm)
-    if capsule.flatten != 1.0:
-        fx, fy, fz = (np.float32(f) for f in turn @ np.array(capsule.flat_axis))
-        off = (x * fx + y * fy) + z * fz
-        off -= nearest * np.float32(ax * fx + ay * fy + az * fz)
-        t += np.float32(capsule.start_radius_mm)
-        distance = flattened(square, off * off, t, capsule.flatten)
-    else:
+    if flat_axis is None:
         distance = np.sqrt(square, out=square)
+        t *= radius[1] - radius[0]
         distance -= t
-        distance -= np.float32(capsule.start_radius_mm)
-    distance *= np.float32(-split / voxel_mm)
-    distance += np.float32(0.5)
-    share = np.clip(distance, 0.0, ONE, out=distance)
-    if split > 1:
-        i, j, k = (n // split for n in share.shape)
-        share = share.reshape(i, split, j, split, k * split).sum(axis=(1, 3)).reshape(i, j, k, split).sum(axis=3)
-        share *= np.float32(1.0 / split**3)
-    return share
-
-
-def half_thickness_split(half_thickness_mm: float, voxel_mm: float, per_half: float, most: int) -> int:
-    """How often a voxel is split so that `per_half` sub-voxels span the half thickness, at most `most` times."""
-    return min(max(math.ceil(per_half * voxel_mm / max(half_thickness_mm, 0.1)), 1), most)
+        distance -= radius[0]
+        return distance
+    fx, fy, fz = flat_axis
+    off = (x * fx + y * fy) + z * fz
+    off -= t * (ax * fx + ay * fy + az * fz)
+    t *= radius[1] - radius[0]
+    t += radius[0]
+    return flattened(square, off * off, t, flatten)

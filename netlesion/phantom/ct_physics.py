@@ -18,7 +18,7 @@ import numpy as np
 from netlesion.errors import ConfigError, QuantityError
 from netlesion.geometry import Geometry
 from netlesion.phantom.blur import blur_gaussian
-from netlesion.phantom.noise_texture import Lengths, texture_chunks
+from netlesion.phantom.noise_texture import Lengths, room_around, texture_chunks
 from netlesion.phantom.projection import block_mean, coarse_factors, parallel_beam, refine
 from netlesion.phantom.scan_axes import ScanAxes, scan_axes
 
@@ -118,19 +118,16 @@ def _add_noise(
     more_y = (along_y - along_x) / (along_y + along_x)
     factors = coarse_factors(spacing_mm, COARSE_MM)
     lengths = Lengths(kernel_fwhm_mm, STREAK_LENGTH * kernel_fwhm_mm, kernel_fwhm_mm)
-    for texture in texture_chunks(hu_XYZ.shape, spacing_mm, lengths, seed):
-        places = (
-            np.arange(hu_XYZ.shape[0]),
-            np.arange(hu_XYZ.shape[1]),
-            np.arange(texture.slices.start, texture.slices.stop),
-        )
+    room = room_around(hu_XYZ > BODY_HU, spacing_mm, MARGIN_MM)
+    for texture in texture_chunks(hu_XYZ.shape, spacing_mm, lengths, seed, room):
+        places = [np.arange(s.start, s.stop) for s in texture.box]
         local_sd, local_y = sd, more_y
         for axis in (2, 0, 1):
             local_sd = refine(local_sd, axis, factors[axis], places[axis])
             local_y = refine(local_y, axis, factors[axis], places[axis])
         noise = texture.blend(np.maximum(local_y, 0.0), np.maximum(-local_y, 0.0))
         noise *= local_sd
-        hu_XYZ[:, :, texture.slices] += noise
+        hu_XYZ[texture.box] += noise
 
 
 def _body_box(hu_XYZ: np.ndarray, axes: ScanAxes) -> tuple[slice, slice, slice] | None:

@@ -28,7 +28,7 @@ import numpy as np
 from scipy import ndimage
 
 from netlesion.phantom.blur import FWHM_PER_SIGMA
-from netlesion.phantom.noise_texture import Lengths, TextureChunk, texture_chunks
+from netlesion.phantom.noise_texture import Lengths, TextureChunk, room_around, texture_chunks
 from netlesion.phantom.projection import block_mean, coarse_factors, parallel_beam, refine
 
 #: FWHM of the noise kernel where the image has converged and where it has not, in units of the post filter's, and the
@@ -43,6 +43,8 @@ LEAST_PROMPTS = 0.5
 LARGEST_COV = 2.0
 #: Air near the body reads about this much SUV, times the share of lines through the body; gone above AIR_ENDS_SUV [P].
 AIR_SUV, AIR_ENDS_SUV = 0.006, 0.06
+#: Air further than this from what reads more than BODY_SUV in slices nearby is not simulated.
+BODY_SUV, MARGIN_MM = 1e-3, 30.0
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,9 @@ class NoiseMaps:
     air: np.ndarray
     factors: tuple[int, int, int]
 
-    def fine(self, shape: tuple[int, ...], slices: slice) -> NoiseMaps:
-        """The maps in some transverse slices of an image of this shape."""
-        places = (np.arange(shape[0]), np.arange(shape[1]), np.arange(slices.start, slices.stop))
+    def fine(self, box: tuple[slice, slice, slice]) -> NoiseMaps:
+        """The maps in a box (XYZ) of the image's voxels."""
+        places = [np.arange(s.start, s.stop) for s in box]
 
         def fine(coarse: np.ndarray) -> np.ndarray:
             for axis in (2, 0, 1):
@@ -142,9 +144,9 @@ def add_noise(
 ) -> None:
     """Make the image noisy in place, with the same mean; above 0 wherever there is activity, or body near."""
     lengths = Lengths(FINE_LENGTH * filter_mm[0], COARSE_LENGTH * filter_mm[0], filter_mm[1])
-    for texture in texture_chunks(suv_XYZ.shape, spacing_mm, lengths, seed):
-        suv = suv_XYZ[:, :, texture.slices]
-        suv[...] = _noisy(suv, maps.fine(suv_XYZ.shape, texture.slices), texture)
+    room = room_around(suv_XYZ > BODY_SUV, spacing_mm, MARGIN_MM)
+    for texture in texture_chunks(suv_XYZ.shape, spacing_mm, lengths, seed, room):
+        suv_XYZ[texture.box] = _noisy(suv_XYZ[texture.box], maps.fine(texture.box), texture)
 
 
 def _noisy(suv: np.ndarray, maps: NoiseMaps, texture: TextureChunk) -> np.ndarray:

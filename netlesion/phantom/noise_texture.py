@@ -2,12 +2,13 @@
 
 Takes shapes, spacings and a seed, returns float32 arrays (XYZ). Four stationary fields are made from the same white
 noise, narrow or wide along x and along y; a local blend of them has any length in between, and is scaled back to SD 1
-by what is known of the kernels. Axially all share one length. Knows nothing about PET.
+by what is known of the kernels. Axially all share one length. Where a body fills little
+of its box, noise is made around the body only. Knows nothing about PET.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,12 @@ from scipy import ndimage
 
 from netlesion.phantom.blur import FWHM_PER_SIGMA, TRUNCATE
 
-#: Transverse slices are worked on in chunks of about this many voxels; their number does not change a result.
-CHUNK_VOXELS = 2_000_000
+#: Transverse slices are worked on in chunks of about this many voxels, which stay in the cache; their number does not
+#: change a result.
+CHUNK_VOXELS = 250_000
+
+#: Transverse slices -> where noise is wanted in them, (x, y); None: nowhere.
+Room = Callable[[slice], tuple[slice, slice] | None]
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,12 @@ class Lengths:
 
 @dataclass(frozen=True, eq=False)
 class TextureChunk:
-    """Some transverse slices: the four fields, SD 1 each (first letter x, second y: fine or coarse).
+    """A box (XYZ): the four fields, SD 1 each (first letter x, second y: fine or coarse).
 
     likeness: correlation of fine with coarse along x and along y.
     """
 
-    slices: slice
+    box: tuple[slice, slice, slice]
     ff: np.ndarray
     fc: np.ndarray
     cf: np.ndarray
@@ -68,9 +73,12 @@ class TextureChunk:
 
 
 def texture_chunks(
-    shape: tuple[int, ...], spacing_mm: tuple[float, ...], lengths: Lengths, seed: int
+    shape: tuple[int, ...], spacing_mm: tuple[float, ...], lengths: Lengths, seed: int, room: Room | None = None
 ) -> Iterator[TextureChunk]:
-    """The texture of a whole volume, chunk by chunk along z; the same bytes whatever the chunk's size."""
+    """The texture of a whole volume, chunk by chunk along z; the same bytes whatever the chunk's size.
+
+    room: where it is wanted; at the rim of a room, within a kernel's reach, fields of two chunks do not meet.
+    """
     white = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
     _smooth(white, 2, spacing_mm[2], lengths.axial_mm)
     more_mm = (lengths.coarse_mm**2 - lengths.fine_mm**2) ** 0.5
@@ -80,7 +88,10 @@ def texture_chunks(
     step = max(1, int(CHUNK_VOXELS // max(1, shape[0] * shape[1])))
     for start in range(0, shape[2], step):
         slices = slice(start, min(start + step, shape[2]))
-        ff = np.ascontiguousarray(white[:, :, slices])
+        across = (slice(0, shape[0]), slice(0, shape[1])) if room is None else room(slices)
+        if across is None:
+            continue
+        ff = np.ascontiguousarray(white[(*across, slices)])
         for axis in (0, 1):
             _smooth(ff, axis, spacing_mm[axis], lengths.fine_mm)
         fc, cf = ff.copy(), ff.copy()
@@ -90,7 +101,24 @@ def texture_chunks(
         _smooth(cc, 0, spacing_mm[0], more_mm)
         for field, along_x, along_y in ((ff, x[0], y[0]), (fc, x[0], y[1]), (cf, x[1], y[0]), (cc, x[1], y[1])):
             field *= np.float32(1.0 / (plain * np.sqrt(along_x * along_y)))
-        yield TextureChunk(slices, ff, fc, cf, cc, likeness)
+        yield TextureChunk((*across, slices), ff, fc, cf, cc, likeness)
+
+
+def room_around(filled_XYZ: np.ndarray, spacing_mm: tuple[float, ...], margin_mm: float) -> Room:
+    """The box of what is filled (bool) in some slices, and margin_mm more to each side."""
+    shadows = filled_XYZ.any(axis=1), filled_XYZ.any(axis=0)
+
+    def room(slices: slice) -> tuple[slice, slice] | None:
+        found = []
+        for shadow, spacing in zip(shadows, spacing_mm, strict=False):
+            there = np.flatnonzero(shadow[:, slices].any(axis=1))
+            if there.size == 0:
+                return None
+            margin = int(np.ceil(margin_mm / spacing))
+            found.append(slice(max(0, int(there[0]) - margin), min(len(shadow), int(there[-1]) + 1 + margin)))
+        return found[0], found[1]
+
+    return room
 
 
 def _smooth(field: np.ndarray, axis: int, spacing_mm: float, fwhm_mm: float) -> None:

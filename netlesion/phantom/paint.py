@@ -2,21 +2,23 @@
 
 `Stage` joins a grid with a pose and answers, for a segment and a box of voxels, where each voxel lies in the
 reference body. `share_of` turns a solid's signed distance there into a share by a ramp one voxel wide, split finer
-where a solid is only a few voxels thick; `paint` does so for parts in painting order. Works on any Geometry,
-oblique or flipped. Pure; knows nothing about what is painted.
+where a solid is only a few voxels thick; `paint` does so for parts in painting order. Distances are worked out near
+surfaces only: a coarse look first says which blocks of voxels lie wholly in or out. Works on any Geometry, oblique or
+flipped. Pure; knows nothing about what is painted.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.interpolate import BSpline
+from scipy.ndimage import maximum_filter, minimum_filter
 
-from netlesion.phantom.chain import as_capsule, half_thickness_split, shares_of_capsules
+from netlesion.phantom.chain import as_capsule, splits, tubes
 from netlesion.phantom.compounds import Offset, pieces
 
 if TYPE_CHECKING:
@@ -30,10 +32,11 @@ if TYPE_CHECKING:
 Box = tuple[slice, slice, slice]
 #: The trunk's displacement is sampled this often over the grid and interpolated by cubic splines in between.
 LATTICE_MM = 16.0
-#: A voxel is split until this many sub-voxels span a solid's half thickness, at most MOST_SPLIT per axis.
-SUBVOXELS_PER_HALF_THICKNESS = 2.0
-MOST_SPLIT = 4
-#: Distances are computed this many voxels at a time.
+#: A box of more voxels than this is looked at in blocks of BLOCK^3 first, by the distance in the middle of each.
+LARGE_BOX, BLOCK = 4_096, 3
+#: A displacement stretches distances by no more than this (of the scan over those of the reference body) [P].
+MOST_STRETCH = 1.25
+#: Distances are computed this many at a time.
 SLAB_VOXELS = 16_384
 #: Distances kept for the layers inside a shell.
 MOST_KEPT = 40
@@ -47,15 +50,7 @@ class Share:
     share: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class Sampling:
-    """Signed distances of a solid over `box`, each voxel split^3 times; the solid meant is margin_mm larger."""
-
-    box: Box
-    split: int
-    distance: np.ndarray
-    widest_mm: float
-    margin_mm: float = 0.0
+NOTHING = Share((slice(0, 0),) * 3, np.zeros((0, 0, 0), dtype=np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +60,26 @@ class Stage:
     geometry: Geometry
     pose: Pose
 
-    def coordinates(self, segment: str, box: Box, split: int = 1) -> list[np.ndarray]:
-        """x, y, z (mm, float32, broadcastable) in the reference body of every voxel of `box`, each split^3 times."""
-        if segment == "trunk" and self.pose.displacement is not None:
-            return [c[box] for c in self._trunk] if split == 1 else self._displaced(box, split)
-        return self._rigid(segment, box, split)
+    def coordinates(self, segment: str, box: Box) -> list[np.ndarray]:
+        """x, y, z (mm, float32, broadcastable) in the reference body of every voxel of `box`."""
+        if segment != "trunk" or self.pose.displacement is None:
+            return self._rigid(segment, box)
+        self.keep_trunk(box)
+        kept = self._trunk["box"]
+        inside = tuple(slice(b.start - k.start, b.stop - k.start) for b, k in zip(box, kept, strict=True))
+        return [c[inside] for c in self._trunk["xyz"]]
 
-    def distance(self, solid: Solid, segment: str) -> Sampling | None:
-        """The solid's distances over the voxels it can touch; None when it is off the grid.
+    def keep_trunk(self, box: Box) -> None:
+        """Work out coordinates of the trunk for this box, and keep them for the boxes in it."""
+        kept = self._trunk.get("box")
+        if kept is None or any(b.start < k.start or b.stop > k.stop for b, k in zip(box, kept, strict=True)):
+            kept = box if kept is None else _hull([box, kept])
+            self._trunk.update(box=kept, xyz=self._displaced(kept))
 
-        A shell, its inside and what is inside that are Offsets of one solid: the first,
-        widest one is kept for the others.
+    def share_of_piece(self, solid: Solid, segment: str) -> Share:
+        """The share of each voxel inside a solid.
+
+        A shell, its inside and what is inside that are Offsets of one solid, whose distances are kept for the others.
         """
         margin = 0.0
         while isinstance(solid, Offset):
@@ -83,44 +87,56 @@ class Stage:
         key = (solid, segment)
         kept = self._kept.get(key)
         if kept is None or kept.widest_mm < margin:
-            whole = Offset(solid, margin) if margin > 0.0 else solid
-            kept = self._sampled(solid, segment, self.box_of(whole, segment), max(margin, 0.0))
+            box = self.box_of(Offset(solid, margin) if margin > 0.0 else solid, segment)
+            kept = Distances(self, solid, segment, box, max(margin, 0.0))
             while len(self._kept) >= MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[key] = kept
-        return None if kept.distance.size == 0 else replace(kept, margin_mm=margin)
+        return Share(kept.box, kept.share(margin)) if 0 not in kept.size else NOTHING
 
-    def _sampled(self, solid: Solid, segment: str, box: Box, widest_mm: float) -> Sampling:
-        size = tuple(s.stop - s.start for s in box)
-        if 0 in size:
-            return Sampling(box, 1, np.zeros((0, 0, 0), dtype=np.float32), widest_mm)
-        low, high = solid.bounds_mm()
-        split = self._split_of(float((high - low).min()) / 2.0)
-        return Sampling(
-            box, split, _in_slabs(solid, self.coordinates(segment, box, split), [n * split for n in size]), widest_mm
-        )
-
-    def shares_of_capsules(self, capsules: list[Capsule], segment: str) -> list[Share]:
-        """The share of every capsule that reaches the grid."""
+    def shares_of_chains(self, chains: list[tuple[str, list[Capsule]]]) -> list[list[Share]]:
+        """For each (segment, capsules), the shares of what reaches the grid."""
+        found: list[list[Share]] = [[] for _ in chains]
+        capsules = [c for _, chain in chains for c in chain]
+        if not capsules:
+            return found
+        owner = np.repeat(np.arange(len(chains)), [len(chain) for _, chain in chains])
+        ends = np.array([(c.start_mm, c.end_mm) for c in capsules], dtype=np.float64)
+        flat = np.array([c.flat_axis for c in capsules], dtype=np.float64)
         axes = self.geometry.affine_ras[:3, :3] / self.geometry.spacing_mm
+        segments = np.array([segment for segment, _ in chains])[owner]
+        for segment in dict.fromkeys(segment for segment, _ in chains):
+            mine = segments == segment
+            posed = self.pose.to_scan(ends[mine].reshape(-1, 3), segment)
+            ends[mine] = (self.geometry.to_index(posed) * self.geometry.spacing_mm).reshape(-1, 2, 3)
+            flat[mine] = flat[mine] @ (axes.T @ self.pose.matrices[segment][:3, :3]).T
+        drawn = tubes(capsules, ends, flat, self.geometry.spacing_mm, self.geometry.shape, self.voxel_mm)
+        return [[Share(*piece) for piece in own] for own in drawn.shares(owner, len(chains))]
 
-        def to_grid(points_N3: np.ndarray) -> np.ndarray:
-            return self.geometry.to_index(self.pose.to_scan(points_N3, segment))
+    def sub_offsets(self, segment: str, split: int) -> np.ndarray:
+        """(3, split^3) float32: from a voxel's middle to its sub-voxels', mm in the reference body.
 
-        turn = axes.T @ self.pose.matrices[segment][:3, :3]
-        found = shares_of_capsules(capsules, self.geometry, to_grid, turn, self.voxel_mm, self._split_of)
-        return [Share(box, share) for box, share in found]
-
-    def _split_of(self, half_thickness_mm: float) -> int:
-        return half_thickness_split(half_thickness_mm, self.voxel_mm, SUBVOXELS_PER_HALF_THICKNESS, MOST_SPLIT)
+        The trunk's displacement bends too gently to matter within a voxel.
+        """
+        own = (np.arange(split) + 0.5) / split - 0.5
+        grid = np.stack(np.meshgrid(own, own, own, indexing="ij")).reshape(3, -1)
+        return (self._matrices[segment][:, :3] @ grid).astype(np.float32)
 
     @cached_property
-    def _kept(self) -> dict[tuple[Solid, str], Sampling]:
+    def _kept(self) -> dict[tuple[Solid, str], Distances]:
+        return {}
+
+    @cached_property
+    def _trunk(self) -> dict:
+        """`box` and `xyz`: coordinates of the trunk, as far as somebody asked for them."""
         return {}
 
     def box_of(self, solid: Solid, segment: str) -> Box:
         """The voxels a solid of this segment can touch; a box with an empty axis when it is off the grid."""
-        low, high = solid.bounds_mm()
+        return self.box_between(*solid.bounds_mm(), segment)
+
+    def box_between(self, low: np.ndarray, high: np.ndarray, segment: str) -> Box:
+        """As `box_of`, for a box of the reference body, mm."""
         if segment == "trunk" and self.pose.displacement is not None:
             low, high = self.pose.displacement.box_undone(low, high)
         to_index = self._to_index[segment]
@@ -147,9 +163,8 @@ class Stage:
         matrix[np.abs(matrix) < 1e-9] = 0.0
         return matrix
 
-    def _rigid(self, segment: str, box: Box, split: int) -> list[np.ndarray]:
-        index = [(np.arange(s.start * split, s.stop * split, dtype=np.float32) + 0.5) / split - 0.5 for s in box]
-        grids = np.ix_(*(i.astype(np.float32) for i in index))
+    def _rigid(self, segment: str, box: Box) -> list[np.ndarray]:
+        grids = np.ix_(*(np.arange(s.start, s.stop, dtype=np.float32) for s in box))
         found = []
         for row in self._matrices[segment]:
             total = np.full((1, 1, 1), row[3], dtype=np.float32)
@@ -164,17 +179,15 @@ class Stage:
         """segment -> (3, 4) float32, voxel index -> posed body."""
         return {segment: self._matrix(segment)[:3].astype(np.float32) for segment in self.pose.matrices}
 
-    def _displaced(self, box: Box, split: int) -> list[np.ndarray]:
+    def _displaced(self, box: Box) -> list[np.ndarray]:
         """The rigid coordinates plus the displacement: one matrix product per axis from the knots around the box."""
-        basis, near = [], [slice(None)]
+        basis, near = [], []
         for axis, s in enumerate(box):
-            full = self._basis(axis, split)
-            rows = slice(s.start * split, s.stop * split)
             first, last = self._support(axis, s)
-            basis.append(full[rows, first:last])
+            basis.append(self._bases[axis][s, first:last])
             near.append(slice(first, last))
         found = []
-        for rigid, coarse in zip(self._rigid("trunk", box, split), self._lattice[tuple(near)], strict=True):
+        for rigid, coarse in zip(self._rigid("trunk", box), self._lattice[(slice(None), *near)], strict=True):
             field = np.tensordot(basis[0], coarse, (1, 0))
             field = np.matmul(basis[1], field)
             field = field @ basis[2].T
@@ -190,18 +203,14 @@ class Stage:
         last = int((s.stop - 0.5 - knots[0]) / step) + 1
         return max(first, 0), min(last, len(knots) - 4)
 
-    def _basis(self, axis: int, split: int) -> np.ndarray:
-        """(voxels * split, coefficients) float32 along an axis."""
-        if (axis, split) not in self._bases:
-            knots, n = self._knots[axis], self.geometry.shape[axis]
-            index = (np.arange(n * split) + 0.5) / split - 0.5
-            matrix = BSpline.design_matrix(np.clip(index, knots[3], knots[-4] - 1e-9), knots, 3)
-            self._bases[axis, split] = matrix.toarray().astype(np.float32)
-        return self._bases[axis, split]
-
     @cached_property
-    def _bases(self) -> dict[tuple[int, int], np.ndarray]:
-        return {}
+    def _bases(self) -> list[np.ndarray]:
+        """(voxels, coefficients) float32 along each axis."""
+        found = []
+        for knots, n in zip(self._knots, self.geometry.shape, strict=True):
+            matrix = BSpline.design_matrix(np.clip(np.arange(n), knots[3], knots[-4] - 1e-9), knots, 3)
+            found.append(matrix.toarray().astype(np.float32))
+        return found
 
     @cached_property
     def _knots(self) -> list[np.ndarray]:
@@ -226,16 +235,119 @@ class Stage:
             values = _coefficients(values, axis)
         return values.astype(np.float32)
 
+
+class Distances:
+    """Signed distances of a solid at the voxels of `box`, worked out where somebody asks and kept.
+
+    widest_mm: the largest margin that the box has room for.
+    """
+
+    def __init__(self, stage: Stage, solid: Solid, segment: str, box: Box, widest_mm: float) -> None:
+        self.box, self.widest_mm = box, widest_mm
+        self.size = tuple(s.stop - s.start for s in box)
+        self._stage, self._solid, self._segment = stage, solid, segment
+        low, high = solid.bounds_mm()
+        self._split = int(splits(float((high - low).min()) / 2.0, stage.voxel_mm))
+        self._small = math.prod(self.size) * self._split**3 <= LARGE_BOX
+        self._values: np.ndarray | None = None
+        self._known: np.ndarray | None = None
+        self._blocks: np.ndarray | None = None
+
+    def share(self, margin_mm: float) -> np.ndarray:
+        """The share (0..1, float32) of each voxel inside the solid grown by margin_mm."""
+        stage, split = self._stage, self._split
+        if self._small:
+            return self._of_all(margin_mm)
+        diagonal, ramp = float(np.linalg.norm(stage.geometry.spacing_mm)), 0.5 * stage.voxel_mm / split
+        within = 0.5 * MOST_STRETCH * diagonal if split > 1 else 0.0
+        if math.prod(self.size) <= LARGE_BOX:
+            near, share = np.ones(self.size, dtype=bool), np.empty(self.size, dtype=np.float32)
+        else:
+            near, share = self._of_blocks(margin_mm, MOST_STRETCH * diagonal + within + ramp)
+        distance = self._at(near)
+        if split == 1:
+            share[near] = _ramp(distance, margin_mm, stage.voxel_mm)
+            return share
+        share[near] = distance < margin_mm
+        near[near] = np.abs(distance - np.float32(margin_mm)) < within + ramp
+        share[near] = self._split_at(near, margin_mm)
+        return share
+
+    def _of_all(self, margin_mm: float) -> np.ndarray:
+        """As `share`, for boxes in which it does not pay to choose."""
+        if self._values is None:
+            xyz, size = self._coordinates, self.size
+            if self._split > 1:
+                offsets = self._stage.sub_offsets(self._segment, self._split)
+                xyz, size = [c[..., None] + o for c, o in zip(xyz, offsets, strict=True)], (*size, self._split**3)
+            self._values = np.broadcast_to(self._solid.distance(*xyz), size)
+        share = _ramp(self._values, margin_mm, self._stage.voxel_mm / self._split)
+        return share.mean(axis=-1) if self._split > 1 else share
+
+    def _of_blocks(self, margin_mm: float, reach_mm: float) -> tuple[np.ndarray, np.ndarray]:
+        """Which voxels the surface may touch, and 0 or 1 for those it does not.
+
+        A block is left out when its middle is far from the surface and on the same side as all its neighbours': a
+        distance is of the first order, right near the surface and in sign, but too large deep in a long thin shape.
+        """
+        if self._blocks is None:
+            middles = np.ix_(*(np.minimum(np.arange(0, n, BLOCK) + BLOCK // 2, n - 1) for n in self.size))
+            xyz = [np.broadcast_to(c, self.size)[middles] for c in self._coordinates]
+            self._blocks = _in_slabs(self._solid, xyz)
+        inside = (self._blocks < margin_mm).view(np.uint8)
+        near = np.abs(self._blocks - np.float32(margin_mm)) < reach_mm
+        near |= maximum_filter(inside, 3) != minimum_filter(inside, 3)
+        return self._fine(near), self._fine(inside).astype(np.float32)
+
+    def _fine(self, blocks: np.ndarray) -> np.ndarray:
+        for axis, n in enumerate(self.size):
+            blocks = blocks.repeat(BLOCK, axis=axis)[(slice(None),) * axis + (slice(0, n),)]
+        return np.ascontiguousarray(blocks)
+
     @cached_property
-    def _trunk(self) -> list[np.ndarray]:
-        return self._displaced(tuple(slice(0, n) for n in self.geometry.shape), 1)
+    def _coordinates(self) -> list[np.ndarray]:
+        return self._stage.coordinates(self._segment, self.box)
+
+    def _xyz(self, where: np.ndarray) -> list[np.ndarray]:
+        """Coordinates (n,) of the voxels that the mask picks."""
+        return [np.broadcast_to(c, self.size)[where] for c in self._coordinates]
+
+    def _at(self, where: np.ndarray) -> np.ndarray:
+        """Distances (n,) at the voxels that the mask picks."""
+        if self._values is None:
+            if where.all():
+                self._values = _in_slabs(self._solid, self._coordinates, self.size)
+                self._known = where.copy()
+            else:
+                self._values = np.empty(self.size, dtype=np.float32)
+                self._known = np.zeros(self.size, dtype=bool)
+        new = where & ~self._known
+        if new.any():
+            self._values[new] = _in_slabs(self._solid, self._xyz(new))
+            self._known |= new
+        return self._values[where]
+
+    def _split_at(self, where: np.ndarray, margin_mm: float) -> np.ndarray:
+        """Shares (n,) of the voxels that the mask picks, each seen in split^3 places."""
+        split = self._split
+        offsets = self._stage.sub_offsets(self._segment, split)
+        xyz = [c[:, None] + o for c, o in zip(self._xyz(where), offsets, strict=True)]
+        return _ramp(_in_slabs(self._solid, xyz), margin_mm, self._stage.voxel_mm / split).mean(axis=1)
 
 
-def _in_slabs(solid: Solid, coordinates: list[np.ndarray], shape: list[int]) -> np.ndarray:
+def _ramp(distance: np.ndarray, margin_mm: float, width_mm: float) -> np.ndarray:
+    """1 inside, 0 outside, straight in between."""
+    share = np.float32(margin_mm) - distance
+    share *= np.float32(1.0 / width_mm)
+    share += np.float32(0.5)
+    return np.clip(share, 0.0, 1.0, out=share)
+
+
+def _in_slabs(solid: Solid, coordinates: list[np.ndarray], shape: tuple[int, ...] | None = None) -> np.ndarray:
     """The solid's distances, float32, a slab at a time so that what is computed with stays in the cache."""
-    found = np.empty(shape, dtype=np.float32)
-    thick = max(1, SLAB_VOXELS // (shape[1] * shape[2]))
-    for start in range(0, shape[0], thick):
+    found = np.empty(coordinates[0].shape if shape is None else shape, dtype=np.float32)
+    thick = max(1, SLAB_VOXELS // max(1, math.prod(found.shape[1:])))
+    for start in range(0, found.shape[0], thick):
         slab = slice(start, start + thick)
         found[slab] = solid.distance(*(c if c.shape[0] == 1 else c[slab] for c in coordinates))
     return found
@@ -251,57 +363,54 @@ def _coefficients(values: np.ndarray, axis: int) -> np.ndarray:
 
 def share_of(stage: Stage, solid: Solid, segment: str) -> Share:
     """The share of each voxel inside the solid; the share is empty when the solid is off the grid."""
-    shares, capsules = [], []
-    for part in pieces(solid):
-        capsule = as_capsule(part)
-        if capsule is None:
-            shares.append(_share_of_piece(stage, part, segment))
-        else:
-            capsules.append(capsule)
-    if capsules:
-        shares += stage.shares_of_capsules(capsules, segment)
-    return _union([s for s in shares if s.share.size])
-
-
-def _union(shares: list[Share]) -> Share:
-    """The largest share of each voxel, over the box that holds all."""
-    if len(shares) == 1:
-        return shares[0]
-    if not shares:
-        return Share(tuple(slice(0, 0) for _ in range(3)), np.zeros((0, 0, 0), dtype=np.float32))
-    low = [min(s.box[a].start for s in shares) for a in range(3)]
-    high = [max(s.box[a].stop for s in shares) for a in range(3)]
-    whole = np.zeros([b - a for a, b in zip(low, high, strict=True)], dtype=np.float32)
-    for s in shares:
-        view = whole[tuple(slice(b.start - o, b.stop - o) for b, o in zip(s.box, low, strict=True))]
-        np.maximum(view, s.share, out=view)
-    return Share(tuple(slice(a, b) for a, b in zip(low, high, strict=True)), whole)
+    return next(_shares(stage, [(solid, segment)]))
 
 
 def paint(stage: Stage, parts: Iterable[Part]) -> Iterator[tuple[Part, Share]]:
     """Each part that reaches the grid, in the order given, with the share of each voxel it fills."""
-    for part in parts:
-        share = share_of(stage, part.solid, part.segment)
+    parts = list(parts)
+    for part, share in zip(parts, _shares(stage, [(p.solid, p.segment) for p in parts]), strict=True):
         if share.share.size:
             yield part, share
+
+
+def _shares(stage: Stage, shapes: list[tuple[Solid, str]]) -> Iterator[Share]:
+    """One share for each (solid, segment); the capsules of all are drawn at once."""
+    chains, others = [], []
+    for solid, segment in shapes:
+        capsules, rest = [], []
+        for piece in pieces(solid):
+            capsule = as_capsule(piece)
+            (rest if capsule is None else capsules).append(piece if capsule is None else capsule)
+        chains.append((segment, capsules))
+        others.append(rest)
+    bounds = [p.bounds_mm() for (_, s), rest in zip(shapes, others, strict=True) for p in rest if s == "trunk"]
+    if len(bounds) > 1 and stage.pose.displacement is not None:
+        low, high = np.min(bounds, axis=0)[0], np.max(bounds, axis=0)[1]
+        stage.keep_trunk(stage.box_between(low, high, "trunk"))
+    for (_, segment), rest, drawn in zip(shapes, others, stage.shares_of_chains(chains), strict=True):
+        shares = [*(stage.share_of_piece(piece, segment) for piece in rest), *drawn]
+        yield _union([s for s in shares if s.share.size])
+
+
+def _union(shares: list[Share]) -> Share:
+    """The largest share of each voxel, over the box that holds all."""
+    if len(shares) <= 1:
+        return shares[0] if shares else NOTHING
+    box = _hull([s.box for s in shares])
+    whole = np.zeros([s.stop - s.start for s in box], dtype=np.float32)
+    for s in shares:
+        view = whole[tuple(slice(b.start - o.start, b.stop - o.start) for b, o in zip(s.box, box, strict=True))]
+        np.maximum(view, s.share, out=view)
+    return Share(box, whole)
+
+
+def _hull(boxes: list[Box]) -> Box:
+    """The box that holds all."""
+    return tuple(slice(min(s.start for s in along), max(s.stop for s in along)) for along in zip(*boxes, strict=True))
 
 
 def blend(canvas: np.ndarray, share: Share, value: float | np.ndarray) -> None:
     """Paints `value` (a number, or an array of the share's box) into the canvas, in place, by share of voxel."""
     view = canvas[share.box]
     view += share.share * (value - view)
-
-
-def _share_of_piece(stage: Stage, solid: Solid, segment: str) -> Share:
-    sampling = stage.distance(solid, segment)
-    if sampling is None:
-        return Share(tuple(slice(0, 0) for _ in range(3)), np.zeros((0, 0, 0), dtype=np.float32))
-    split = sampling.split
-    slope = np.float32(-split / stage.voxel_mm)
-    share = sampling.distance * slope
-    share += np.float32(0.5) - slope * np.float32(sampling.margin_mm)
-    np.clip(share, 0.0, 1.0, out=share)
-    if split > 1:
-        i, j, k = (n // split for n in share.shape)
-        share = share.reshape(i, split, j, split, k, split).mean(axis=(1, 3, 5), dtype=np.float32)
-    return Share(sampling.box, share)

@@ -9,6 +9,7 @@ matter and activity lies along a line, not to reconstruct. Knows nothing about P
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import sparse
@@ -51,6 +52,7 @@ class ParallelBeam:
         return mean.reshape(*self.shape, -1)
 
 
+@lru_cache(maxsize=2)
 def parallel_beam(shape: tuple[int, int], pixel_mm: tuple[float, float], num_angles: int = NUM_ANGLES) -> ParallelBeam:
     """Lines of width max(pixel_mm), `num_angles` over 180 degrees, enough of them to cover the slice's corners."""
     bin_mm = max(pixel_mm)
@@ -80,12 +82,15 @@ def coarse_factors(spacing_mm: tuple[float, ...], coarse_mm: float = COARSE_MM) 
 
 def block_mean(array: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
     """Means over blocks; a block cut by the border is the mean of what is there. float32."""
-    for axis, factor in sorted(enumerate(factors), key=lambda pair: -pair[0]):
-        length = array.shape[axis]
-        starts = np.arange(0, length, factor)
-        counts = np.diff(np.append(starts, length)).astype(np.float32)
-        array = np.add.reduceat(array, starts, axis=axis, dtype=np.float32)
-        array /= counts.reshape([-1 if a == axis else 1 for a in range(array.ndim)])
+    for axis, factor in enumerate(factors):
+        before, length = (slice(None),) * axis, array.shape[axis]
+        total = np.array(array[(*before, slice(0, None, factor))], dtype=np.float32)
+        for place in range(1, min(factor, length)):
+            found = array[(*before, slice(place, None, factor))]
+            total[(*before, slice(0, found.shape[axis]))] += found
+        counts = np.minimum(factor, length - np.arange(0, length, factor)).astype(np.float32)
+        total /= counts.reshape([-1 if a == axis else 1 for a in range(array.ndim)])
+        array = total
     return array
 
 

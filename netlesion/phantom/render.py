@@ -18,7 +18,7 @@ from netlesion.phantom.body.labels import LABELS
 from netlesion.phantom.compounds import Offset
 from netlesion.phantom.focus import LESION_KINDS
 from netlesion.phantom.paint import Stage, blend, paint, share_of
-from netlesion.phantom.texture import Texture
+from netlesion.phantom.texture import Texture, cells
 from netlesion.phantom.tissues import TISSUES
 
 if TYPE_CHECKING:
@@ -101,11 +101,16 @@ def paint_tracers(
     textures = {c: Texture(texture_seed + n, settings.texture_fwhm_mm) for n, c in enumerate(channels)}
     for part, share in paint(stage, body.parts):
         cov = settings.cov(part.tissue)
-        points = stage.coordinates(part.segment, share.box) if cov > 0.0 else None
+        if cov > 0.0:
+            where = share.share > 0.0
+            points = (np.broadcast_to(c, where.shape)[where] for c in stage.coordinates(part.segment, share.box))
+            places = cells(*points, settings.texture_fwhm_mm)
         for channel in channels:
             value = uptake.suv[channel][part.tissue] * part.factor
-            if points is not None:
-                value = np.float32(value) * textures[channel].factors(*points, cov)
+            if cov > 0.0:
+                factors = np.ones(where.shape, dtype=np.float32)
+                factors[where] = textures[channel].factors(places, cov)
+                value = np.float32(value) * factors
             blend(suv[channel], share, value)
         inside = share.share >= 0.5
         tissue[share.box][inside] = TISSUE_LABELS[part.tissue]

@@ -7,9 +7,9 @@ import pytest
 
 import netlesion.phantom.paint as painting
 from netlesion.geometry import Geometry
-from netlesion.phantom.body.parts import SEGMENTS
-from netlesion.phantom.compounds import Mirrored, Offset, tube
-from netlesion.phantom.paint import Stage, blend, share_of
+from netlesion.phantom.body.parts import SEGMENTS, Part
+from netlesion.phantom.compounds import Mirrored, Offset, Rough, Within, tube
+from netlesion.phantom.paint import Stage, blend, paint, share_of
 from netlesion.phantom.pose import Displacement, Pose
 from netlesion.phantom.solids import Capsule, Ellipsoid, sphere
 
@@ -118,3 +118,32 @@ def test_what_is_off_the_grid_has_no_share():
 def test_one_voxel_is_a_grid():
     stage = Stage(Geometry(np.diag([4.0, 4.0, 4.0, 1.0]), (1, 1, 1)), moving())
     assert share_of(stage, sphere((0, 0, 0), 200.0), "trunk").share.max() == pytest.approx(1.0)
+
+
+LARGE = {
+    "long and thin": Ellipsoid((0, 0, 0), (60, 9, 8), turn_deg=(0, 20, 35)),
+    "boxy": Ellipsoid((4, 2, 0), (45, 40, 50), power=4.0, axial_power=2.5),
+    "crescent": Within(Ellipsoid((0, 0, 0), (50, 40, 45)), holes=(Ellipsoid((8, 0, 5), (48, 37, 43)),)),
+    "wavy": Rough(Ellipsoid((0, 0, 0), (50, 40, 45)), 2.0, 20.0, tuple(np.linspace(0.0, 6.0, 12))),
+}
+
+
+@pytest.mark.parametrize(("name", "margin"), list(product(LARGE, (0.0, -6.0, 4.0))))
+def test_looking_at_blocks_first_changes_nothing(name, margin, monkeypatch):
+    stage = Stage(grid((2.0, 2.5, 1.5)), moving())
+    quick = share_of(stage, Offset(LARGE[name], margin), "trunk")
+    monkeypatch.setattr(painting, "LARGE_BOX", 10**9)
+    plain = share_of(Stage(stage.geometry, moving()), Offset(LARGE[name], margin), "trunk")
+    assert quick.box == plain.box
+    assert plain.share.size > 2 * 4096
+    np.testing.assert_array_equal(quick.share, plain.share)
+
+
+def test_one_chain_is_the_same_alone_and_among_others():
+    stage = Stage(grid(), moving())
+    shapes = [tube(np.array([[-40, y, 0], [0, y + 9, 5], [40.0, y, 0]]), 3.0) for y in (-20, 0, 20)]
+    parts = [Part("", "blood", s) for s in shapes]
+    for shape, (_, share) in zip(shapes, paint(stage, parts), strict=True):
+        alone = share_of(stage, shape, "trunk")
+        assert alone.box == share.box
+        np.testing.assert_array_equal(alone.share, share.share)

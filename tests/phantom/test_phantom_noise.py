@@ -27,7 +27,7 @@ def cylinder(diameter_mm, slices=1, size=112, value=1.0):
 def cov_map(suv, mu, **facts):
     slices = suv.shape[2]
     maps = noise_maps(suv, mu, SPACING, reconstruction=reconstruction(**facts), sensitivity_Z=np.ones(slices))
-    return np.sqrt(maps.fine(suv.shape, slice(0, slices)).squared_cov(suv))
+    return np.sqrt(maps.fine((*(slice(0, n) for n in suv.shape[:2]), slice(0, slices))).squared_cov(suv))
 
 
 def centre(array):

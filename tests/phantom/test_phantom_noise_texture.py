@@ -13,8 +13,8 @@ LENGTHS = Lengths(fine_mm=6.0, coarse_mm=14.0, axial_mm=7.0)
 def whole(shape, share_x, share_y, seed=3):
     field = np.empty(shape, dtype=np.float32)
     for chunk in texture_chunks(shape, SPACING, LENGTHS, seed):
-        part = (*shape[:2], chunk.slices.stop - chunk.slices.start)
-        field[:, :, chunk.slices] = chunk.blend(*(np.full(part, s, dtype=np.float32) for s in (share_x, share_y)))
+        shares = (np.full(chunk.ff.shape, s, dtype=np.float32) for s in (share_x, share_y))
+        field[chunk.box] = chunk.blend(*shares)
     return field
 
 
