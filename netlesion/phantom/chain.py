@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlesion.phantom.compounds import Mirrored, Offset
+from netlesion.phantom.compounds import Mirrored, Offset, Within, pieces
 from netlesion.phantom.solids import Capsule, flattened
 
 if TYPE_CHECKING:
@@ -51,6 +51,45 @@ def as_capsule(solid: Solid) -> Capsule | None:
 
 
 @dataclass(frozen=True, eq=False)
+class Chain:
+    """Capsules of one shape, as far as they lie inside all limits and outside all holes."""
+
+    capsules: tuple[Capsule, ...]
+    limits: tuple[Solid, ...]
+    holes: tuple[Solid, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Apart:
+    """A solid as it is drawn: chains, and other pieces, each with its box (N, 2, 3) in mm of the reference body."""
+
+    chains: tuple[Chain, ...]
+    others: tuple[Solid, ...]
+    boxes_mm: np.ndarray
+
+
+def apart(solid: Solid) -> Apart:
+    """Takes a solid apart; all of it together is the solid."""
+    chains: dict[tuple, tuple[list[Capsule], tuple, tuple]] = {}
+    others = []
+    for piece in pieces(solid):
+        inner, limits, holes = piece, (), ()
+        if isinstance(piece, Within):
+            inner, limits, holes = piece.solid, piece.limits, piece.holes
+        capsule = as_capsule(inner)
+        if capsule is None:
+            others.append(piece)
+        else:
+            key = (*map(id, limits), None, *map(id, holes))
+            chains.setdefault(key, ([], limits, holes))[0].append(capsule)
+    return Apart(
+        tuple(Chain(tuple(capsules), limits, holes) for capsules, limits, holes in chains.values()),
+        tuple(others),
+        np.array([p.bounds_mm() for p in others]).reshape(-1, 2, 3),
+    )
+
+
+@dataclass(frozen=True, eq=False)
 class Tubes:
     """K capsules in the frame of a grid, in its mm from the middle of voxel 0.
 
@@ -77,37 +116,31 @@ class Tubes:
         last = np.clip(np.floor(ends.max(axis=0) + reach) + 1, first, self.shape).astype(np.int64)
         return first, np.where((last > first).all(axis=1, keepdims=True), last, first)
 
-    def shares(self, owner: np.ndarray, num_owners: int) -> list[list[tuple[Box, np.ndarray]]]:
-        """By owner (K, of 0..num_owners - 1), the boxes and shares of voxels that its tubes fill.
+    def shares(self, owner: np.ndarray, num_owners: int) -> Iterator[list[tuple[Box, np.ndarray]]]:
+        """For each owner (K, ascending, of 0..num_owners - 1), the boxes and shares of voxels that its tubes fill.
 
         What several thin tubes of an owner fill is one box, with the largest share of each voxel.
         """
         first, last = self.boxes
         there = (last > first).all(axis=1)
-        found: list[list[tuple[Box, np.ndarray]]] = [[] for _ in range(num_owners)]
-        for n in np.flatnonzero(there & (self.split == 1)):
-            box = tuple(slice(int(a), int(b)) for a, b in zip(first[n], last[n], strict=True))
-            found[owner[n]].append((box, self._thick(n, box)))
-        thin = np.flatnonzero(there & (self.split > 1))
-        if thin.size:
-            for n, piece in self._by_owner(thin, owner):
-                found[n].append(piece)
-        return found
-
-    def _by_owner(self, thin: np.ndarray, owner: np.ndarray) -> Iterator[tuple[int, tuple[Box, np.ndarray]]]:
-        tube, voxel, share = (np.concatenate(c) for c in zip(*self._thin(thin), strict=True))
+        thick, thin = (np.flatnonzero(there & kind) for kind in (self.split == 1, self.split > 1))
+        none = (np.zeros(0, dtype=np.int64), np.zeros((0, 3), dtype=np.int64), np.zeros(0, dtype=np.float32))
+        tube, voxel, share = (np.concatenate(c) for c in zip(none, *self._thin(thin), strict=True))
         order = np.argsort(owner[tube], kind="stable")
         tube, voxel, share = tube[order], voxel[order], share[order]
-        first, last = self.boxes
-        owners, starts = np.unique(owner[tube], return_index=True)
-        for n, start, stop in zip(owners, starts, [*starts[1:], len(tube)], strict=True):
-            mine = thin[owner[thin] == n]
-            low, high = first[mine].min(axis=0), last[mine].max(axis=0)
-            size = high - low
-            whole = np.zeros(size, dtype=np.float32)
-            i, j, k = (voxel[start:stop] - low).T
-            np.maximum.at(whole.reshape(-1), (i * size[1] + j) * size[2] + k, share[start:stop])
-            yield int(n), (tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True)), whole)
+        starts = np.searchsorted(owner[tube], np.arange(num_owners + 1))
+        for n in range(num_owners):
+            found = []
+            for t in thick[slice(*np.searchsorted(owner[thick], [n, n + 1]))]:
+                box = _box(first[t], last[t])
+                found.append((box, self._thick(t, box)))
+            part = slice(starts[n], starts[n + 1])
+            if part.stop > part.start:
+                low, high = voxel[part].min(axis=0), voxel[part].max(axis=0) + 1
+                whole = np.zeros(high - low, dtype=np.float32)
+                np.maximum.at(whole, tuple((voxel[part] - low).T), share[part])
+                found.append((_box(low, high), whole))
+            yield found
 
     def _thin(self, which: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """(n,) tube, (n, 3) voxel, (n,) share above 0, in pieces."""
@@ -206,6 +239,10 @@ def splits(half_thickness_mm: np.ndarray | float, voxel_mm: float) -> np.ndarray
     """How often a voxel is split along each axis for shapes of this half thickness."""
     wanted = np.ceil(SUBVOXELS_PER_HALF_THICKNESS * voxel_mm / np.maximum(half_thickness_mm, 0.1))
     return np.clip(wanted, 1, MOST_SPLIT).astype(np.int64)
+
+
+def _box(low: np.ndarray, high: np.ndarray) -> Box:
+    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
 
 
 def _ramp(distance: np.ndarray, split: int, voxel_mm: float) -> np.ndarray:

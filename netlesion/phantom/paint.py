@@ -18,8 +18,8 @@ import numpy as np
 from scipy.interpolate import BSpline
 from scipy.ndimage import maximum_filter, minimum_filter
 
-from netlesion.phantom.chain import as_capsule, splits, tubes
-from netlesion.phantom.compounds import Offset, pieces
+from netlesion.phantom.chain import Apart, Chain, apart, splits, tubes
+from netlesion.phantom.compounds import Offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from netlesion.geometry import Geometry
     from netlesion.phantom.body.parts import Part
     from netlesion.phantom.pose import Pose
-    from netlesion.phantom.solids import Capsule, Solid
+    from netlesion.phantom.solids import Solid
 
 Box = tuple[slice, slice, slice]
 #: The trunk's displacement is sampled this often over the grid and interpolated by cubic splines in between.
@@ -76,31 +76,32 @@ class Stage:
             kept = box if kept is None else _hull([box, kept])
             self._trunk.update(box=kept, xyz=self._displaced(kept))
 
-    def share_of_piece(self, solid: Solid, segment: str) -> Share:
-        """The share of each voxel inside a solid.
+    def share_of_piece(self, solid: Solid, segment: str, box: Box | None = None) -> Share:
+        """The share of each voxel inside a solid. box: what it can reach, if that is known.
 
         A shell, its inside and what is inside that are Offsets of one solid, whose distances are kept for the others.
         """
-        margin = 0.0
+        margin, whole = 0.0, solid
         while isinstance(solid, Offset):
             solid, margin = solid.solid, margin + solid.margin_mm
-        key = (solid, segment)
+        key = (id(solid), segment)
         kept = self._kept.get(key)
         if kept is None or kept.widest_mm < margin:
-            box = self.box_of(Offset(solid, margin) if margin > 0.0 else solid, segment)
+            if box is None or margin < 0.0:
+                whole = whole if margin > 0.0 else solid
+                box = self.boxes_of(whole.bounds_mm()[None], segment)[0]
             kept = Distances(self, solid, segment, box, max(margin, 0.0))
             while len(self._kept) >= MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[key] = kept
         return Share(kept.box, kept.share(margin)) if 0 not in kept.size else NOTHING
 
-    def shares_of_chains(self, chains: list[tuple[str, list[Capsule]]]) -> list[list[Share]]:
-        """For each (segment, capsules), the shares of what reaches the grid."""
-        found: list[list[Share]] = [[] for _ in chains]
-        capsules = [c for _, chain in chains for c in chain]
+    def shares_of_chains(self, chains: list[tuple[str, Chain]]) -> Iterator[Share]:
+        """For each (segment, chain), the share of each voxel its capsules fill, not yet limited by anything."""
+        capsules = [c for _, chain in chains for c in chain.capsules]
         if not capsules:
-            return found
-        owner = np.repeat(np.arange(len(chains)), [len(chain) for _, chain in chains])
+            return
+        owner = np.repeat(np.arange(len(chains)), [len(chain.capsules) for _, chain in chains])
         ends = np.array([(c.start_mm, c.end_mm) for c in capsules], dtype=np.float64)
         flat = np.array([c.flat_axis for c in capsules], dtype=np.float64)
         axes = self.geometry.affine_ras[:3, :3] / self.geometry.spacing_mm
@@ -111,7 +112,8 @@ class Stage:
             ends[mine] = (self.geometry.to_index(posed) * self.geometry.spacing_mm).reshape(-1, 2, 3)
             flat[mine] = flat[mine] @ (axes.T @ self.pose.matrices[segment][:3, :3]).T
         drawn = tubes(capsules, ends, flat, self.geometry.spacing_mm, self.geometry.shape, self.voxel_mm)
-        return [[Share(*piece) for piece in own] for own in drawn.shares(owner, len(chains))]
+        for own in drawn.shares(owner, len(chains)):
+            yield _union([Share(*piece) for piece in own])
 
     def sub_offsets(self, segment: str, split: int) -> np.ndarray:
         """(3, split^3) float32: from a voxel's middle to its sub-voxels', mm in the reference body.
@@ -123,7 +125,7 @@ class Stage:
         return (self._matrices[segment][:, :3] @ grid).astype(np.float32)
 
     @cached_property
-    def _kept(self) -> dict[tuple[Solid, str], Distances]:
+    def _kept(self) -> dict[tuple[int, str], Distances]:
         return {}
 
     @cached_property
@@ -131,21 +133,17 @@ class Stage:
         """`box` and `xyz`: coordinates of the trunk, as far as somebody asked for them."""
         return {}
 
-    def box_of(self, solid: Solid, segment: str) -> Box:
-        """The voxels a solid of this segment can touch; a box with an empty axis when it is off the grid."""
-        return self.box_between(*solid.bounds_mm(), segment)
-
-    def box_between(self, low: np.ndarray, high: np.ndarray, segment: str) -> Box:
-        """As `box_of`, for a box of the reference body, mm."""
+    def boxes_of(self, boxes_mm: np.ndarray, segment: str) -> list[Box]:
+        """The voxels that boxes (N, 2, 3) of the reference body on this segment can touch; empty when off the grid."""
+        low, high = boxes_mm[:, 0], boxes_mm[:, 1]
         if segment == "trunk" and self.pose.displacement is not None:
-            low, high = self.pose.displacement.box_undone(low, high)
+            low, high = self.pose.displacement.boxes_undone(low, high)
         to_index = self._to_index[segment]
-        middle = to_index[:3, :3] @ ((low + high) / 2.0) + to_index[:3, 3]
-        reach = np.abs(to_index[:3, :3]) @ ((high - low) / 2.0) + 0.6
-        shape = self.geometry.shape
-        first = [min(max(math.ceil(m - r), 0), n) for m, r, n in zip(middle, reach, shape, strict=True)]
-        last = [min(max(math.floor(m + r) + 1, f), n) for m, r, f, n in zip(middle, reach, first, shape, strict=True)]
-        return tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+        middle = (low + high) / 2.0 @ to_index[:3, :3].T + to_index[:3, 3]
+        reach = (high - low) / 2.0 @ np.abs(to_index[:3, :3]).T + 0.6
+        first = np.clip(np.ceil(middle - reach), 0, self.geometry.shape).astype(int)
+        last = np.clip(np.floor(middle + reach) + 1, first, self.geometry.shape).astype(int)
+        return [tuple(map(slice, f, b)) for f, b in zip(first.tolist(), last.tolist(), strict=True)]
 
     @cached_property
     def _to_index(self) -> dict[str, np.ndarray]:
@@ -363,34 +361,59 @@ def _coefficients(values: np.ndarray, axis: int) -> np.ndarray:
 
 def share_of(stage: Stage, solid: Solid, segment: str) -> Share:
     """The share of each voxel inside the solid; the share is empty when the solid is off the grid."""
-    return next(_shares(stage, [(solid, segment)]))
+    return next(_shares(stage, [(apart(solid), segment)]))
 
 
 def paint(stage: Stage, parts: Iterable[Part]) -> Iterator[tuple[Part, Share]]:
     """Each part that reaches the grid, in the order given, with the share of each voxel it fills."""
     parts = list(parts)
-    for part, share in zip(parts, _shares(stage, [(p.solid, p.segment) for p in parts]), strict=True):
+    for part, share in zip(parts, _shares(stage, [(p.apart, p.segment) for p in parts]), strict=True):
         if share.share.size:
             yield part, share
 
 
-def _shares(stage: Stage, shapes: list[tuple[Solid, str]]) -> Iterator[Share]:
+def _shares(stage: Stage, shapes: list[tuple[Apart, str]]) -> Iterator[Share]:
     """One share for each (solid, segment); the capsules of all are drawn at once."""
-    chains, others = [], []
-    for solid, segment in shapes:
-        capsules, rest = [], []
-        for piece in pieces(solid):
-            capsule = as_capsule(piece)
-            (rest if capsule is None else capsules).append(piece if capsule is None else capsule)
-        chains.append((segment, capsules))
-        others.append(rest)
-    bounds = [p.bounds_mm() for (_, s), rest in zip(shapes, others, strict=True) for p in rest if s == "trunk"]
-    if len(bounds) > 1 and stage.pose.displacement is not None:
-        low, high = np.min(bounds, axis=0)[0], np.max(bounds, axis=0)[1]
-        stage.keep_trunk(stage.box_between(low, high, "trunk"))
-    for (_, segment), rest, drawn in zip(shapes, others, stage.shares_of_chains(chains), strict=True):
-        shares = [*(stage.share_of_piece(piece, segment) for piece in rest), *drawn]
-        yield _union([s for s in shares if s.share.size])
+    in_trunk = [shape.boxes_mm for shape, segment in shapes if segment == "trunk"]
+    if len(shapes) > 1 and sum(map(len, in_trunk)) and stage.pose.displacement is not None:
+        boxes_mm = np.concatenate(in_trunk)
+        hull = np.array([boxes_mm[:, 0].min(axis=0), boxes_mm[:, 1].max(axis=0)])
+        stage.keep_trunk(stage.boxes_of(hull[None], "trunk")[0])
+    drawn = stage.shares_of_chains([(segment, chain) for shape, segment in shapes for chain in shape.chains])
+    limits: dict[tuple[int, str], Share] = {}
+
+    def limited(share: Share, chain: Chain, segment: str) -> Share:
+        for inside, solids in ((True, chain.limits), (False, chain.holes)):
+            for solid in solids:
+                limit = limits.get((id(solid), segment))
+                if limit is None:
+                    limit = limits[id(solid), segment] = stage.share_of_piece(solid, segment)
+                within = _cut(limit, share.box)
+                np.minimum(share.share, within if inside else 1.0 - within, out=share.share)
+        return share
+
+    for shape, segment in shapes:
+        boxes = stage.boxes_of(shape.boxes_mm, segment) if shape.others else ()
+        found = [stage.share_of_piece(p, segment, box) for p, box in zip(shape.others, boxes, strict=True)]
+        for chain in shape.chains:
+            share = next(drawn)
+            found.append(limited(share, chain, segment) if share.share.size else share)
+        yield _union([s for s in found if s.share.size])
+
+
+def _cut(share: Share, box: Box) -> np.ndarray:
+    """The share over another box."""
+    if 0 in share.share.shape:
+        return np.zeros([s.stop - s.start for s in box], dtype=np.float32)
+    common = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(share.box, box, strict=True)]
+    found = np.zeros([s.stop - s.start for s in box], dtype=np.float32)
+    if all(c.stop > c.start for c in common):
+        of, to = (
+            tuple(slice(c.start - s.start, c.stop - s.start) for c, s in zip(common, b, strict=True))
+            for b in (share.box, box)
+        )
+        found[to] = share.share[of]
+    return found
 
 
 def _union(shares: list[Share]) -> Share:

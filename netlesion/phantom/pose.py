@@ -68,18 +68,19 @@ class Displacement:
                 break
         return y
 
-    def box_undone(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A box that holds every y whose y + v(y) lies between low and high (mm), a few mm generous."""
+    def boxes_undone(self, low_N3: np.ndarray, high_N3: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes that hold every y whose y + v(y) lies between low and high (N, 3) mm, a few mm generous."""
+        shape = np.array(self.values.shape[1:])
         first, last = (
-            np.clip(np.floor((np.asarray(p) - self.origin_mm) / self.spacing_mm).astype(int) + add, 0, top)
-            for p, add, top in (
-                (low, 0, np.array(self.values.shape[1:]) - 2),
-                (high, 2, np.array(self.values.shape[1:])),
-            )
+            np.clip(np.floor((p - np.array(self.origin_mm)) / self.spacing_mm).astype(int) + add, 0, top)
+            for p, add, top in ((low_N3, 0, shape - 2), (high_N3, 2, shape))
         )
         last = np.maximum(last, first + 1)
-        near = self._inverse[(slice(None), *(slice(a, b) for a, b in zip(first, last, strict=True)))].reshape(3, -1)
-        return low + near.min(axis=1) - 1.0, high + near.max(axis=1) + 1.0
+        near = [
+            self._inverse[:, a:d, b:e, c:f].reshape(3, -1)
+            for (a, b, c), (d, e, f) in zip(first.tolist(), last.tolist(), strict=True)
+        ]
+        return low_N3 + [n.min(axis=1) - 1.0 for n in near], high_N3 + [n.max(axis=1) + 1.0 for n in near]
 
 
 @dataclass(frozen=True, eq=False)

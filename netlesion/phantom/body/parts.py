@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from netlesion.phantom.chain import Apart, apart
 
 if TYPE_CHECKING:
     from netlesion.phantom.solids import Point, Solid
@@ -40,6 +43,11 @@ class Part:
     solid: Solid
     segment: str = "trunk"
     factor: float = 1.0
+
+    @cached_property
+    def apart(self) -> Apart:
+        """The solid as it is drawn, worked out once for all grids."""
+        return apart(self.solid)
 
 
 @dataclass(frozen=True)
