@@ -1,9 +1,9 @@
 """Chains of capsules onto a grid, the fast way: ribs, bowel, vessels and long bones are nothing else.
 
 A capsule needs no coordinates of the reference body: its two ends are taken to the grid exactly, and between them it
-is a straight tapering tube in the grid's own frame of millimetres. Thick ones are drawn one by one, each in its box;
-thin ones, thousands in a body, all at once: only voxels near a tube are split, and only their shares are kept. Pure;
-called by `paint` alone.
+is a straight tapering tube in the grid's own frame of millimetres. Large ones are drawn one by one, each in its box;
+small and thin ones, thousands in a body, all at once: only voxels near a tube are split, and only their shares are
+kept. Pure; called by `paint` alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Box = tuple[slice, slice, slice]
 ONE = np.float32(1.0)
+#: A tube whose box holds more voxels than this is drawn by itself if no voxel needs to be split.
+MOST_TOGETHER = 1_500
 #: Voxels that are looked at, and samples that are computed, at a time.
 CHUNK_VOXELS, CHUNK_SAMPLES = 100_000, 65_536
 
@@ -119,11 +121,12 @@ class Tubes:
     def shares(self, owner: np.ndarray, num_owners: int) -> Iterator[list[tuple[Box, np.ndarray]]]:
         """For each owner (K, ascending, of 0..num_owners - 1), the boxes and shares of voxels that its tubes fill.
 
-        What several thin tubes of an owner fill is one box, with the largest share of each voxel.
+        What several small tubes of an owner fill is one box, with the largest share of each voxel.
         """
         first, last = self.boxes
-        there = (last > first).all(axis=1)
-        thick, thin = (np.flatnonzero(there & kind) for kind in (self.split == 1, self.split > 1))
+        number = (last - first).prod(axis=1)
+        large = (self.split == 1) & (number > MOST_TOGETHER)
+        thick, thin = np.flatnonzero(large), np.flatnonzero(~large & (number > 0))
         none = (np.zeros(0, dtype=np.int64), np.zeros((0, 3), dtype=np.int64), np.zeros(0, dtype=np.float32))
         tube, voxel, share = (np.concatenate(c) for c in zip(none, *self._thin(thin), strict=True))
         order = np.argsort(owner[tube], kind="stable")

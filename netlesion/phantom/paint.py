@@ -55,10 +55,15 @@ NOTHING = Share((slice(0, 0),) * 3, np.zeros((0, 0, 0), dtype=np.float32))
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A posed body seen through a grid."""
+    """A posed body seen through a grid.
+
+    ramp_mm: the width of the ramp at a surface; None: how far apart a voxel's sides are, over all directions. Next to
+    nothing gives each voxel to what lies at its middle.
+    """
 
     geometry: Geometry
     pose: Pose
+    ramp_mm: float | None = None
 
     def coordinates(self, segment: str, box: Box) -> list[np.ndarray]:
         """x, y, z (mm, float32, broadcastable) in the reference body of every voxel of `box`."""
@@ -87,10 +92,10 @@ class Stage:
         key = (id(solid), segment)
         kept = self._kept.get(key)
         if kept is None or kept.widest_mm < margin:
+            bounds = (whole if margin > 0.0 else solid).bounds_mm()
             if box is None or margin < 0.0:
-                whole = whole if margin > 0.0 else solid
-                box = self.boxes_of(whole.bounds_mm()[None], segment)[0]
-            kept = Distances(self, solid, segment, box, max(margin, 0.0))
+                box = self.boxes_of(bounds[None], segment)[0]
+            kept = Distances(self, solid, segment, box, float((bounds[1] - bounds[0]).min()) / 2.0, max(margin, 0.0))
             while len(self._kept) >= MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[key] = kept
@@ -153,8 +158,7 @@ class Stage:
 
     @cached_property
     def voxel_mm(self) -> float:
-        """How far apart a voxel's sides are, over all directions: the width of the ramp at a surface."""
-        return float(np.mean(self.geometry.spacing_mm)) * 1.1
+        return float(np.mean(self.geometry.spacing_mm)) * 1.1 if self.ramp_mm is None else self.ramp_mm
 
     def _matrix(self, segment: str) -> np.ndarray:
         matrix = np.linalg.inv(self.pose.matrices[segment]) @ self.geometry.affine_ras
@@ -240,12 +244,13 @@ class Distances:
     widest_mm: the largest margin that the box has room for.
     """
 
-    def __init__(self, stage: Stage, solid: Solid, segment: str, box: Box, widest_mm: float) -> None:
+    def __init__(
+        self, stage: Stage, solid: Solid, segment: str, box: Box, half_thickness_mm: float, widest_mm: float
+    ) -> None:
         self.box, self.widest_mm = box, widest_mm
         self.size = tuple(s.stop - s.start for s in box)
         self._stage, self._solid, self._segment = stage, solid, segment
-        low, high = solid.bounds_mm()
-        self._split = int(splits(float((high - low).min()) / 2.0, stage.voxel_mm))
+        self._split = int(splits(half_thickness_mm, stage.voxel_mm))
         self._small = math.prod(self.size) * self._split**3 <= LARGE_BOX
         self._values: np.ndarray | None = None
         self._known: np.ndarray | None = None

@@ -22,12 +22,12 @@ from netlesion.phantom.evolution import Link, evolve
 from netlesion.phantom.focus import Focus, sstr_burden_ml
 from netlesion.phantom.lesions import draw_net_lesions
 from netlesion.phantom.mimics import draw_mimics
-from netlesion.phantom.paint import Stage, blend, paint
+from netlesion.phantom.paint import Stage, paint
 from netlesion.phantom.pose import Pose
 from netlesion.phantom.posture import Posture, draw_day, draw_other_scan, draw_own_field
 from netlesion.phantom.settings import Modality, PhantomSettings
 from netlesion.phantom.tio import draw_tio_culprit
-from netlesion.phantom.tissues import TISSUES
+from netlesion.phantom.tissues import TISSUE_LABELS, TISSUES
 from netlesion.study import Acquisition
 from netlesion.suv import HALF_LIFE_S
 
@@ -213,23 +213,20 @@ class _Budget:
 
     @classmethod
     def of(cls, body: Body) -> _Budget:
-        """Painted once over the whole body in the reference posture; volumes by the tissue that fills each voxel."""
+        """Over the whole body in the reference posture, each voxel the tissue at its middle."""
         boxes = np.array([p.solid.bounds_mm() for p in body.parts if p.tissue == "skin"])
         low, high = boxes[:, 0].min(axis=0) - 10.0, boxes[:, 1].max(axis=0) + 10.0
         shape = tuple(int(n) for n in np.ceil((high - low) / MASS_SPACING_MM))
         affine = np.diag([MASS_SPACING_MM] * 3 + [1.0])
         affine[:3, 3] = low
-        stage = Stage(Geometry(affine, shape), Pose(body.joints, {}))
-        density = np.zeros(shape, dtype=np.float32)
+        stage = Stage(Geometry(affine, shape), Pose(body.joints, {}), ramp_mm=1e-3)
         tissue = np.zeros(shape, dtype=np.uint8)
-        names = list(TISSUES)
         for part, share in paint(stage, body.parts):
-            blend(density, share, TISSUES[part.tissue].density)
-            tissue[share.box][share.share >= 0.5] = names.index(part.tissue) + 1
-        voxel_ml = MASS_SPACING_MM**3 / 1000.0
-        counts = np.bincount(tissue.ravel(), minlength=len(names) + 1)[1:]
-        weight_kg = round(float(density.sum(dtype=np.float64)) * voxel_ml / 1000.0, 1)
-        return cls(weight_kg, {t: float(n) * voxel_ml for t, n in zip(names, counts, strict=True)})
+            tissue[share.box][share.share >= 0.5] = TISSUE_LABELS[part.tissue]
+        counts = np.bincount(tissue.ravel(), minlength=len(TISSUE_LABELS) + 1)
+        volume_ml = {t: float(counts[n]) * MASS_SPACING_MM**3 / 1000.0 for t, n in TISSUE_LABELS.items()}
+        weight_kg = round(sum(v * TISSUES[t].density for t, v in volume_ml.items()) / 1000.0, 1)
+        return cls(weight_kg, volume_ml)
 
     def share_kept(self, uptake: Uptake, foci: tuple[Focus, ...], channel: str) -> float:
         """What every SUV of this tracer is multiplied by, at most 1: no more is in the body than was injected."""

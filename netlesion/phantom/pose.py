@@ -41,11 +41,15 @@ class Displacement:
 
     def at(self, points_N3: np.ndarray) -> np.ndarray:
         """Vectors (N, 3) at points (N, 3), mm."""
-        index = ((np.asarray(points_N3, dtype=np.float64) - self.origin_mm) / self.spacing_mm).T
-        index = np.clip(index, 0.0, np.array(self.values.shape[1:])[:, None] - 1.0)
+        index = self._index(np.asarray(points_N3, dtype=np.float64))
         return np.stack(
             [map_coordinates(c, index, order=3, mode="nearest", prefilter=False) for c in self._coefficients], axis=1
         )
+
+    def _index(self, points: np.ndarray) -> np.ndarray:
+        """Places on the lattice (3, N)."""
+        index = ((points - self.origin_mm) / self.spacing_mm).T
+        return np.clip(index, 0.0, np.array(self.values.shape[1:])[:, None] - 1.0)
 
     def __add__(self, other: Displacement) -> Displacement:
         """The sum of two fields on one lattice."""
@@ -57,11 +61,17 @@ class Displacement:
         """(3, a, b, c): y - x at every lattice point x, where y + v(y) = x."""
         ticks = [o + self.spacing_mm * np.arange(n) for o, n in zip(self.origin_mm, self.values.shape[1:], strict=True)]
         points = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1).reshape(-1, 3)
-        return (self.undone(points) - points).T.reshape(self.values.shape)
+        return (self._undone(points, points) - points).T.reshape(self.values.shape)
 
     def undone(self, points_N3: np.ndarray) -> np.ndarray:
         """The y (N, 3) with y + v(y) = x, for points x (N, 3); right to 0.001 mm or so."""
-        points = y = np.asarray(points_N3, dtype=np.float64)
+        points = np.asarray(points_N3, dtype=np.float64)
+        index = self._index(points)
+        near = [map_coordinates(c, index, order=1, mode="nearest", prefilter=False) for c in self._inverse]
+        return self._undone(points, points + np.stack(near, axis=1))
+
+    def _undone(self, points: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """From a first guess y."""
         for _ in range(FIXED_POINT_STEPS):
             before, y = y, points - self.at(y)
             if np.abs(y - before).max(initial=0.0) < CONVERGED_MM:
@@ -76,11 +86,12 @@ class Displacement:
             for p, add, top in ((low_N3, 0, shape - 2), (high_N3, 2, shape))
         )
         last = np.maximum(last, first + 1)
-        near = [
-            self._inverse[:, a:d, b:e, c:f].reshape(3, -1)
+        both = np.concatenate([self._inverse, -self._inverse])
+        farthest = np.array([
+            both[:, a:d, b:e, c:f].max(axis=(1, 2, 3))
             for (a, b, c), (d, e, f) in zip(first.tolist(), last.tolist(), strict=True)
-        ]
-        return low_N3 + [n.min(axis=1) - 1.0 for n in near], high_N3 + [n.max(axis=1) + 1.0 for n in near]
+        ])  # fmt: skip
+        return low_N3 - farthest[:, 3:] - 1.0, high_N3 + farthest[:, :3] + 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from netlesion.phantom.compounds import Offset
 from netlesion.phantom.focus import LESION_KINDS
 from netlesion.phantom.paint import Stage, blend, paint, share_of
 from netlesion.phantom.texture import Texture, cells
-from netlesion.phantom.tissues import TISSUES
+from netlesion.phantom.tissues import TISSUE_LABELS
 
 if TYPE_CHECKING:
     from netlesion.phantom.biodistribution import Uptake
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from netlesion.phantom.focus import Focus
     from netlesion.phantom.paint import Share
 
-TISSUE_LABELS: Mapping[str, int] = {name: n for n, name in enumerate(TISSUES, start=1)}
 #: A lesion shows in a tracer's map from this contrast on (true mean over what lies around it before it grew).
 LEAST_CONTRAST = 1.5
 #: How far around a lesion its background is looked at.

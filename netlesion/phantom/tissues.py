@@ -94,3 +94,5 @@ TISSUES: Mapping[str, Tissue] = MappingProxyType(
         "testis": Tissue(40, 1.04, 0.0, 0.65, 160, 1.0),
     }
 )
+#: The integer of each tissue in a map of tissues; 0 is where there is no body.
+TISSUE_LABELS: Mapping[str, int] = MappingProxyType({name: n for n, name in enumerate(TISSUES, start=1)})
