@@ -186,12 +186,12 @@ class Tubes:
     def _of_voxels(self, tube: np.ndarray, voxel: np.ndarray, split: int) -> np.ndarray:
         """The share (n,) of each voxel (n, 3) inside its tube (n,), by split^3 samples."""
         sub = ((np.arange(split) + 0.5) / split - 0.5)[None] * self.spacing_mm[:, None]
-        from_start = (voxel * self.spacing_mm - self.start_mm[tube])[:, :, None] + sub
-        x, y, z = from_start.astype(np.float32).transpose(1, 0, 2)
-        x, y, z = x[:, :, None, None], y[:, None, :, None], z[:, None, None, :]
+        from_start = (voxel * self.spacing_mm - self.start_mm[tube]).T[:, None] + sub[:, :, None]
+        x, y, z = from_start.astype(np.float32)
+        x, y, z = x[:, None, None], y[None, :, None], z[None, None]
 
         def column(values: np.ndarray) -> np.ndarray:
-            return values.astype(np.float32)[tube, None, None, None]
+            return values.astype(np.float32)[tube]
 
         distance = _distance(
             (x, y, z),
@@ -200,7 +200,7 @@ class Tubes:
             tuple(column(f) for f in self.flat_axis.T) if self.flatten[tube[0]] != 1.0 else None,
             column(self.flatten),
         )
-        return _ramp(distance, split, self.voxel_mm).mean(axis=(1, 2, 3))
+        return _ramp(distance, split, self.voxel_mm).reshape(split**3, -1).mean(axis=0)
 
     def _thick(self, n: int, box: Box) -> np.ndarray:
         """The share of each voxel of a box inside tube n, by one sample each."""

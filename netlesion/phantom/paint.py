@@ -282,10 +282,11 @@ class Distances:
             xyz, size = self._coordinates, self.size
             if self._split > 1:
                 offsets = self._stage.sub_offsets(self._segment, self._split)
-                xyz, size = [c[..., None] + o for c, o in zip(xyz, offsets, strict=True)], (*size, self._split**3)
+                xyz = [c[None] + o[:, None, None, None] for c, o in zip(xyz, offsets, strict=True)]
+                size = (self._split**3, *size)
             self._values = np.broadcast_to(self._solid.distance(*xyz), size)
         share = _ramp(self._values, margin_mm, self._stage.voxel_mm / self._split)
-        return share.mean(axis=-1) if self._split > 1 else share
+        return share.mean(axis=0) if self._split > 1 else share
 
     def _of_blocks(self, margin_mm: float, reach_mm: float) -> tuple[np.ndarray, np.ndarray]:
         """Which voxels the surface may touch, and 0 or 1 for those it does not.
@@ -334,8 +335,15 @@ class Distances:
         """Shares (n,) of the voxels that the mask picks, each seen in split^3 places."""
         split = self._split
         offsets = self._stage.sub_offsets(self._segment, split)
-        xyz = [c[:, None] + o for c, o in zip(self._xyz(where), offsets, strict=True)]
-        return _ramp(_in_slabs(self._solid, xyz), margin_mm, self._stage.voxel_mm / split).mean(axis=1)
+        middles = self._xyz(where)
+        found = np.empty(middles[0].size, dtype=np.float32)
+        step = max(1, SLAB_VOXELS // split**3)
+        for start in range(0, found.size, step):
+            slab = slice(start, start + step)
+            xyz = [c[slab] + o[:, None] for c, o in zip(middles, offsets, strict=True)]
+            share = _ramp(self._solid.distance(*xyz), margin_mm, self._stage.voxel_mm / split)
+            found[slab] = share.mean(axis=0)
+        return found
 
 
 def _ramp(distance: np.ndarray, margin_mm: float, width_mm: float) -> np.ndarray:
