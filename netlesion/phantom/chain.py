@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlesion.phantom.compounds import Mirrored, Offset, Within, pieces
-from netlesion.phantom.solids import Capsule, flattened
+from netlesion.phantom.solids import Capsule, Ellipsoid, flattened
 
 if TYPE_CHECKING:
     from netlesion.phantom.solids import Solid
 
 Box = tuple[slice, slice, slice]
 ONE = np.float32(1.0)
+#: Ellipsoids up to this semi-axis are drawn as capsules, when two axes differ by no more than this share.
+LARGEST_SPHEROID_MM, EQUAL_AXES = 12.0, 0.02
 #: A tube whose box holds more voxels than this is drawn by itself if no voxel needs to be split.
 MOST_TOGETHER = 1_500
 #: Voxels that are looked at, and samples that are computed, at a time.
@@ -32,10 +34,13 @@ CHUNK_VOXELS, CHUNK_SAMPLES = 100_000, 65_536
 def as_capsule(solid: Solid) -> Capsule | None:
     """The capsule that a capsule, its mirror image or an offset of either is; None for anything else.
 
-    An offset that leaves nothing of the thinner end is None, too.
+    An offset that leaves nothing of the thinner end is None, too. A small ellipsoid with two equal axes is a flattened
+    capsule without length.
     """
     if isinstance(solid, Capsule):
         return solid
+    if isinstance(solid, Ellipsoid) and solid.power == solid.axial_power == 2.0:
+        return _spheroid(solid)
     if isinstance(solid, Mirrored):
         inner = as_capsule(solid.solid)
         if inner is None:
@@ -49,6 +54,19 @@ def as_capsule(solid: Solid) -> Capsule | None:
             return None
         first, last = inner.start_radius_mm + solid.margin_mm, inner.end_radius_mm + solid.margin_mm
         return Capsule(inner.start_mm, inner.end_mm, first, last) if min(first, last) > 0.05 else None
+    return None
+
+
+def _spheroid(solid: Ellipsoid) -> Capsule | None:
+    axes = solid.semi_axes_mm
+    if max(axes) > LARGEST_SPHEROID_MM:
+        return None
+    for odd in range(3):
+        a, b = (axes[n] for n in range(3) if n != odd)
+        if abs(a - b) <= EQUAL_AXES * max(a, b):
+            radius = (a + b) / 2.0
+            axis = tuple(solid.axes[:, odd].tolist())
+            return Capsule(solid.centre_mm, solid.centre_mm, radius, radius, axis, axes[odd] / radius)
     return None
 
 
@@ -110,9 +128,14 @@ class Tubes:
     voxel_mm: float
 
     @cached_property
+    def widest_mm(self) -> np.ndarray:
+        """How far each reaches from its axis (K,)."""
+        return self.radius_mm.max(axis=1) * np.maximum(self.flatten, 1.0)
+
+    @cached_property
     def boxes(self) -> tuple[np.ndarray, np.ndarray]:
         """First and last-but-excluded voxel (K, 3) of what each can reach; equal where it is off the grid."""
-        reach = self.radius_mm.max(axis=1, keepdims=True) / self.spacing_mm + 0.6
+        reach = self.widest_mm[:, None] / self.spacing_mm + 0.6
         ends = np.stack([self.start_mm, self.end_mm]) / self.spacing_mm
         first = np.clip(np.ceil(ends.min(axis=0) - reach), 0, self.shape).astype(np.int64)
         last = np.clip(np.floor(ends.max(axis=0) + reach) + 1, first, self.shape).astype(np.int64)
@@ -178,8 +201,7 @@ class Tubes:
         t = (from_start * along[tube]).sum(axis=1) / np.maximum((along**2).sum(axis=1), 1e-6)[tube]
         t = np.clip(t, 0.0, 1.0)
         distance = np.linalg.norm(from_start - t[:, None] * along[tube], axis=1)
-        widest = self.radius_mm.max(axis=1) * np.maximum(self.flatten, 1.0)
-        reach = widest + 0.5 * np.linalg.norm(self.spacing_mm) + 0.5 * self.voxel_mm / self.split
+        reach = self.widest_mm + 0.5 * np.linalg.norm(self.spacing_mm) + 0.5 * self.voxel_mm / self.split
         near = distance < reach[tube]
         return tube[near], voxel[near]
 

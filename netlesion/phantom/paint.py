@@ -113,8 +113,9 @@ class Stage:
         segments = np.array([segment for segment, _ in chains])[owner]
         for segment in dict.fromkeys(segment for segment, _ in chains):
             mine = segments == segment
-            posed = self.pose.to_scan(ends[mine].reshape(-1, 3), segment)
-            ends[mine] = (self.geometry.to_index(posed) * self.geometry.spacing_mm).reshape(-1, 2, 3)
+            points, place = np.unique(ends[mine].reshape(-1, 3), axis=0, return_inverse=True)
+            posed = self.geometry.to_index(self.pose.to_scan(points, segment)) * self.geometry.spacing_mm
+            ends[mine] = posed[place].reshape(-1, 2, 3)
             flat[mine] = flat[mine] @ (axes.T @ self.pose.matrices[segment][:3, :3]).T
         drawn = tubes(capsules, ends, flat, self.geometry.spacing_mm, self.geometry.shape, self.voxel_mm)
         for own in drawn.shares(owner, len(chains)):

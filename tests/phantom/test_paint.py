@@ -80,6 +80,8 @@ CAPSULES = {
     "flat": Capsule((-20, 5, 3), (25, -10, 12), 9.0, 9.0, (0.0, 0.0, 1.0), 0.5),
     "mirrored": Mirrored(Capsule((-20, 5, 3), (25, -10, 12), 6.0, 3.0, (0.6, 0.0, 0.8), 0.7)),
     "grown": Offset(Capsule((-20, 5, 3), (25, -10, 12), 6.0, 3.0), 2.0),
+    "oblate": Mirrored(Ellipsoid((9, 5, 3), (10, 10, 6), turn_deg=(20, 30, 40))),
+    "prolate": Ellipsoid((9, 5, 3), (4, 7, 4), turn_deg=(20, 30, 40)),
     "shrunk": Offset(Mirrored(Capsule((-20, 5, 3), (25, -10, 12), 6.0, 4.0)), -2.0),
 }
 

@@ -15,7 +15,7 @@ from netlesion.phantom.body.draw import Organ, draw_organ, fused
 from netlesion.phantom.body.parts import SIDES, Part
 from netlesion.phantom.body.spine_curve import CENTRES
 from netlesion.phantom.compounds import Mirrored, Offset, Union, Within, tube
-from netlesion.phantom.solids import Capsule, Ellipsoid, Plate
+from netlesion.phantom.solids import Capsule, Plate
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
@@ -117,9 +117,9 @@ def _spine(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     for (x0, y0, z0), (x1, y1, z1) in zip(column, column[1:], strict=False):
         middle = ((x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2)
         wide = float(np.interp(middle[2], [-130, 0, 150, 300, 330, 420], [24, 22, 15, 13, 11, 9]))
-        discs.append(
-            Ellipsoid(shape.at(middle), shape.size((1.06 * wide, 0.76 * wide, 2.6 if middle[2] > 60 else 4.0)))
-        )
+        a, b, c = shape.size((1.06 * wide, 0.76 * wide, 2.6 if middle[2] > 60 else 4.0))
+        x, y, z = shape.at(middle)
+        discs.append(Capsule((x - a + b, y, z), (x + a - b, y, z), b, b, (0.0, 0.0, 1.0), c / b))
     cord = tuple(shape.at((x, y - (30 if z < 10 else 25 if z < 310 else 19), z)) for x, y, z in column if z > -20)
     low, high = tube(np.array(cord), 8.5), tube(np.array(cord), 4.6)
     return [
