@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Box = tuple[slice, slice, slice]
 #: The trunk's displacement is sampled this often over the grid and interpolated by cubic splines in between.
 LATTICE_MM = 16.0
-#: A box of more voxels than this is looked at in blocks of BLOCK^3 first, by the distance in the middle of each.
+#: A box of more samples than this is looked at in blocks of BLOCK^3 first, by the distance in the middle of each.
 LARGE_BOX, BLOCK = 4_096, 3
 #: A displacement stretches distances by no more than this (of the scan over those of the reference body) [P].
 MOST_STRETCH = 1.25
@@ -240,7 +240,7 @@ class Stage:
 
 
 class Distances:
-    """Signed distances of a solid at the voxels of `box`, worked out where somebody asks and kept.
+    """Signed distances of a solid over `box`: all of them in a small box, else in the middle of each block of voxels.
 
     widest_mm: the largest margin that the box has room for.
     """
@@ -252,29 +252,25 @@ class Distances:
         self.size = tuple(s.stop - s.start for s in box)
         self._stage, self._solid, self._segment = stage, solid, segment
         self._split = int(splits(half_thickness_mm, stage.voxel_mm))
-        self._small = math.prod(self.size) * self._split**3 <= LARGE_BOX
         self._values: np.ndarray | None = None
-        self._known: np.ndarray | None = None
-        self._blocks: np.ndarray | None = None
 
     def share(self, margin_mm: float) -> np.ndarray:
         """The share (0..1, float32) of each voxel inside the solid grown by margin_mm."""
         stage, split = self._stage, self._split
-        if self._small:
+        if math.prod(self.size) * split**3 <= LARGE_BOX:
             return self._of_all(margin_mm)
         diagonal, ramp = float(np.linalg.norm(stage.geometry.spacing_mm)), 0.5 * stage.voxel_mm / split
         within = 0.5 * MOST_STRETCH * diagonal if split > 1 else 0.0
-        if math.prod(self.size) <= LARGE_BOX:
-            near, share = np.ones(self.size, dtype=bool), np.empty(self.size, dtype=np.float32)
-        else:
-            near, share = self._of_blocks(margin_mm, MOST_STRETCH * diagonal + within + ramp)
-        distance = self._at(near)
+        near, share = self._of_blocks(margin_mm, MOST_STRETCH * diagonal + within + ramp)
+        xyz = [np.broadcast_to(c, self.size)[near] for c in self._coordinates]
+        distance = _in_slabs(self._solid, xyz)
         if split == 1:
             share[near] = _ramp(distance, margin_mm, stage.voxel_mm)
             return share
         share[near] = distance < margin_mm
-        near[near] = np.abs(distance - np.float32(margin_mm)) < within + ramp
-        share[near] = self._split_at(near, margin_mm)
+        at_surface = np.abs(distance - np.float32(margin_mm)) < within + ramp
+        near[near] = at_surface
+        share[near] = self._split_at([c[at_surface] for c in xyz], margin_mm)
         return share
 
     def _of_all(self, margin_mm: float) -> np.ndarray:
@@ -295,12 +291,12 @@ class Distances:
         A block is left out when its middle is far from the surface and on the same side as all its neighbours': a
         distance is of the first order, right near the surface and in sign, but too large deep in a long thin shape.
         """
-        if self._blocks is None:
+        if self._values is None:
             middles = np.ix_(*(np.minimum(np.arange(0, n, BLOCK) + BLOCK // 2, n - 1) for n in self.size))
             xyz = [np.broadcast_to(c, self.size)[middles] for c in self._coordinates]
-            self._blocks = _in_slabs(self._solid, xyz)
-        inside = (self._blocks < margin_mm).view(np.uint8)
-        near = np.abs(self._blocks - np.float32(margin_mm)) < reach_mm
+            self._values = _in_slabs(self._solid, xyz)
+        inside = (self._values < margin_mm).view(np.uint8)
+        near = np.abs(self._values - np.float32(margin_mm)) < reach_mm
         near |= maximum_filter(inside, 3) != minimum_filter(inside, 3)
         return self._fine(near), self._fine(inside).astype(np.float32)
 
@@ -313,30 +309,10 @@ class Distances:
     def _coordinates(self) -> list[np.ndarray]:
         return self._stage.coordinates(self._segment, self.box)
 
-    def _xyz(self, where: np.ndarray) -> list[np.ndarray]:
-        """Coordinates (n,) of the voxels that the mask picks."""
-        return [np.broadcast_to(c, self.size)[where] for c in self._coordinates]
-
-    def _at(self, where: np.ndarray) -> np.ndarray:
-        """Distances (n,) at the voxels that the mask picks."""
-        if self._values is None:
-            if where.all():
-                self._values = _in_slabs(self._solid, self._coordinates, self.size)
-                self._known = where.copy()
-            else:
-                self._values = np.empty(self.size, dtype=np.float32)
-                self._known = np.zeros(self.size, dtype=bool)
-        new = where & ~self._known
-        if new.any():
-            self._values[new] = _in_slabs(self._solid, self._xyz(new))
-            self._known |= new
-        return self._values[where]
-
-    def _split_at(self, where: np.ndarray, margin_mm: float) -> np.ndarray:
-        """Shares (n,) of the voxels that the mask picks, each seen in split^3 places."""
+    def _split_at(self, middles: list[np.ndarray], margin_mm: float) -> np.ndarray:
+        """Shares (n,) of the voxels with these middles, each seen in split^3 places."""
         split = self._split
         offsets = self._stage.sub_offsets(self._segment, split)
-        middles = self._xyz(where)
         found = np.empty(middles[0].size, dtype=np.float32)
         step = max(1, SLAB_VOXELS // split**3)
         for start in range(0, found.size, step):
@@ -355,13 +331,13 @@ def _ramp(distance: np.ndarray, margin_mm: float, width_mm: float) -> np.ndarray
     return np.clip(share, 0.0, 1.0, out=share)
 
 
-def _in_slabs(solid: Solid, coordinates: list[np.ndarray], shape: tuple[int, ...] | None = None) -> np.ndarray:
+def _in_slabs(solid: Solid, coordinates: list[np.ndarray]) -> np.ndarray:
     """The solid's distances, float32, a slab at a time so that what is computed with stays in the cache."""
-    found = np.empty(coordinates[0].shape if shape is None else shape, dtype=np.float32)
+    found = np.empty(coordinates[0].shape, dtype=np.float32)
     thick = max(1, SLAB_VOXELS // max(1, math.prod(found.shape[1:])))
     for start in range(0, found.shape[0], thick):
         slab = slice(start, start + thick)
-        found[slab] = solid.distance(*(c if c.shape[0] == 1 else c[slab] for c in coordinates))
+        found[slab] = solid.distance(*(c[slab] for c in coordinates))
     return found
 
 
