@@ -132,19 +132,27 @@ SHARED: Mapping[str, Mapping[str, float]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class UptakeSettings:
-    """Knobs of the draw, all [P]. spread: multiplies every tissue's sigma (0: everyone has the median times
-    exp(sigma^2/2), that is the mean). Sink: tissues lose sink_max * V / (V + sink_half_ml) of their uptake (7.2).
+    """Knobs of the draw, all [P]. spread: multiplies every tissue's sigma (0: everyone has the mean on every day).
+    day_sigma: how much of the spread is the day's, the sigma of a lognormal factor; the patient has the rest.
+    Sink: tissues lose sink_max * V / (V + sink_half_ml) of their uptake (7.2).
 
     analogue_share: patients under a cold somatostatin analogue, whose liver and spleen keep analogue_keep of their
     DOTATATE (7.2); 0 by default, so that the table's moments hold over all patients.
     """
 
     spread: float = 1.0
+    day_sigma: float = 0.08
     sink_max: float = 0.35
     sink_half_ml: float = 300.0
     sink_tissues: tuple[str, ...] = ("spleen", "kidney_cortex", "kidney_medulla", "liver", "adrenal", "pituitary")
     analogue_share: float = 0.0
     analogue_keep: tuple[float, float] = (0.7, 0.9)
+
+    def sigmas(self, row: Lognormal) -> tuple[float, float]:
+        """Sigma between patients and between days of one, together the row's."""
+        whole = row.sigma * self.spread
+        day = min(self.day_sigma, whole)
+        return math.sqrt(whole**2 - day**2), day
 
 
 @dataclass(frozen=True)
@@ -166,29 +174,39 @@ class Uptake:
         suv = {c: MappingProxyType({t: v * factors[c] for t, v in table.items()}) for c, table in self.suv.items()}
         return replace(self, suv=MappingProxyType(suv))
 
-    def again(self, rng: np.random.Generator, sigma: float) -> Uptake:
-        """The same patient on another day: every tissue changed by a lognormal factor of this sigma, mean 1."""
-        suv = {
-            channel: {t: v * math.exp(sigma * float(rng.normal()) - sigma**2 / 2) for t, v in table.items()}
-            for channel, table in self.suv.items()
-        }
+    def on_a_day(self, rng: np.random.Generator) -> Uptake:
+        """This patient on some day: every tissue changed by a lognormal factor of mean 1, the table's spread in all."""
+        suv: dict[str, dict[str, float]] = {}
+        for n, channel in enumerate(CHANNELS):
+            suv[channel] = {}
+            for tissue, value in self.suv[channel].items():
+                sigma = self.settings.sigmas(SUV_OF_TISSUE[tissue][n])[1]
+                suv[channel][tissue] = value * math.exp(sigma * float(rng.normal()) - sigma**2 / 2)
         return replace(self, suv=MappingProxyType({c: MappingProxyType(t) for c, t in suv.items()}))
 
 
-def draw_uptake(rng: np.random.Generator, settings: UptakeSettings) -> Uptake:
-    """Every tissue's SUV in both tracers, before any tumour sink effect. Takes a fixed number of draws."""
+#: Normal deviates that a patient's uptake takes.
+NUM_DEVIATES = len(CHANNELS) * (len(SHARED) + len(SUV_OF_TISSUE))
+
+
+def draw_uptake(rng: np.random.Generator, settings: UptakeSettings, deviates: np.ndarray | None = None) -> Uptake:
+    """Every tissue's SUV in both tracers over all days, before any tumour sink effect. Takes a fixed number of draws.
+
+    deviates: NUM_DEVIATES standard normal ones, from elsewhere than rng.
+    """
+    normal = iter((rng.normal(size=NUM_DEVIATES) if deviates is None else deviates).tolist())
     suv: dict[str, Mapping[str, float]] = {}
     for n, channel in enumerate(CHANNELS):
-        shared = {group: float(rng.normal()) for group in SHARED}
+        shared = {group: next(normal) for group in SHARED}
         table: dict[str, float] = {}
         for tissue, distributions in SUV_OF_TISSUE.items():
-            own = float(rng.normal())
+            own, d = next(normal), distributions[n]
+            sigma, day = settings.sigmas(d)
             for group, members in SHARED.items():
                 if tissue in members:
-                    loading = members[tissue]
+                    # loadings are of the whole spread; what days change is not shared
+                    loading = min(members[tissue] * math.hypot(sigma, day) / sigma, 1.0) if sigma > 0.0 else 0.0
                     own = loading * shared[group] + math.sqrt(1.0 - loading**2) * own
-            d = distributions[n]
-            sigma = d.sigma * settings.spread
             table[tissue] = d.mean * math.exp(sigma * own - sigma**2 / 2.0)
         suv[channel] = MappingProxyType(table)
     treated, keep = rng.random() < settings.analogue_share, float(rng.uniform(*settings.analogue_keep))

@@ -15,7 +15,7 @@ import numpy as np
 
 from netlesion.errors import ConfigError
 from netlesion.geometry import Geometry
-from netlesion.phantom.biodistribution import CHANNELS, FDG, SSTR, Uptake, draw_uptake
+from netlesion.phantom.biodistribution import CHANNELS, FDG, NUM_DEVIATES, SSTR, Uptake, draw_uptake
 from netlesion.phantom.body.build import draw_body
 from netlesion.phantom.body.parts import Body
 from netlesion.phantom.evolution import Link, evolve
@@ -26,6 +26,7 @@ from netlesion.phantom.paint import Stage, paint
 from netlesion.phantom.pose import Pose
 from netlesion.phantom.posture import Posture, draw_day, draw_other_scan, draw_own_field
 from netlesion.phantom.settings import Modality, PhantomSettings
+from netlesion.phantom.stratified import normal_deviates
 from netlesion.phantom.tio import draw_tio_culprit
 from netlesion.phantom.tissues import TISSUE_LABELS, TISSUES
 from netlesion.study import Acquisition
@@ -89,7 +90,7 @@ def draw_patient(index: int, *, seed: int, settings: PhantomSettings, body: Body
     body_rng, uptake_rng, lesion_rng, exam_rng = (np.random.default_rng([seed, index, n]) for n in range(4))
     drawn = draw_body(body_rng, settings.body) if body is None else body
     own_field = draw_own_field(body_rng, settings.posture)
-    uptake = draw_uptake(uptake_rng, settings.uptake)
+    uptake = draw_uptake(uptake_rng, settings.uptake, normal_deviates(seed, index, NUM_DEVIATES))
     mimics = draw_mimics(lesion_rng, drawn, settings.mimics)
     visits, links, courses = _draw_visits(lesion_rng, drawn, settings)
     budget = _Budget.of(drawn)
@@ -157,7 +158,7 @@ def _draw_exams(
             kind = "ct" if modality == "PET/CT" else "mr"
             names = settings.petct_scanners if kind == "ct" else settings.petmr_scanners
             beds = settings.seconds_per_bed if kind == "ct" else settings.petmr_seconds_per_bed
-            today = uptake.again(rng, settings.day_to_day_sigma).with_burden(sstr_burden_ml(foci))
+            today = uptake.on_a_day(rng).with_burden(sstr_burden_ml(foci))
             kept = {c: budget.share_kept(today, foci, c) for c in CHANNELS}
             exams.append(
                 Exam(

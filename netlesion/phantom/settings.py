@@ -58,7 +58,6 @@ class PhantomSettings:
     mr_bias: tuple[float, float] = (0.05, 0.15)
     metal_share: float = 0.06
     ct_noise_hu: tuple[float, float] = (8.0, 18.0)
-    day_to_day_sigma: float = 0.08
     body: BodySettings = field(default_factory=BodySettings)
     uptake: UptakeSettings = field(default_factory=UptakeSettings)
     lesions: LesionSettings = field(default_factory=LesionSettings)
