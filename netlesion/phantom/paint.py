@@ -65,14 +65,18 @@ class Stage:
     pose: Pose
     ramp_mm: float | None = None
 
-    def coordinates(self, segment: str, box: Box) -> list[np.ndarray]:
-        """x, y, z (mm, float32, broadcastable) in the reference body of every voxel of `box`."""
+    def coordinates(self, segment: str, box: Box, which: np.ndarray | tuple[np.ndarray, ...]) -> list[np.ndarray]:
+        """x, y, z (mm, float32, broadcastable) in the reference body of the voxels of `box` that `which` picks.
+
+        which: a mask of the box, or three index arrays into it as of np.ix_.
+        """
         if segment != "trunk" or self.pose.displacement is None:
-            return self._rigid(segment, box)
+            index = np.nonzero(which) if isinstance(which, np.ndarray) else which
+            return self._rigid(segment, [(i + s.start).astype(np.float32) for i, s in zip(index, box, strict=True)])
         self.keep_trunk(box)
         kept = self._trunk["box"]
         inside = tuple(slice(b.start - k.start, b.stop - k.start) for b, k in zip(box, kept, strict=True))
-        return [c[inside] for c in self._trunk["xyz"]]
+        return [c[inside][which] for c in self._trunk["xyz"]]
 
     def keep_trunk(self, box: Box) -> None:
         """Work out coordinates of the trunk for this box, and keep them for the boxes in it."""
@@ -166,14 +170,14 @@ class Stage:
         matrix[np.abs(matrix) < 1e-9] = 0.0
         return matrix
 
-    def _rigid(self, segment: str, box: Box) -> list[np.ndarray]:
-        grids = np.ix_(*(np.arange(s.start, s.stop, dtype=np.float32) for s in box))
+    def _rigid(self, segment: str, index: list[np.ndarray]) -> list[np.ndarray]:
+        """x, y, z at places of the grid, float32 voxels, as if nothing were displaced."""
         found = []
         for row in self._matrices[segment]:
-            total = np.full((1, 1, 1), row[3], dtype=np.float32)
-            for factor, grid in zip(row, grids, strict=False):
+            total = np.full((1,) * index[0].ndim, row[3], dtype=np.float32)
+            for factor, along in zip(row, index, strict=False):
                 if factor != 0.0:
-                    total = total + factor * grid
+                    total = total + factor * along
             found.append(total)
         return found
 
@@ -190,7 +194,8 @@ class Stage:
             basis.append(self._bases[axis][s, first:last])
             near.append(slice(first, last))
         found = []
-        for rigid, coarse in zip(self._rigid("trunk", box), self._lattice[(slice(None), *near)], strict=True):
+        index = np.ix_(*(np.arange(s.start, s.stop, dtype=np.float32) for s in box))
+        for rigid, coarse in zip(self._rigid("trunk", index), self._lattice[(slice(None), *near)], strict=True):
             field = np.tensordot(basis[0], coarse, (1, 0))
             field = np.matmul(basis[1], field)
             field = field @ basis[2].T
@@ -262,8 +267,8 @@ class Distances:
         diagonal, ramp = float(np.linalg.norm(stage.geometry.spacing_mm)), 0.5 * stage.voxel_mm / split
         within = 0.5 * MOST_STRETCH * diagonal if split > 1 else 0.0
         near, share = self._of_blocks(margin_mm, MOST_STRETCH * diagonal + within + ramp)
-        xyz = [np.broadcast_to(c, self.size)[near] for c in self._coordinates]
-        distance = _in_slabs(self._solid, xyz)
+        xyz = self._coordinates(near)
+        distance = _in_slabs(self._solid, xyz, xyz[0].shape)
         if split == 1:
             share[near] = _ramp(distance, margin_mm, stage.voxel_mm)
             return share
@@ -276,7 +281,7 @@ class Distances:
     def _of_all(self, margin_mm: float) -> np.ndarray:
         """As `share`, for boxes in which it does not pay to choose."""
         if self._values is None:
-            xyz, size = self._coordinates, self.size
+            xyz, size = self._coordinates(np.ix_(*map(np.arange, self.size))), self.size
             if self._split > 1:
                 offsets = self._stage.sub_offsets(self._segment, self._split)
                 xyz = [c[None] + o[:, None, None, None] for c, o in zip(xyz, offsets, strict=True)]
@@ -293,8 +298,9 @@ class Distances:
         """
         if self._values is None:
             middles = np.ix_(*(np.minimum(np.arange(0, n, BLOCK) + BLOCK // 2, n - 1) for n in self.size))
-            xyz = [np.broadcast_to(c, self.size)[middles] for c in self._coordinates]
-            self._values = _in_slabs(self._solid, xyz)
+            self._values = _in_slabs(
+                self._solid, self._coordinates(middles), np.broadcast_shapes(*(m.shape for m in middles))
+            )
         inside = (self._values < margin_mm).view(np.uint8)
         near = np.abs(self._values - np.float32(margin_mm)) < reach_mm
         near |= maximum_filter(inside, 3) != minimum_filter(inside, 3)
@@ -305,9 +311,8 @@ class Distances:
             blocks = blocks.repeat(BLOCK, axis=axis)[(slice(None),) * axis + (slice(0, n),)]
         return np.ascontiguousarray(blocks)
 
-    @cached_property
-    def _coordinates(self) -> list[np.ndarray]:
-        return self._stage.coordinates(self._segment, self.box)
+    def _coordinates(self, which: np.ndarray | tuple[np.ndarray, ...]) -> list[np.ndarray]:
+        return self._stage.coordinates(self._segment, self.box, which)
 
     def _split_at(self, middles: list[np.ndarray], margin_mm: float) -> np.ndarray:
         """Shares (n,) of the voxels with these middles, each seen in split^3 places."""
@@ -331,13 +336,13 @@ def _ramp(distance: np.ndarray, margin_mm: float, width_mm: float) -> np.ndarray
     return np.clip(share, 0.0, 1.0, out=share)
 
 
-def _in_slabs(solid: Solid, coordinates: list[np.ndarray]) -> np.ndarray:
+def _in_slabs(solid: Solid, coordinates: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     """The solid's distances, float32, a slab at a time so that what is computed with stays in the cache."""
-    found = np.empty(coordinates[0].shape, dtype=np.float32)
+    found = np.empty(shape, dtype=np.float32)
     thick = max(1, SLAB_VOXELS // max(1, math.prod(found.shape[1:])))
     for start in range(0, found.shape[0], thick):
         slab = slice(start, start + thick)
-        found[slab] = solid.distance(*(c[slab] for c in coordinates))
+        found[slab] = solid.distance(*(c if c.shape[0] == 1 else c[slab] for c in coordinates))
     return found
 
 

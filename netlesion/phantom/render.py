@@ -102,8 +102,7 @@ def paint_tracers(
         cov = settings.cov(part.tissue)
         if cov > 0.0:
             where = share.share > 0.0
-            points = (np.broadcast_to(c, where.shape)[where] for c in stage.coordinates(part.segment, share.box))
-            places = cells(*points, settings.texture_fwhm_mm)
+            places = cells(*stage.coordinates(part.segment, share.box, where), settings.texture_fwhm_mm)
         for channel in channels:
             value = uptake.suv[channel][part.tissue] * part.factor
             if cov > 0.0:
