@@ -97,13 +97,13 @@ class Stage:
         kept = self._kept.get(key)
         if kept is None or kept.widest_mm < margin:
             bounds = (whole if margin > 0.0 else solid).bounds_mm()
-            if box is None or margin < 0.0:
-                box = self.boxes_of(bounds[None], segment)[0]
-            kept = Distances(self, solid, segment, box, float((bounds[1] - bounds[0]).min()) / 2.0, max(margin, 0.0))
+            box = self.boxes_of(bounds[None], segment)[0] if box is None else box
+            split = int(splits(float((bounds[1] - bounds[0]).min()) / 2.0, self.voxel_mm))
+            kept = Distances(solid, segment, box, split, max(margin, 0.0))
             while len(self._kept) >= MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[key] = kept
-        return Share(kept.box, kept.share(margin)) if 0 not in kept.size else NOTHING
+        return Share(kept.box, kept.share(self, margin)) if 0 not in kept.size else NOTHING
 
     def shares_of_chains(self, chains: list[tuple[str, Chain]]) -> Iterator[Share]:
         """For each (segment, chain), the share of each voxel its capsules fill, not yet limited by anything."""
@@ -247,27 +247,24 @@ class Stage:
 class Distances:
     """Signed distances of a solid over `box`: all of them in a small box, else in the middle of each block of voxels.
 
-    widest_mm: the largest margin that the box has room for.
+    split: how often a voxel at the surface is split. widest_mm: the largest margin that the box has room for.
     """
 
-    def __init__(
-        self, stage: Stage, solid: Solid, segment: str, box: Box, half_thickness_mm: float, widest_mm: float
-    ) -> None:
+    def __init__(self, solid: Solid, segment: str, box: Box, split: int, widest_mm: float) -> None:
         self.box, self.widest_mm = box, widest_mm
         self.size = tuple(s.stop - s.start for s in box)
-        self._stage, self._solid, self._segment = stage, solid, segment
-        self._split = int(splits(half_thickness_mm, stage.voxel_mm))
+        self._solid, self._segment, self._split = solid, segment, split
         self._values: np.ndarray | None = None
 
-    def share(self, margin_mm: float) -> np.ndarray:
+    def share(self, stage: Stage, margin_mm: float) -> np.ndarray:
         """The share (0..1, float32) of each voxel inside the solid grown by margin_mm."""
-        stage, split = self._stage, self._split
+        split = self._split
         if math.prod(self.size) * split**3 <= LARGE_BOX:
-            return self._of_all(margin_mm)
+            return self._of_all(stage, margin_mm)
         diagonal, ramp = float(np.linalg.norm(stage.geometry.spacing_mm)), 0.5 * stage.voxel_mm / split
         within = 0.5 * MOST_STRETCH * diagonal if split > 1 else 0.0
-        near, share = self._of_blocks(margin_mm, MOST_STRETCH * diagonal + within + ramp)
-        xyz = self._coordinates(near)
+        near, share = self._of_blocks(stage, margin_mm, MOST_STRETCH * diagonal + within + ramp)
+        xyz = stage.coordinates(self._segment, self.box, near)
         distance = _in_slabs(self._solid, xyz, xyz[0].shape)
         if split == 1:
             share[near] = _ramp(distance, margin_mm, stage.voxel_mm)
@@ -275,22 +272,22 @@ class Distances:
         share[near] = distance < margin_mm
         at_surface = np.abs(distance - np.float32(margin_mm)) < within + ramp
         near[near] = at_surface
-        share[near] = self._split_at([c[at_surface] for c in xyz], margin_mm)
+        share[near] = self._split_at(stage, [c[at_surface] for c in xyz], margin_mm)
         return share
 
-    def _of_all(self, margin_mm: float) -> np.ndarray:
+    def _of_all(self, stage: Stage, margin_mm: float) -> np.ndarray:
         """As `share`, for boxes in which it does not pay to choose."""
         if self._values is None:
-            xyz, size = self._coordinates(np.ix_(*map(np.arange, self.size))), self.size
+            xyz, size = stage.coordinates(self._segment, self.box, np.ix_(*map(np.arange, self.size))), self.size
             if self._split > 1:
-                offsets = self._stage.sub_offsets(self._segment, self._split)
+                offsets = stage.sub_offsets(self._segment, self._split)
                 xyz = [c[None] + o[:, None, None, None] for c, o in zip(xyz, offsets, strict=True)]
                 size = (self._split**3, *size)
             self._values = np.broadcast_to(self._solid.distance(*xyz), size)
-        share = _ramp(self._values, margin_mm, self._stage.voxel_mm / self._split)
+        share = _ramp(self._values, margin_mm, stage.voxel_mm / self._split)
         return share.mean(axis=0) if self._split > 1 else share
 
-    def _of_blocks(self, margin_mm: float, reach_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    def _of_blocks(self, stage: Stage, margin_mm: float, reach_mm: float) -> tuple[np.ndarray, np.ndarray]:
         """Which voxels the surface may touch, and 0 or 1 for those it does not.
 
         A block is left out when its middle is far from the surface and on the same side as all its neighbours': a
@@ -298,9 +295,8 @@ class Distances:
         """
         if self._values is None:
             middles = np.ix_(*(np.minimum(np.arange(0, n, BLOCK) + BLOCK // 2, n - 1) for n in self.size))
-            self._values = _in_slabs(
-                self._solid, self._coordinates(middles), np.broadcast_shapes(*(m.shape for m in middles))
-            )
+            shape = np.broadcast_shapes(*(m.shape for m in middles))
+            self._values = _in_slabs(self._solid, stage.coordinates(self._segment, self.box, middles), shape)
         inside = (self._values < margin_mm).view(np.uint8)
         near = np.abs(self._values - np.float32(margin_mm)) < reach_mm
         near |= maximum_filter(inside, 3) != minimum_filter(inside, 3)
@@ -311,19 +307,16 @@ class Distances:
             blocks = blocks.repeat(BLOCK, axis=axis)[(slice(None),) * axis + (slice(0, n),)]
         return np.ascontiguousarray(blocks)
 
-    def _coordinates(self, which: np.ndarray | tuple[np.ndarray, ...]) -> list[np.ndarray]:
-        return self._stage.coordinates(self._segment, self.box, which)
-
-    def _split_at(self, middles: list[np.ndarray], margin_mm: float) -> np.ndarray:
+    def _split_at(self, stage: Stage, middles: list[np.ndarray], margin_mm: float) -> np.ndarray:
         """Shares (n,) of the voxels with these middles, each seen in split^3 places."""
         split = self._split
-        offsets = self._stage.sub_offsets(self._segment, split)
+        offsets = stage.sub_offsets(self._segment, split)
         found = np.empty(middles[0].size, dtype=np.float32)
         step = max(1, SLAB_VOXELS // split**3)
         for start in range(0, found.size, step):
             slab = slice(start, start + step)
             xyz = [c[slab] + o[:, None] for c, o in zip(middles, offsets, strict=True)]
-            share = _ramp(self._solid.distance(*xyz), margin_mm, self._stage.voxel_mm / split)
+            share = _ramp(self._solid.distance(*xyz), margin_mm, stage.voxel_mm / split)
             found[slab] = share.mean(axis=0)
         return found
 
