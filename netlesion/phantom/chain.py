@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Box = tuple[slice, slice, slice]
 ONE = np.float32(1.0)
+#: A voxel is split until this many sub-voxels span a solid's half thickness, at most MOST_SPLIT per axis.
+SUBVOXELS_PER_HALF_THICKNESS = 2.0
+MOST_SPLIT = 4
 #: Ellipsoids up to this semi-axis are drawn as capsules, when two axes differ by no more than this share.
 LARGEST_SPHEROID_MM, EQUAL_AXES = 12.0, 0.02
 #: A tube whose box holds more voxels than this is drawn by itself if no voxel needs to be split.
@@ -253,11 +256,6 @@ def tubes(
     split = splits(thin, voxel_mm)
     spacing = np.array(spacing_mm)
     return Tubes(start_end_mm[:, 0], start_end_mm[:, 1], radius, flat_axis, flatten, split, spacing, shape, voxel_mm)
-
-
-#: A voxel is split until this many sub-voxels span a solid's half thickness, at most MOST_SPLIT per axis.
-SUBVOXELS_PER_HALF_THICKNESS = 2.0
-MOST_SPLIT = 4
 
 
 def splits(half_thickness_mm: np.ndarray | float, voxel_mm: float) -> np.ndarray:

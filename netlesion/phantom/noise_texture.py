@@ -2,8 +2,8 @@
 
 Takes shapes, spacings and a seed, returns float32 arrays (XYZ). Four stationary fields are made from the same white
 noise, narrow or wide along x and along y; a local blend of them has any length in between, and is scaled back to SD 1
-by what is known of the kernels. Axially all share one length. Where a body fills little
-of its box, noise is made around the body only. Knows nothing about PET.
+by what is known of the kernels. Axially all share one length. A body that fills little of its box gets noise around
+itself only. Knows nothing about PET.
 """
 
 from __future__ import annotations

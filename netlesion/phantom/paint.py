@@ -20,6 +20,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 
 from netlesion.phantom.chain import Apart, Chain, apart, splits, tubes
 from netlesion.phantom.compounds import Offset
+from netlesion.phantom.solids import FAR_MM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -291,7 +292,8 @@ class Distances:
         """Which voxels the surface may touch, and 0 or 1 for those it does not.
 
         A block is left out when its middle is far from the surface and on the same side as all its neighbours': a
-        distance is of the first order, right near the surface and in sign, but too large deep in a long thin shape.
+        distance is of the first order, right near the surface and in sign, but too large deep in a long thin shape;
+        and beyond the samples of a sampled solid it is only said to be far.
         """
         if self._values is None:
             middles = np.ix_(*(np.minimum(np.arange(0, n, BLOCK) + BLOCK // 2, n - 1) for n in self.size))
@@ -300,6 +302,7 @@ class Distances:
         inside = (self._values < margin_mm).view(np.uint8)
         near = np.abs(self._values - np.float32(margin_mm)) < reach_mm
         near |= maximum_filter(inside, 3) != minimum_filter(inside, 3)
+        near |= self._values >= FAR_MM
         return self._fine(near), self._fine(inside).astype(np.float32)
 
     def _fine(self, blocks: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from netlesion.phantom.body.parts import SEGMENTS, Part
 from netlesion.phantom.compounds import Mirrored, Offset, Rough, Within, tube
 from netlesion.phantom.paint import Stage, blend, paint, share_of
 from netlesion.phantom.pose import Displacement, Pose
-from netlesion.phantom.solids import Capsule, Ellipsoid, sphere
+from netlesion.phantom.solids import Capsule, Ellipsoid, Sampled, sphere
 
 JOINTS = {hold[1]: (5.0 * n, -3.0 * n, 7.0 * n) for n, hold in enumerate(SEGMENTS.values()) if hold}
 
@@ -121,7 +121,17 @@ def test_one_voxel_is_a_grid():
     assert share_of(stage, sphere((0, 0, 0), 200.0), "trunk").share.max() == pytest.approx(1.0)
 
 
+def sampled(solid, step=2.0, margin=6.0):
+    """As a label map gives it: distances on a grid that ends 6 mm outside."""
+    low, high = solid.bounds_mm()
+    axes = [np.arange(a - margin, b + margin + step, step, dtype=np.float32) for a, b in zip(low, high, strict=True)]
+    affine = np.diag([step, step, step, 1.0])
+    affine[:3, 3] = low - margin
+    return Sampled(solid.distance(*np.ix_(*axes)).astype(np.float32), affine)
+
+
 LARGE = {
+    "sampled": sampled(Ellipsoid((0, 0, 0), (50, 45, 12), turn_deg=(10, 5, 0))),
     "long and thin": Ellipsoid((0, 0, 0), (60, 9, 8), turn_deg=(0, 20, 35)),
     "boxy": Ellipsoid((4, 2, 0), (45, 40, 50), power=4.0, axial_power=2.5),
     "crescent": Within(Ellipsoid((0, 0, 0), (50, 40, 45)), holes=(Ellipsoid((8, 0, 5), (48, 37, 43)),)),
