@@ -112,6 +112,15 @@ class CaseResult:
     )
     num_dont_care: int = _column("detection", "1", "Reference lesions too small to count, in none of the above")
     max_score: float = _column("detection", "1", "Highest score of a predicted lesion; n/a without scores or lesions")
+    top_candidate_hit: float = _column(
+        "detection",
+        "1",
+        "One culprit (clinical.md 6.5): 1 where the prediction of the highest score overlaps the reference or its "
+        "centroid lies within 10 mm, a share where several tie; n/a without reference or scores",
+    )
+    culprit_reciprocal_rank: float = _column(
+        "detection", "1", "1 / rank by score of the first prediction that does, 0 where none does; n/a likewise"
+    )
     lesions: tuple[LesionResult, ...]
     detections: CaseDetections | None
     candidates: CaseCandidates | None

@@ -20,7 +20,7 @@ from netlesion.evaluate.detection import detection, panoptic_quality
 from netlesion.evaluate.foreground import Foreground, foreground
 from netlesion.evaluate.froc import case_detections
 from netlesion.evaluate.lesion_rows import lesion_rows, point_rows
-from netlesion.evaluate.localise import HIT_TOLERANCE_MM, CaseCandidates
+from netlesion.evaluate.localise import HIT_TOLERANCE_MM, CaseCandidates, reciprocal_rank
 from netlesion.evaluate.match import CroppedCase, crop_case, cropped_pairs, match_pairs
 from netlesion.evaluate.outcome import DEFAULT_SETTINGS, Matching, MatchSettings
 from netlesion.evaluate.overlap import overlap_dice
@@ -65,7 +65,8 @@ def evaluate_case(
         columns |= _segmentation(crop, surfaces)
     if "challenge" in tasks:
         columns |= _challenge(crop, surfaces, settings.connectivity)
-    columns |= detection_columns(matching)
+    candidates = _candidates(case_id, patient_id, crop, matching)
+    columns |= detection_columns(matching, candidates)
     return CaseResult(
         case=case_id,
         patient=patient_id,
@@ -74,7 +75,7 @@ def evaluate_case(
         **columns,
         lesions=lesion_rows(case_id, patient_id, crop, matching, surfaces, facts),
         detections=case_detections(case_id, patient_id, matching),
-        candidates=_candidates(case_id, patient_id, crop, matching),
+        candidates=candidates,
         panoptic=matching.panoptic,
         remarks=_remarks(crop),
         settings=settings,
@@ -106,7 +107,8 @@ def evaluate_points(
     hits = np.zeros(len(points), dtype=bool)
     if len(index) and len(points):
         hits = KDTree(crop.geometry.to_world(index)).query(points)[0] <= HIT_TOLERANCE_MM
-    columns = blank_columns(TASKS) | detection_columns(matching)
+    candidates = CaseCandidates(case_id, patient_id, bool(len(index)), ratings, tuple(hits.tolist()))
+    columns = blank_columns(TASKS) | detection_columns(matching, candidates)
     columns["panoptic_quality"] = NAN
     columns["volume_reference_ml"] = len(index) * crop.geometry.voxel_volume_ml
     return CaseResult(
@@ -117,7 +119,7 @@ def evaluate_points(
         **columns,
         lesions=point_rows(case_id, patient_id, crop, matching, points, facts),
         detections=case_detections(case_id, patient_id, matching),
-        candidates=CaseCandidates(case_id, patient_id, bool(len(index)), ratings, tuple(hits.tolist())),
+        candidates=candidates,
         panoptic=None,
         remarks=(),
         settings=settings,
@@ -206,8 +208,8 @@ def _challenge(crop: CroppedCase, surfaces: tuple[SurfaceVoxels, SurfaceVoxels],
     }
 
 
-def detection_columns(matching: Matching) -> dict[str, float]:
-    """The columns of detection, read from one matching."""
+def detection_columns(matching: Matching, candidates: CaseCandidates | None) -> dict[str, float]:
+    """The columns of detection, read from one matching and the ranking of its predictions."""
     rates = detection(matching)
     scores = [p.score for p in matching.prediction if p.score is not None]
     return {
@@ -224,6 +226,8 @@ def detection_columns(matching: Matching) -> dict[str, float]:
         "num_merges": matching.num_merges,
         "num_dont_care": len(matching.reference) - matching.num_reference,
         "max_score": max(scores, default=NAN),
+        "top_candidate_hit": candidates.top_hit if candidates is not None and candidates.has_culprit else NAN,
+        "culprit_reciprocal_rank": NAN if candidates is None else reciprocal_rank(candidates),
     }
 
 

@@ -18,7 +18,15 @@ import numpy as np
 
 from netlesion.atomic import write_json, write_text
 from netlesion.errors import CohortError
-from netlesion.evaluate.evaluation_folder import CASES, LESIONS, SUMMARY, CaseRow, Evaluation, open_evaluation
+from netlesion.evaluate.evaluation_folder import (
+    CASES,
+    DETECTIONS,
+    LESIONS,
+    SUMMARY,
+    CaseRow,
+    Evaluation,
+    open_evaluation,
+)
 from netlesion.evaluate.figures import FigureRow, Paired, compare_figures, pair
 from netlesion.evaluate.reference_standard import (
     LesionReference,
@@ -27,8 +35,9 @@ from netlesion.evaluate.reference_standard import (
     require_independent,
 )
 from netlesion.evaluate.statistics.agreement import bland_altman_ratio, concordance, icc_2_1, spearman
-from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES
+from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, Interval
 from netlesion.evaluate.statistics.estimate import CONFIDENCE, Estimate
+from netlesion.evaluate.statistics.paired_bootstrap import BOOTSTRAP_INTERVAL
 from netlesion.evaluate.statistics.studentised import STUDENTISED, STUDENTISED_DIFFERENCE
 from netlesion.provenance import Stopwatch, hash_file, provenance
 
@@ -84,11 +93,12 @@ def compare_folders(
         require_independent(names, lesions)
         _require_not_its_own_reference(a, names[0])
         _require_not_its_own_reference(b, names[1])
-        paired = pair(a.cases, b.cases, a.scores, b.scores)
+        paired = pair(a, b)
         rows = compare_figures(paired, seed=seed, num_resamples=num_resamples, also=also)
         if not rows:
             raise CohortError(f"{a.path / CASES}: no column to compare; evaluate again with this version")
         summary = _summary(paired, rows, names, lesions, seed, num_resamples)
+        summary["not_compared"] = _not_compared(a, b, names)
     inputs = {
         f"{side}/{file}": hash_file(f / file) for side, f in zip("ab", folders, strict=True) for file in _files(f)
     }
@@ -115,7 +125,7 @@ def comparison_lines(summary: Mapping[str, Any]) -> list[str]:
             text += f" [{gap['low']:.3f}, {gap['high']:.3f}]"
         values = f"{_fixed(row['a']['value']):>9}{_fixed(row['b']['value']):>9}"
         lines.append(f"{row['figure']:28}{values}  {text:27}{_p_text(row['p']):>8}{_p_text(row['p_holm']):>10}")
-    return lines
+    return [*lines, *(f"note: not compared, {line}" for line in summary["not_compared"])]
 
 
 def _require_apart(a: Path, b: Path, out: Path) -> None:
@@ -228,12 +238,23 @@ def _summary(
         "method": {
             "unit": "patient: all cases of a patient are resampled, and swapped between models, together",
             "interval_of_means_and_ratios": f"{STUDENTISED}; differences: {STUDENTISED_DIFFERENCE}",
+            "interval_of_curves": f"{Interval.EXPANDED_BCA.value} over patients; differences: {BOOTSTRAP_INTERVAL}",
             "confidence": CONFIDENCE,
             "num_resamples": num_resamples,
             "seed": seed,
             "multiplicity": f"Holm over the {sum(not math.isnan(r.comparison.p) for r in rows)} tests of the table",
         },
     }
+
+
+def _not_compared(a: Evaluation, b: Evaluation, names: Sequence[str]) -> list[str]:
+    """What is missing from the table, and why; a row is never dropped in silence."""
+    without = [name for name, found in zip(names, (a, b), strict=True) if found.detections is None]
+    if not without:
+        return []
+    return [
+        f"curves (FROC, JAFROC, LROC): {' and '.join(without)} without {DETECTIONS}, its predictions have no scores"
+    ]
 
 
 def _volume_agreement(paired: Paired) -> dict[str, Any]:
@@ -270,7 +291,7 @@ def _names(folders: Sequence[Path], *given: str | None) -> list[str]:
 
 
 def _files(folder: Path) -> list[str]:
-    return [name for name in (CASES, LESIONS, SUMMARY) if (folder / name).is_file()]
+    return [name for name in (CASES, LESIONS, DETECTIONS, SUMMARY) if (folder / name).is_file()]
 
 
 def _tsv(rows: Sequence[FigureRow]) -> str:

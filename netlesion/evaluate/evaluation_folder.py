@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.errors import CohortError
+from netlesion.evaluate.froc import CaseDetections
+from netlesion.evaluate.localise import TopCandidate
 from netlesion.evaluate.reference_standard import LesionReference, parse_standard
 from netlesion.io.masks import patient_of
 
-CASES, LESIONS, SUMMARY = "cases.tsv", "lesions.tsv", "summary.json"
+CASES, LESIONS, SUMMARY, DETECTIONS = "cases.tsv", "lesions.tsv", "summary.json", "detections.tsv"
 #: Columns of cases.tsv that name the row.
 KEYS = ("case", "case_id", "patient")
 #: Where lesions.tsv may say whether a row is a reference lesion or a prediction.
@@ -39,7 +41,8 @@ class CaseRow:
 class Evaluation:
     """One folder. cases: sorted by name. references: lesions of the reference by case, None when not recorded.
 
-    scores: highest score of a predicted lesion by case (0 without one), None when a predicted lesion has no score.
+    scores: highest score of a predicted lesion by case (-inf without one), None when a predicted lesion has no score.
+    detections, tops: what curves and LROC need of each case, in the order of `cases`; None when not recorded.
     hashes: sha256 by `reference/<case>` and `prediction/<case>`, empty when not recorded. settings: of the matching.
     """
 
@@ -49,6 +52,8 @@ class Evaluation:
     scores: Mapping[str, float] | None
     hashes: Mapping[str, str]
     settings: Mapping[str, Any] | None
+    detections: tuple[CaseDetections, ...] | None = None
+    tops: tuple[TopCandidate, ...] | None = None
 
 
 def open_evaluation(folder: str | Path) -> Evaluation:
@@ -63,14 +68,17 @@ def open_evaluation(folder: str | Path) -> Evaluation:
     if times > 1:
         raise CohortError(f"{folder / CASES}: case {case} is there {times} times, expected once")
     lesions = _table(folder / LESIONS) if (folder / LESIONS).is_file() else []
+    scores = _scores(lesions, rows)
     summary = _json(folder / SUMMARY)
     return Evaluation(
         path=folder,
         cases=tuple(rows),
         references=_references(lesions),
-        scores=_scores(lesions, rows),
+        scores=scores,
         hashes=summary.get("provenance", {}).get("inputs_sha256", {}),
         settings=summary.get("match_settings"),
+        detections=_detections(folder / DETECTIONS, rows) if (folder / DETECTIONS).is_file() else None,
+        tops=_tops(rows, scores),
     )
 
 
@@ -116,21 +124,58 @@ def _references(lesions: list[dict[str, str]]) -> tuple[LesionReference, ...] | 
 
 def _scores(lesions: list[dict[str, str]], rows: list[CaseRow]) -> dict[str, float] | None:
     """`max_score` of cases.tsv, else the rows of lesions.tsv, where a prediction that found a lesion has its score in
-    the row of that lesion. A case without prediction has 0; one with a prediction and no score: None for all.
+    the row of that lesion. A case without prediction has -inf (a rating may be below 0); one with a prediction and no
+    score: None for all.
     """
     if all("max_score" in row.numbers for row in rows):
         found = {row.case: row.numbers["max_score"] for row in rows}
         empty = {row.case for row in rows if row.numbers.get("num_lesions_prediction") == 0}
-        found |= {case: 0.0 for case in empty if math.isnan(found[case])}
+        found |= {case: -math.inf for case in empty if math.isnan(found[case])}
         return None if any(map(math.isnan, found.values())) else found
     predicted = [row for row in lesions if _is_reference(row) is False or row.get("outcome") == "true_positive"]
-    scores = dict.fromkeys((row.case for row in rows), 0.0)
+    scores = dict.fromkeys((row.case for row in rows), -math.inf)
     for row in predicted:
         case, score = row.get("case", ""), number(row.get("score"))
         if case not in scores or math.isnan(score):
             return None
         scores[case] = max(scores[case], score)
     return scores if predicted else None
+
+
+def _detections(path: Path, rows: list[CaseRow]) -> tuple[CaseDetections, ...] | None:
+    """The curves' detections of every case; lesions of cases.tsv that have none were not marked. None where the table
+    does not say how many lesions a case has.
+
+    Raises CohortError for a detection of an unknown case, without a score, or for more hits than lesions.
+    """
+    if not all("num_lesions_reference" in row.numbers for row in rows):
+        return None
+    found: dict[str, list[tuple[float, bool]]] = {row.case: [] for row in rows}
+    for line, row in enumerate(_table(path), start=2):
+        case, score, true = row.get("case", ""), number(row.get("score")), row.get("is_true") == "1"
+        if case not in found or math.isnan(score):
+            raise CohortError(f"{path}, line {line}: case {case!r}, score {row.get('score')!r}; evaluate again")
+        found[case].append((score, true))
+    made = []
+    for row in rows:
+        hits = tuple(score for score, true in found[row.case] if true)
+        unmarked = int(row.numbers["num_lesions_reference"]) - len(hits)
+        if unmarked < 0:
+            raise CohortError(f"{path}: case {row.case} has {len(hits)} hits, more than it has lesions; evaluate again")
+        scores, true = (tuple(x[k] for x in found[row.case]) for k in (0, 1))
+        made.append(CaseDetections(row.case, row.patient, scores, true, (*hits, *[-math.inf] * unmarked)))
+    return tuple(made)
+
+
+def _tops(rows: list[CaseRow], scores: Mapping[str, float] | None) -> tuple[TopCandidate, ...] | None:
+    """None where a case has no score, or the tables are older than these columns."""
+    if scores is None or not all("top_candidate_hit" in row.numbers for row in rows):
+        return None
+    hits = [(row, row.numbers["top_candidate_hit"]) for row in rows]
+    return tuple(
+        TopCandidate(not math.isnan(hit), scores[row.case], hit, row.numbers["culprit_reciprocal_rank"])
+        for row, hit in hits
+    )
 
 
 def _table(path: Path) -> list[dict[str, str]]:

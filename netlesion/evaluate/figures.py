@@ -1,8 +1,9 @@
 """The figures of a comparison: two models' rows of the same cases -> one line for each figure, with its test.
 
 Each figure has the test that fits it: means and pooled ratios a permutation of the models within patients, lesion
-detection an exact McNemar by patients, patients found an exact McNemar, areas DeLong; Holm over the whole table.
-Takes rows; knows nothing about files. Source: clinical.md 8.3, 8.4.
+detection an exact McNemar by patients, patients found an exact McNemar, areas of patients DeLong, curves of lesions
+(`paired_curves`) a bootstrap of patients; Holm over the whole table. Takes rows; knows nothing about files.
+Source: clinical.md 8.3, 8.4.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netlesion.errors import CohortError
-from netlesion.evaluate.evaluation_folder import CaseRow
+from netlesion.evaluate.evaluation_folder import CaseRow, Evaluation
+from netlesion.evaluate.froc import CaseDetections
+from netlesion.evaluate.localise import TopCandidate
+from netlesion.evaluate.paired_curves import (
+    CULPRIT_FIGURES,
+    FROC_FIGURES,
+    compare_culprits,
+    compare_froc,
+)
 from netlesion.evaluate.statistics.auc import compare_auc
 from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES
 from netlesion.evaluate.statistics.estimate import Comparison
@@ -44,13 +53,20 @@ SHARES = ("dice", "autopet_dice")
 
 @dataclass(frozen=True)
 class Paired:
-    """Columns of both models for the same cases (N,), the patient of each, and a score of each case if there is one."""
+    """Columns of both models for the same cases (N,), the patient of each, and what each says of scores, if it does.
+
+    scores: the highest of each case. detections, tops: what curves and LROC need of each case.
+    """
 
     patients: tuple[str, ...]
     a: Mapping[str, np.ndarray]
     b: Mapping[str, np.ndarray]
     scores_a: np.ndarray | None = None
     scores_b: np.ndarray | None = None
+    detections_a: tuple[CaseDetections, ...] | None = None
+    detections_b: tuple[CaseDetections, ...] | None = None
+    tops_a: tuple[TopCandidate, ...] | None = None
+    tops_b: tuple[TopCandidate, ...] | None = None
 
     def has(self, *columns: str) -> bool:
         return all(column in self.a and column in self.b for column in columns)
@@ -74,23 +90,20 @@ class FigureRow:
     other_p: Mapping[str, float] = field(default_factory=dict)
 
 
-def pair(
-    rows_a: Sequence[CaseRow],
-    rows_b: Sequence[CaseRow],
-    scores_a: Mapping[str, float] | None = None,
-    scores_b: Mapping[str, float] | None = None,
-) -> Paired:
+def pair(a: Evaluation, b: Evaluation) -> Paired:
     """Columns of the same cases in the same order; raises CohortError when cases or their patients differ."""
-    if [(r.case, r.patient) for r in rows_a] != [(r.case, r.patient) for r in rows_b]:
+    if [(r.case, r.patient) for r in a.cases] != [(r.case, r.patient) for r in b.cases]:
         raise CohortError("the rows are of different cases or patients, expected the same in the same order")
-    cases = [row.case for row in rows_a]
-    scored = scores_a is not None and scores_b is not None
+    scores = [None if x.scores is None else np.array([x.scores[row.case] for row in x.cases]) for x in (a, b)]
     return Paired(
-        tuple(row.patient for row in rows_a),
-        _columns(rows_a),
-        _columns(rows_b),
-        np.array([scores_a[case] for case in cases]) if scored else None,
-        np.array([scores_b[case] for case in cases]) if scored else None,
+        tuple(row.patient for row in a.cases),
+        _columns(a.cases),
+        _columns(b.cases),
+        *scores,
+        a.detections,
+        b.detections,
+        a.tops,
+        b.tops,
     )
 
 
@@ -115,6 +128,7 @@ def compare_figures(
         row = figure(paired, seed, num_resamples)
         if row is not None:
             rows.append(row)
+    rows += _curves(paired, seed, num_resamples)
     adjusted = holm([row.comparison.p for row in rows])
     return tuple(dataclasses.replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=True))
 
@@ -205,6 +219,21 @@ def _patient_auc(paired: Paired, seed: int, num_resamples: int) -> FigureRow | N
     return FigureRow(
         "patient_auc", "Area under the ROC curve of a patient's highest score", compare_auc(ill[clear], a, b)
     )
+
+
+def _curves(paired: Paired, seed: int, num_resamples: int) -> list[FigureRow]:
+    found = []
+    if paired.detections_a is not None and paired.detections_b is not None:
+        found += compare_froc(paired.detections_a, paired.detections_b, seed=seed, num_resamples=num_resamples)
+    if paired.tops_a is not None and paired.tops_b is not None and _one_culprit(paired):
+        found += compare_culprits(paired.tops_a, paired.tops_b, paired.patients, seed=seed, num_resamples=num_resamples)
+    return [FigureRow(x.figure, (FROC_FIGURES | CULPRIT_FIGURES)[x.figure], x.comparison) for x in found]
+
+
+def _one_culprit(paired: Paired) -> bool:
+    """Whether no case has more than one reference lesion, counted or too small to count."""
+    columns = [paired.a[name] for name in ("num_lesions_reference", "num_dont_care") if name in paired.a]
+    return len(columns) == 2 and bool((np.sum(columns, axis=0) <= 1).all())
 
 
 _PATIENTS = (_patient_sensitivity, _patient_specificity, _patient_auc)

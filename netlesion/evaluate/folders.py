@@ -11,11 +11,12 @@ from netlesion.atomic import write_json
 from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.case_result import COLUMNS, columns_of
 from netlesion.evaluate.categories import TABLE, pair_tables, patients_by_case, summarise_categories
+from netlesion.evaluate.evaluation_folder import DETECTIONS
 from netlesion.evaluate.interval import Estimate, Resampling, plain
 from netlesion.evaluate.lesion_rows import LESION_COLUMNS
 from netlesion.evaluate.page import write_page
 from netlesion.evaluate.readers import ReaderList, is_reader_table
-from netlesion.evaluate.recalibrate import DETECTIONS, read_recalibration
+from netlesion.evaluate.recalibrate import read_recalibration
 from netlesion.evaluate.reliability import DETECTION_COLUMNS, detections_of
 from netlesion.evaluate.reporting import reporting_record
 from netlesion.evaluate.scoring import ALL_TASKS, EvaluationSettings, Scored, partial_remark, score

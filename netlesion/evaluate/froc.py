@@ -1,8 +1,8 @@
 """FROC, AFROC, JAFROC and average precision of a cohort, swept over the confidence of predicted lesions.
 
 Takes one `CaseDetections` per case, judged by `match` with greedy assignment; every number is a function of the
-patients' weights, so that intervals can resample patients. Splits and don't-cares enter nothing. Knows nothing
-about images.
+patients' weights, of all resamples at once (R, P), so that intervals can resample patients and two models share
+each resample. Splits and don't-cares enter nothing. Knows nothing about images.
 
 FROC     x = false positives per case (over all cases), y = lesion sensitivity; a step curve without interpolation:
          the sensitivity at x is the best of any threshold with at most x, so a perfect detector scores 1.
@@ -17,7 +17,7 @@ Source: clinical.md 8.2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,10 @@ import numpy as np
 from netlesion.evaluate.outcome import Matching, Outcome
 
 FROC_RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+#: What rounding may add to a number of false positives per case.
+RATE_TOLERANCE = 1e-12
+#: Detections times resamples held at once.
+BLOCK_CELLS = 1 << 20
 #: Places on the x axis where the band of a figure is drawn.
 BAND_RATES = tuple(float(x) for x in np.geomspace(0.03, 16, 40))
 
@@ -95,6 +99,8 @@ class DetectionTable:
         self._lesion_share = 1.0 / self.lesions_C[lesion_case] if len(lesion_case) else np.zeros(0)
         self._below = np.searchsorted(self._normal_rating, self._rating, side="left")
         self._not_above = np.searchsorted(self._normal_rating, self._rating, side="right")
+        self._lesions_P = np.bincount(self._lesion_owner, minlength=len(self.patients)).astype(float)
+        self._kept_pairs: dict[bool, tuple[np.ndarray, np.ndarray]] = {}
 
     @property
     def num_normal_cases(self) -> int:
@@ -124,29 +130,38 @@ class DetectionTable:
             sensitivity_T=_over(np.append(0.0, found), lesions),
         )
 
+    def sensitivities_at(self, rates: Sequence[float], weights_RP: np.ndarray) -> np.ndarray:
+        """(R, K): the best sensitivity with at most each of K numbers of false positives per case, in R samples."""
+        cases, lesions = weights_RP[:, self.case_owner_C].sum(axis=1), weights_RP @ self._lesions_P
+        found = np.zeros((len(weights_RP), len(rates)))
+        limits = np.outer(cases, np.asarray(rates) + RATE_TOLERANCE)
+        for rows, true, every in self._cumulated(weights_RP):
+            wrong = every - true
+            # thresholds passed before one false positive too many, and what was found by then
+            place = np.stack([np.searchsorted(w, x, side="right") for w, x in zip(wrong, limits[rows], strict=True)])
+            hits = np.concatenate([np.zeros((len(true), 1)), true], axis=1)
+            found[rows] = np.take_along_axis(hits, place, axis=1)
+        return _over(found, np.where(cases > 0, lesions, 0.0)[:, np.newaxis])
+
     def sensitivity_at(self, rates: Sequence[float], weights_P: np.ndarray | None = None) -> np.ndarray:
-        """The best sensitivity with at most each number of false positives per case."""
-        curve = self.froc(weights_P)
-        if np.isnan(curve.x_T[0]):
-            return np.full(len(rates), np.nan)
-        place = np.searchsorted(curve.x_T, np.asarray(rates) + 1e-12, side="right") - 1
-        return curve.sensitivity_T[place]
+        """The same of one sample, of the cohort itself when no weights are given: (K,)."""
+        return self.sensitivities_at(rates, self._sample(weights_P))[0]
 
     def froc_score(self, weights_P: np.ndarray | None = None) -> float:
         """Mean sensitivity at the seven rates."""
         return float(self.sensitivity_at(FROC_RATES, weights_P).mean())
 
+    def average_precisions(self, weights_RP: np.ndarray) -> np.ndarray:
+        """(R,) NaN without any reference lesion, 0 when nothing is found."""
+        found = np.zeros(len(weights_RP))
+        for rows, true, every in self._cumulated(weights_RP):
+            precision = np.divide(true, every, out=np.zeros_like(true), where=every > 0)
+            found[rows] = (np.diff(true, axis=1, prepend=0.0) * precision).sum(axis=1)
+        return _over(found, weights_RP @ self._lesions_P)
+
     def average_precision(self, weights_P: np.ndarray | None = None) -> float:
-        """NaN without any reference lesion, 0 when nothing is found."""
-        weights = np.ones(len(self.patients)) if weights_P is None else weights_P
-        each = weights[self._owner]
-        found = np.cumsum(np.where(self._true, each, 0.0))[self._last]
-        called = np.cumsum(each)[self._last]
-        lesions = weights[self._lesion_owner].sum()
-        if lesions == 0:
-            return float("nan")
-        precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
-        return float((np.diff(found, prepend=0.0) * precision).sum() / lesions)
+        """The same of one sample."""
+        return float(self.average_precisions(self._sample(weights_P))[0])
 
     def afroc(self) -> Curve:
         """Share of lesion-free cases with a false positive against lesion sensitivity; NaN without such cases."""
@@ -160,16 +175,44 @@ class DetectionTable:
             sensitivity_T=_over(np.append(0.0, found), self.num_lesions),
         )
 
+    def jafrocs(self, weights_RP: np.ndarray, *, weighted: bool = False) -> np.ndarray:
+        """(R,) the figure of merit theta; NaN without a lesion-free case or without a lesion."""
+        pairs, lesions_P = self._pairs(weighted)
+        normals = weights_RP @ np.bincount(self._normal_owner, minlength=len(self.patients))
+        return _over(((weights_RP @ pairs) * weights_RP).sum(axis=1), normals * (weights_RP @ lesions_P))
+
     def jafroc(self, weights_P: np.ndarray | None = None, *, weighted: bool = False) -> float:
-        """The figure of merit theta; NaN without a lesion-free case or without a lesion."""
-        weights = np.ones(len(self.patients)) if weights_P is None else weights_P
-        normal = np.append(0.0, np.cumsum(weights[self._normal_owner]))
-        lesion = weights[self._lesion_owner] * (self._lesion_share if weighted else 1.0)
-        if normal[-1] == 0 or lesion.sum() == 0:
-            return float("nan")
-        psi = (normal[self._below] + normal[self._not_above]) / 2
-        return float((lesion * psi).sum() / (normal[-1] * lesion.sum()))
+        """The same of one sample."""
+        return float(self.jafrocs(self._sample(weights_P), weighted=weighted)[0])
+
+    def _sample(self, weights_P: np.ndarray | None) -> np.ndarray:
+        return np.ones((1, len(self.patients))) if weights_P is None else np.asarray(weights_P)[np.newaxis]
+
+    def _cumulated(self, weights_RP: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Blocks of samples: their rows, and (B, T) true and all detections down to each threshold."""
+        size = max(1, BLOCK_CELLS // max(1, len(self._score)))
+        for start in range(0, len(weights_RP), size):
+            rows = slice(start, min(start + size, len(weights_RP)))
+            each = weights_RP[rows][:, self._owner]
+            every = np.cumsum(each, axis=1)[:, self._last]
+            yield rows, np.cumsum(each * self._true, axis=1)[:, self._last], every
+
+    def _pairs(self, weighted: bool) -> tuple[np.ndarray, np.ndarray]:
+        """(P, P) sum of psi of the lesions of one patient and the lesion-free cases of another; (P,) lesions."""
+        if weighted not in self._kept_pairs:
+            num, share = len(self.patients), self._lesion_share if weighted else np.ones(self.num_lesions)
+            # lesion-free cases by rising rating: psi of a lesion is 1 for those below it, 1/2 for those that tie
+            passed = np.zeros((self.num_normal_cases + 1, num))
+            np.cumsum(np.eye(num)[self._normal_owner], axis=0, out=passed[1:])
+            pairs = np.zeros((num, num))
+            for patient in np.unique(self._lesion_owner):
+                of = np.flatnonzero(self._lesion_owner == patient)
+                pairs[patient] = share[of] @ (passed[self._below[of]] + passed[self._not_above[of]]) / 2
+            self._kept_pairs[weighted] = pairs, np.bincount(self._lesion_owner, share, minlength=num)
+        return self._kept_pairs[weighted]
 
 
-def _over(values: np.ndarray, total: float) -> np.ndarray:
-    return values / total if total > 0 else np.full(len(values), np.nan)
+def _over(values: np.ndarray, totals: float | np.ndarray) -> np.ndarray:
+    """NaN where there is nothing to divide by."""
+    totals = np.broadcast_to(np.asarray(totals, dtype=float), values.shape)
+    return np.divide(values, totals, out=np.full(values.shape, np.nan), where=totals > 0)

@@ -22,6 +22,19 @@ TAUS = (0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True)
+class TopCandidate:
+    """What LROC and H@k need of a case: whether there is a culprit, the highest score, and how well it was found.
+
+    hit: share of hits at the highest score. reciprocal_rank: of the first hit, NaN without a culprit.
+    """
+
+    has_culprit: bool
+    score: float
+    hit: float
+    reciprocal_rank: float
+
+
+@dataclass(frozen=True)
 class CaseCandidates:
     """Every candidate of a case: its score, and whether it hits. has_culprit: the reference is not empty."""
 
@@ -38,6 +51,10 @@ class CaseCandidates:
             return float("inf")
         best = max(score for score, hit in zip(self.scores, self.hits, strict=True) if hit)
         return sum(s > best for s in self.scores) + (sum(s == best for s in self.scores) + 1) / 2
+
+    @property
+    def top(self) -> TopCandidate:
+        return TopCandidate(self.has_culprit, self.top_score, self.top_hit, reciprocal_rank(self))
 
     @property
     def top_score(self) -> float:
@@ -65,19 +82,22 @@ def is_quiet(case: CaseCandidates, tau: float) -> float:
     return float("nan") if case.has_culprit else float(case.top_score < tau)
 
 
-def lroc_area(cases: Sequence[CaseCandidates], weights_C: np.ndarray | None = None) -> float:
-    """Chance that a case with a culprit is rated above one without (ties 1/2) and its top candidate hits.
+def lroc_areas(cases: Sequence[TopCandidate], weights_RC: np.ndarray) -> np.ndarray:
+    """(R,) chance that a case with a culprit is rated above one without (ties 1/2) and its top candidate hits.
 
-    NaN unless there are cases of both kinds.
+    weights_RC: how often each case is in each sample. NaN unless there are cases of both kinds.
     """
-    weights = np.ones(len(cases)) if weights_C is None else np.asarray(weights_C, dtype=float)
     culprit = np.array([c.has_culprit for c in cases], dtype=bool)
-    top = np.array([c.top_score for c in cases], dtype=float)
-    credit = np.array([c.top_hit for c in cases], dtype=float)
-    total = weights[culprit].sum() * weights[~culprit].sum()
-    if total == 0:
-        return float("nan")
+    top = np.array([c.score for c in cases], dtype=float)
+    credit = np.array([c.hit for c in cases], dtype=float)
+    above, below = weights_RC[:, culprit], weights_RC[:, ~culprit]
     with_, without = top[culprit][:, None], top[~culprit][None]
-    psi = np.where(with_ > without, 1.0, np.where(with_ == without, 0.5, 0.0))
-    each = (weights * credit)[culprit][:, None] * weights[~culprit][None]
-    return float((psi * each).sum() / total)
+    psi = np.where(with_ > without, 1.0, np.where(with_ == without, 0.5, 0.0)) * credit[culprit][:, None]
+    total = above.sum(axis=1) * below.sum(axis=1)
+    return np.divide(((above @ psi) * below).sum(axis=1), total, out=np.full(len(total), np.nan), where=total > 0)
+
+
+def lroc_area(cases: Sequence[CaseCandidates], weights_C: np.ndarray | None = None) -> float:
+    """The same of one sample, of the cases themselves when no weights are given."""
+    weights = np.ones(len(cases)) if weights_C is None else np.asarray(weights_C, dtype=float)
+    return float(lroc_areas([c.top for c in cases], weights[np.newaxis])[0])

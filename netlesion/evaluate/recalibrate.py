@@ -19,6 +19,7 @@ import numpy as np
 
 from netlesion.atomic import write_json
 from netlesion.errors import CohortError, ConfigError
+from netlesion.evaluate.evaluation_folder import DETECTIONS
 from netlesion.evaluate.statistics.calibration import (
     Recalibration,
     expected_calibration_error,
@@ -27,7 +28,6 @@ from netlesion.evaluate.statistics.calibration import (
 )
 from netlesion.provenance import hash_file, provenance
 
-DETECTIONS = "detections.tsv"
 METHODS: Mapping[str, Callable[..., Recalibration]] = {"temperature": learn_temperature, "isotonic": learn_isotonic}
 
 

@@ -20,10 +20,9 @@ from netlesion.evaluate.detection import panoptic_weight
 from netlesion.evaluate.discrimination import discrimination
 from netlesion.evaluate.froc import BAND_RATES, FROC_RATES, DetectionTable
 from netlesion.evaluate.interval import COUNT, SHARE, Resampling, exact_interval, plain
-from netlesion.evaluate.localise import RANKS, TAUS, CaseCandidates, hit_at, is_quiet, lroc_area, reciprocal_rank
+from netlesion.evaluate.localise import RANKS, TAUS, CaseCandidates, hit_at, is_quiet, lroc_areas, reciprocal_rank
 from netlesion.evaluate.reliability import score_reliability
 from netlesion.evaluate.statistics import NUM_RESAMPLES
-from netlesion.evaluate.statistics.bootstrap import of_one_sample
 from netlesion.evaluate.statistics.calibration import Recalibration
 from netlesion.evaluate.statistics.estimate import join_notes
 from netlesion.evaluate.statistics.ratios import few_patients
@@ -179,19 +178,11 @@ def _froc(results: Sequence[CaseResult], resampling: Resampling) -> Plain:
     table = DetectionTable([r.detections for r in results])
 
     def numbers(weights: np.ndarray) -> np.ndarray:
-        sensitivities = table.sensitivity_at((*FROC_RATES, *BAND_RATES), weights)
-        sevens = sensitivities[: len(FROC_RATES)]
-        return np.array(
-            [
-                sevens.mean(),
-                table.average_precision(weights),
-                table.jafroc(weights),
-                table.jafroc(weights, weighted=True),
-                *sensitivities,
-            ]
-        )
+        sensitivities = table.sensitivities_at((*FROC_RATES, *BAND_RATES), weights)
+        areas = (table.average_precisions(weights), table.jafrocs(weights), table.jafrocs(weights, weighted=True))
+        return np.column_stack([sensitivities[:, : len(FROC_RATES)].mean(axis=1), *areas, sensitivities])
 
-    found = [plain(e) for e in resampling.statistics(of_one_sample(numbers), len(table.patients))]
+    found = [plain(e) for e in resampling.statistics(numbers, len(table.patients))]
     names = ("froc_score", "average_precision", "jafroc", "weighted_jafroc")
     curve, afroc = table.froc(), table.afroc()
     normal = {"num_normal_cases": table.num_normal_cases, "num_normal_patients": table.num_normal_patients}
@@ -245,17 +236,17 @@ def _localisation(results: Sequence[CaseResult], resampling: Resampling) -> Plai
     values["mean_reciprocal_rank"] = [reciprocal_rank(c) for c in found]
     values |= {f"specificity_below_{tau:g}": [is_quiet(c, tau) for c in found] for tau in TAUS}
     matrix = np.array(list(values.values()))
-    there = ~np.isnan(matrix)
+    tops = [c.top for c in found]
+    there, known = ~np.isnan(matrix), np.nan_to_num(matrix)
 
     def numbers(weights: np.ndarray) -> np.ndarray:
-        each = weights[owner] * there
-        total = each.sum(axis=1)
-        sums = (np.nan_to_num(matrix) * each).sum(axis=1)
-        means = np.divide(sums, total, out=np.full(len(total), np.nan), where=total > 0)
-        return np.append(means, lroc_area(found, weights[owner]))
+        each = weights[:, owner]
+        total = each @ there.T
+        means = np.divide(each @ known.T, total, out=np.full(total.shape, np.nan), where=total > 0)
+        return np.column_stack([means, lroc_areas(tops, each)])
 
-    estimates = resampling.statistics(of_one_sample(numbers), len(patients), culprit)
-    rests_on = [*(len(set(owner[known].tolist())) for known in there), len(patients)]
+    estimates = resampling.statistics(numbers, len(patients), culprit)
+    rests_on = [*(len(set(owner[row].tolist())) for row in there), len(patients)]
     summary: Plain = {
         name: plain(replace(e, n=n, note=join_notes(e.note, "" if n == len(patients) else few_patients(n))))
         for name, e, n in zip([*values, "lroc_area"], estimates, rests_on, strict=True)

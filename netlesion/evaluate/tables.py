@@ -21,9 +21,14 @@ def write_table(
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([cell(row[name]) for name in columns])
+        writer.writerow([(exact if "score" in name else cell)(row[name]) for name in columns])
     write_json(path.with_suffix(".json"), {name: dict(dictionary[name]) for name in columns})
     write_text(path, text.getvalue())
+
+
+def exact(value: str | int | float | None) -> str:
+    """A score as it is written: with every digit, for near 1 six of them make ties that change a curve."""
+    return repr(float(value)) if isinstance(value, float) and math.isfinite(value) else cell(value)
 
 
 def cell(value: str | int | float | None) -> str:

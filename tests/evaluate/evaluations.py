@@ -38,13 +38,15 @@ def case_row(case, patient, *, dice=0.8, lesions=2, found=2, false=0, volume=10.
     }
 
 
-def write_evaluation(folder, rows, *, summary=None, lesions=None):
+def write_evaluation(folder, rows, *, summary=None, lesions=None, detections=None):
     folder.mkdir(parents=True)
     write_table(folder / "cases.tsv", rows)
     if summary is not None:
         (folder / "summary.json").write_text(json.dumps(summary))
     if lesions is not None:
         write_table(folder / "lesions.tsv", lesions)
+    if detections is not None:
+        write_table(folder / "detections.tsv", detections)
     return folder
 
 
@@ -58,4 +60,14 @@ def cohort(found=(2, 1, 2, 0, 2, 1, 2, 2, 1, 2, 0, 0), false=(0, 1, 0, 0, 2, 0, 
     return [
         case_row(f"sub-{n:02d}_trc-fdg", f"{n:02d}", lesions=0 if n > 9 else 2, found=f, false=x, dice=dice + 0.01 * n)
         for n, (f, x) in enumerate(zip(found, false, strict=True))
+    ]
+
+
+def detection_rows(rows, rating=0.9):
+    """Every hit of `rows` with the score `rating`, every invention with 0.5."""
+    return [
+        {"case": row["case"], "patient": row["patient"], "score": score, "is_true": true}
+        for row in rows
+        for score, true, count in ((rating, 1, row["num_true_positives"]), (0.5, 0, row["num_false_positives"]))
+        for _ in range(count)
     ]

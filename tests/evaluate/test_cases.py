@@ -64,6 +64,8 @@ def test_a_case_counted_by_hand(counted):
             "num_merges": 0,
             "num_dont_care": 0,
             "max_score": math.nan,
+            "top_candidate_hit": math.nan,
+            "culprit_reciprocal_rank": math.nan,
         },
         nan_ok=True,
     )

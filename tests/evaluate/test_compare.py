@@ -9,7 +9,7 @@ from netlesion.errors import CohortError
 from netlesion.evaluate.compare import COLUMNS, compare_folders, comparison_lines
 from netlesion.evaluate.reference_standard import ReferenceStandard
 from netlesion.report.comparison import write_comparison
-from tests.evaluate.evaluations import case_row, cohort, write_evaluation
+from tests.evaluate.evaluations import case_row, cohort, detection_rows, write_evaluation
 
 FOUND_B = (1, 0, 2, 0, 1, 1, 1, 0, 1, 2, 0, 0)
 
@@ -75,7 +75,48 @@ def test_table_dictionary_summary_and_page(folders, tmp_path):
     assert "http" not in page
     lines = comparison_lines(summary)
     assert lines[0] == "A = unet, B = threshold: 12 cases of 12 patients"
-    assert [line.split()[0] for line in lines[2:]] == list(by_name)
+    assert [line.split()[0] for line in lines[2:-1]] == list(by_name)
+    assert lines[-1].startswith("note: not compared, curves (FROC, JAFROC, LROC): unet and threshold without")
+
+
+def test_curves_are_compared_where_both_have_scores_and_missed_aloud_where_not(folders, tmp_path):
+    a, b = cohort(dice=0.8), cohort(found=FOUND_B)
+    scored = [
+        write_evaluation(tmp_path / name, rows, detections=detection_rows(rows))
+        for name, rows in (("one", a), ("other", b))
+    ]
+    summary = compare_folders(*scored, tmp_path / "out")
+    rows = {row["figure"]: row for row in summary["figures"]}
+    # every lesion against both lesion-free cases, of which one is marked, below every hit
+    assert rows["jafroc"]["a"]["value"] == pytest.approx((15 + 5 * 0.25) / 20)
+    assert rows["froc_score"]["difference"]["value"] > 0
+    assert rows["froc_score"]["p_holm"] >= rows["froc_score"]["p"]
+    assert "lroc_area" not in rows  # patients have two lesions
+    assert summary["not_compared"] == []
+    assert "a/detections.tsv" in summary["provenance"]["inputs_sha256"]
+    half = compare_folders(scored[0], folders[1], tmp_path / "half")
+    assert "froc_score" not in {row["figure"] for row in half["figures"]}
+    assert half["not_compared"][0].startswith("curves (FROC, JAFROC, LROC): threshold without detections.tsv")
+    assert any(line.startswith("note: not compared, curves") for line in comparison_lines(half))
+    write_comparison(tmp_path / "half" / "compare.html", half)
+    assert "Not compared: curves" in (tmp_path / "half" / "compare.html").read_text()
+
+
+def test_one_culprit_or_none_has_lroc(tmp_path):
+    def rows(hits):
+        return [
+            case_row(f"sub-{n:02d}_trc-sstr", f"{n:02d}", lesions=int(n < 8), found=hit, false=0)
+            | {"num_dont_care": 0, "max_score": 0.2 + 0.05 * ((7 * n) % 10)}
+            | dict.fromkeys(("top_candidate_hit", "culprit_reciprocal_rank"), hit if n < 8 else "n/a")
+            for n, hit in enumerate(hits)
+        ]
+
+    a = write_evaluation(tmp_path / "a", rows((1, 1, 1, 1, 1, 1, 0, 1, 0, 0, 0, 0)))
+    b = write_evaluation(tmp_path / "b", rows((1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0)))
+    found = {row["figure"]: row for row in compare_folders(a, b, tmp_path / "out")["figures"]}
+    assert (found["hit_at_1"]["a"]["value"], found["hit_at_1"]["b"]["value"]) == (7 / 8, 3 / 8)
+    assert found["hit_at_1"]["p"] == pytest.approx(2 / 2**4)
+    assert found["lroc_area"]["a"]["value"] > found["lroc_area"]["b"]["value"]
 
 
 def test_volumes_are_held_against_the_reference(folders, tmp_path):

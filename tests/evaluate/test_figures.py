@@ -1,12 +1,13 @@
 import dataclasses
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from netlesion.errors import CohortError
-from netlesion.evaluate.evaluation_folder import KEYS, CaseRow, number
+from netlesion.evaluate.evaluation_folder import KEYS, CaseRow, Evaluation, number
 from netlesion.evaluate.figures import Paired, compare_figures, pair
 from netlesion.evaluate.statistics.auc import compare_auc
 from netlesion.evaluate.statistics.paired_proportions import clustered_mcnemar, tango
@@ -17,9 +18,13 @@ def rows_of(table):
     return [CaseRow(r["case"], r["patient"], {k: number(str(v)) for k, v in r.items() if k not in KEYS}) for r in table]
 
 
+def evaluation(table, scores=None):
+    return Evaluation(Path("a"), tuple(rows_of(table)), None, scores, {}, None)
+
+
 def compared(a, b, **options):
-    rows = compare_figures(pair(rows_of(a), rows_of(b), options.pop("scores_a", None), options.pop("scores_b", None)),
-                           seed=0, **options)  # fmt: skip
+    sides = (evaluation(table, options.pop(f"scores_{x}", None)) for x, table in (("a", a), ("b", b)))
+    rows = compare_figures(pair(*sides), seed=0, **options)
     return {row.figure: row for row in rows}
 
 

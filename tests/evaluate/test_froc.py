@@ -143,6 +143,20 @@ def test_weights_are_copies_of_patients(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
+def test_many_samples_at_once_are_each_alone(seed, monkeypatch):
+    monkeypatch.setattr("netlesion.evaluate.froc.BLOCK_CELLS", 50)  # several blocks, the last one not full
+    table = DetectionTable(cohort(seed))
+    weights = np.random.default_rng(seed).integers(0, 3, (23, len(table.patients))).astype(float)
+    weights[7] = 0  # nobody
+    together = table.sensitivities_at(FROC_RATES, weights)
+    assert together == pytest.approx(np.array([table.sensitivity_at(FROC_RATES, w) for w in weights]), nan_ok=True)
+    for many, one in (("average_precisions", "average_precision"), ("jafrocs", "jafroc")):
+        expected = [getattr(table, one)(w) for w in weights]
+        assert getattr(table, many)(weights) == pytest.approx(expected, nan_ok=True)
+    assert np.isnan(together[7]).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_average_precision_is_scikit_learns_times_the_share_found_at_all(seed):
     metrics = pytest.importorskip("sklearn.metrics")
     cases = cohort(seed)

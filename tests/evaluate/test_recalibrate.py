@@ -92,7 +92,10 @@ def test_an_evaluation_of_other_patients_shows_both(validation, tmp_path):
     assert calibration["recalibrated"]["ece"]["value"] == pytest.approx((1 - after[0] + after[1]) / 2)
     with (tmp_path / "out" / "detections.tsv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
-    assert [(r["patient"], r["score"], r["is_true"]) for r in rows][:2] == [("01", "0.9", "1"), ("01", "0.4", "0")]
+    assert [(r["patient"], r["score"], r["is_true"]) for r in rows][:2] == [
+        ("01", repr(float(np.float32(0.9))), "1"),
+        ("01", repr(float(np.float32(0.4))), "0"),
+    ]
     assert [float(r["score_calibrated"]) for r in rows] == pytest.approx(after * 2, rel=1e-5)
     page = (tmp_path / "out" / "evaluation.html").read_text()
     assert "<td>Expected calibration error, recalibrated</td>" in page

@@ -2,8 +2,8 @@
 
 A statistic is a function of weights: how often each patient is in the sample, (R, P) -> (R,) or (R, K). Sums and
 their ratios are then one matrix product for all resamples, several figures and their differences share each
-resample, and the jackknife is the same function with one patient left out. What has no weighted form goes through
-`of_drawn_rows`, one call for each resample. Knows nothing about lesions or images. Lesions are never resampled.
+resample, and the jackknife is the same function with one patient left out. Knows nothing about lesions or images.
+Lesions are never resampled.
 
 The interval is BCa (Efron, J Am Stat Assoc 1987;82:171) at the levels of Student's t, widened by sqrt(n/(n-1))
 (Hesterberg, Am Stat 2015;69:371, "expanded"). BCa alone is too narrow for few patients. Pooled ratios and means have
@@ -53,6 +53,19 @@ class Resampled:
     num_undefined: np.ndarray
 
 
+@dataclass(frozen=True)
+class Replicates:
+    """value (K,), of_resamples (R, K), without_one (P, K): K figures of all patients, of resamples, and without one."""
+
+    value: np.ndarray
+    of_resamples: np.ndarray
+    without_one: np.ndarray
+
+    @property
+    def num_patients(self) -> int:
+        return len(self.without_one)
+
+
 def bootstrap(
     statistic: Statistic,
     num_patients: int,
@@ -68,33 +81,52 @@ def bootstrap(
     strata (P,): patients of one stratum are drawn among themselves, so that each resample has as many of them.
     Raises ConfigError for an impossible number of resamples, of patients, or confidence.
     """
+    found = replicate(statistic, num_patients, seed=seed, num_resamples=num_resamples, strata=strata)
+    return intervals(found, confidence=confidence, interval=interval)
+
+
+def replicate(
+    statistic: Statistic,
+    num_patients: int,
+    *,
+    seed: int,
+    num_resamples: int = NUM_RESAMPLES,
+    strata: Sequence[object] | None = None,
+) -> Replicates:
+    """The statistic over all patients, over every resample (none of a single patient), and without each patient."""
     if num_resamples < 1:
         raise ConfigError(f"num_resamples is {num_resamples}, expected at least 1 ({NUM_RESAMPLES} is the default)")
     if num_patients < 1:
         raise ConfigError(f"{num_patients} patients to resample, expected at least 1")
-    if not 0 < confidence < 1:
-        raise ConfigError(f"confidence is {confidence:g}, expected between 0 and 1 ({CONFIDENCE} is the default)")
     value = _columns(statistic(np.ones((1, num_patients))))[0]
     if num_patients == 1:
-        nothing = np.full_like(value, np.nan)
-        return Resampled(value, nothing, nothing, np.zeros(len(value), int))
+        return Replicates(value, np.zeros((0, len(value))), np.full((1, len(value)), np.nan))
     if strata is None:
         weights = patient_weights(num_patients, seed=seed, num_resamples=num_resamples)
     else:
         weights = stratified_weights(strata, seed=seed, num_resamples=num_resamples)
-    replicates = _columns(statistic(weights))
-    jackknife = _jackknife(statistic, num_patients) if interval is not Interval.PERCENTILE else None
+    return Replicates(value, _columns(statistic(weights)), _jackknife(statistic, num_patients))
+
+
+def intervals(
+    found: Replicates, *, confidence: float = CONFIDENCE, interval: Interval = Interval.EXPANDED_BCA
+) -> Resampled:
+    """The interval of each figure. Raises ConfigError for an impossible confidence."""
+    if not 0 < confidence < 1:
+        raise ConfigError(f"confidence is {confidence:g}, expected between 0 and 1 ({CONFIDENCE} is the default)")
+    value = found.value
     low, high, num_undefined = np.full_like(value, np.nan), np.full_like(value, np.nan), np.zeros(len(value), int)
     for k, point in enumerate(value):
-        found = replicates[np.isfinite(replicates[:, k]), k]
-        num_undefined[k] = num_resamples - len(found)
-        if not np.isfinite(point) or len(found) == 0 or _agree(found):
+        drawn = found.of_resamples[np.isfinite(found.of_resamples[:, k]), k]
+        num_undefined[k] = len(found.of_resamples) - len(drawn)
+        if not np.isfinite(point) or len(drawn) == 0 or _agree(drawn):
             continue
         levels = _plain_levels(confidence)
-        if jackknife is not None:
-            z = _expanded_z(confidence, num_patients) if interval is Interval.EXPANDED_BCA else ndtri(levels[1])
-            levels = bca_levels(float(point), found, jackknife[:, k], z)
-        low[k], high[k] = np.quantile(found, levels)
+        if interval is not Interval.PERCENTILE:
+            expanded = interval is Interval.EXPANDED_BCA
+            z = _expanded_z(confidence, found.num_patients) if expanded else ndtri(levels[1])
+            levels = bca_levels(float(point), drawn, found.without_one[:, k], z)
+        low[k], high[k] = np.quantile(drawn, levels)
     return Resampled(value, low, high, num_undefined)
 
 
@@ -136,24 +168,6 @@ def stratified_weights(strata: Sequence[object], *, seed: int, num_resamples: in
         share = np.full(len(members), 1 / len(members))
         weights[:, members] = rng.multinomial(len(members), share, size=num_resamples)
     return weights
-
-
-def of_one_sample(function: Callable[[np.ndarray], np.ndarray | float]) -> Statistic:
-    """A statistic from a function of one sample's weights, (P,) -> number or (K,)."""
-    return lambda weights: np.stack([np.atleast_1d(function(w)) for w in weights])
-
-
-def of_drawn_rows(function: Callable[[np.ndarray], float], owner: np.ndarray) -> Statistic:
-    """A statistic from a function of row indices: each row of a patient is given as often as its patient was drawn.
-
-    owner (N,): number of the patient that each row belongs to. A replicate is one call: slow, but any figure will do.
-    """
-    rows = np.arange(len(owner))
-
-    def statistic(weights: np.ndarray) -> np.ndarray:
-        return np.array([function(np.repeat(rows, w[owner].astype(int))) for w in weights], dtype=np.float64)
-
-    return statistic
 
 
 def _jackknife(statistic: Statistic, num_patients: int) -> np.ndarray:
