@@ -74,6 +74,7 @@ def evaluate_folders(
         "complete": not scored.without_prediction,
         "cases_without_prediction": list(scored.without_prediction),
         "unfinished_visits": list(scored.unfinished),
+        "partition": dict(scored.partition),
         "remarks": [*_copies(scored), *(f"{r.case}: {line}" for r in scored.results for line in r.remarks)],
         "data_dictionary": {
             "cases": {name: dict(COLUMNS[name]) for name in columns_of(settings.tasks)},

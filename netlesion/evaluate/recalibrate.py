@@ -1,7 +1,8 @@
 """Learns a recalibration of lesion scores from an evaluation of validation patients, and keeps it as a file.
 
-Takes a folder that `netlesion evaluate` wrote (its detections.tsv); returns a `Recalibration`. The file names the
-patients it was learned on, and an evaluation that holds one of them refuses it. Knows nothing about images.
+Takes a folder that `netlesion evaluate` wrote (its detections.tsv); returns a `Recalibration`. Test and training
+patients are refused, as the evaluation's partition or a split file tells. The file names the patients it was learned
+on, and an evaluation that holds one of them refuses it. Knows nothing about images.
 
 Source: `statistics.calibration`.
 """
@@ -19,7 +20,8 @@ import numpy as np
 
 from netlesion.atomic import write_json
 from netlesion.errors import CohortError, ConfigError
-from netlesion.evaluate.evaluation_folder import DETECTIONS
+from netlesion.evaluate.evaluation_folder import DETECTIONS, SUMMARY
+from netlesion.evaluate.partition import UNKNOWN, partition, read_parts, require_validation
 from netlesion.evaluate.statistics.calibration import (
     Recalibration,
     expected_calibration_error,
@@ -31,10 +33,14 @@ from netlesion.provenance import hash_file, provenance
 METHODS: Mapping[str, Callable[..., Recalibration]] = {"temperature": learn_temperature, "isotonic": learn_isotonic}
 
 
-def calibrate(folder: str | Path, out: str | Path, method: str = "temperature") -> dict[str, Any]:
+def calibrate(
+    folder: str | Path, out: str | Path, method: str = "temperature", split_file: str | Path | None = None
+) -> dict[str, Any]:
     """Learns from `folder` and writes the file `out`; returns what was written.
 
-    Raises CohortError for a folder without scores, or lesions that are all real or all false; ConfigError for an
+    split_file: of the training, where the evaluation does not know whose part its patients are; `not_known` of the
+    record names those that neither tells of. Raises CohortError for a patient of the test or training part, a folder
+    without scores, or lesions that are all real or all false; ConfigError for an
     unknown method; QuantityError for scores that are no probabilities.
     """
     if method not in METHODS:
@@ -46,16 +52,18 @@ def calibrate(folder: str | Path, out: str | Path, method: str = "temperature") 
         )
     with table.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
+    everyone = _patients_of(Path(folder), [row["patient"] for row in rows])
+    not_known = require_validation(_partition(Path(folder), everyone, split_file), str(folder))
     scores, real = [float(row["score"]) for row in rows], [row["is_true"] == "1" for row in rows]
     patients = [row["patient"] for row in rows]
     learned = METHODS[method](scores, real, patients)
-    everyone = _patients_of(Path(folder), patients)
     apart = Recalibration(learned.temperature, learned.knots, frozenset())
     record = {
         "method": learned.method,
         "temperature": learned.temperature,
         "knots": [list(knot) for knot in learned.knots],
         "learned_on": sorted(everyone),
+        "not_known": list(not_known),
         "num_detections": len(rows),
         "num_true": sum(real),
         "ece_of_these_patients": {
@@ -87,6 +95,17 @@ def read_recalibration(path: str | Path) -> Recalibration:
     if not sound or not patients:
         raise CohortError(f"{path}: holds no rising curve, or no patients; learn it again with `netlesion calibrate`")
     return Recalibration(temperature, knots, patients)
+
+
+def _partition(folder: Path, patients: set[str], split_file: str | Path | None) -> Mapping[str, list[str]]:
+    """Part -> patients, by the split file where one is given, else by the evaluation's summary."""
+    if split_file is not None:
+        parts = read_parts(split_file)
+        return partition((patient, parts.get(patient, UNKNOWN)) for patient in patients)
+    path = folder / SUMMARY
+    told = json.loads(path.read_text(encoding="utf-8")).get("partition", {}) if path.is_file() else {}
+    known = {patient: part for part, members in told.items() for patient in members}
+    return partition((patient, known.get(patient, UNKNOWN)) for patient in patients)
 
 
 def _patients_of(folder: Path, patients: list[str]) -> set[str]:

@@ -26,7 +26,7 @@ ITEMS: Mapping[str, Mapping[str, str | None]] = {
         "selection of subsets": "exclusions",
         "definition of ground truth, annotators, annotation tool": None,
         "inter-annotator variability": None,
-        "partition and its level": None,
+        "partition and its level": "partition",
         "model, training details, hyper-parameters": "weights_sha256",
         "metrics with uncertainty": "summary.json: mean, pooled_*, froc; interval",
         "robustness, subgroups": "summary.json: strata",
@@ -87,6 +87,10 @@ def reporting_record(
         "flow": {
             "reference_cases": summary["num_cases"] + len(summary["cases_without_prediction"]),
             "scored_cases": summary["num_cases"],
+        },
+        "partition": {
+            "level": "patient",
+            "n_patients": {part: len(patients) for part, patients in summary["partition"].items()},
         },
         "exclusions": [
             *({"case": c, "reason": "no prediction"} for c in summary["cases_without_prediction"]),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from netlesion.evaluate.cohort_facts import CohortFacts, read_cohort_facts
 from netlesion.evaluate.jobs import Job, run_jobs
 from netlesion.evaluate.lesion_table import LesionFacts, read_lesion_facts
 from netlesion.evaluate.outcome import DEFAULT_SETTINGS, MatchSettings
+from netlesion.evaluate.partition import part_of, partition
 from netlesion.evaluate.point_reference import read_reference_points
 from netlesion.evaluate.readers import Marks, ReaderList, is_reader_table
 from netlesion.evaluate.recalibrate import read_recalibration
@@ -71,7 +73,10 @@ class EvaluationSettings:
 
 @dataclass(frozen=True)
 class Scored:
-    """The rows of a cohort, the jobs they came from, and what was left out and why."""
+    """The rows of a cohort, the jobs they came from, and what was left out and why.
+
+    partition: train, val, test or unknown -> the patients scored that belong there.
+    """
 
     results: tuple[CaseResult, ...]
     jobs: tuple[Job, ...]
@@ -81,6 +86,7 @@ class Scored:
     desc: str | None
     cohort: CohortFacts = field(default_factory=CohortFacts)
     checkpoints: tuple[str, ...] = ()
+    partition: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def remark(self) -> str:
@@ -111,10 +117,12 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
     if isinstance(prediction, ReaderList):
         predicted: Mapping[str, MaskFile | Marks] = prediction.cases
         name, unfinished, checkpoints = f"reader {prediction.reader}", (), ()
+        configs: Mapping[str, Mapping[str, Any]] = {}
     else:
         folder = open_masks(prediction, settings.prediction_desc)
         _require_not_swapped(references, folder)
         predicted, name, unfinished, checkpoints = folder.masks, str(prediction), folder.unfinished, folder.checkpoints
+        configs = folder.configs
     strangers = sorted(set(predicted) - set(references.masks))
     if strangers:
         raise CohortError(
@@ -153,6 +161,7 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
         desc=references.desc,
         cohort=cohort,
         checkpoints=checkpoints,
+        partition=partition((job.patient, part_of(configs.get(job.case, {}), job.patient)) for job in jobs),
     )
 
 

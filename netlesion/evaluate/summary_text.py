@@ -35,6 +35,7 @@ SUMMARY_DICTIONARY = {
     "categories.*": "columns of both categories.tsv, paired by case (and lesion_id): accuracy (equal answers), "
     "sensitivity of each class of the reference, Cohen's kappa; kappa_linear and kappa_quadratic where classes are "
     "ordered (whole numbers, or a stated order); cross_table is reference, then prediction, then rows",
+    "partition": "train, val, test or unknown: the patients of each part, as the records of the predictions tell",
     "strata": "the same rates by lesion size, region, type, tracer and scanner",
 }
 

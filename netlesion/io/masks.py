@@ -36,7 +36,7 @@ class MaskFolder:
     """The masks of a folder. kind: cohort, results or plain; desc: the BIDS desc- taken, None in a plain folder.
 
     unfinished: visits of a results folder that hold masks but no record of having been finished.
-    checkpoints: sha256 of the weights that the records name.
+    checkpoints: sha256 of the weights that the records name. configs: case -> the configuration it was inferred with.
     """
 
     root: Path
@@ -45,6 +45,7 @@ class MaskFolder:
     masks: dict[str, MaskFile] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
     checkpoints: tuple[str, ...] = ()
+    configs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def find_masks(folder: str | Path, desc: str = REFERENCE_DESC) -> dict[str, MaskFile]:
@@ -113,6 +114,7 @@ def _in_results(folder: Path, desc: str) -> MaskFolder | None:
             f"{folder}: no visit is finished ({', '.join(sorted(unfinished))} hold masks without a record); "
             "run the inference to its end"
         )
+    configs = {case: (records[mask.path.parent] or {}).get("config") or {} for case, mask in masks.items()}
     checkpoints = {str(r["checkpoint_sha256"]) for r in records.values() if r and r.get("checkpoint_sha256")}
     return MaskFolder(
         folder,
@@ -121,6 +123,7 @@ def _in_results(folder: Path, desc: str) -> MaskFolder | None:
         masks,
         tuple(sorted(unfinished)),
         tuple(sorted(checkpoints)),
+        configs,
     )
 
 

@@ -23,7 +23,7 @@ PLACES = (np.s_[1:4, 1:4, 1:4], np.s_[7:10, 1:4, 1:4], np.s_[1:4, 7:10, 5:8])
 
 def write_detections(folder, scores, real, patients):
     """An evaluation as far as `calibrate` reads it; the last patient has nothing predicted."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     rows = zip(patients, scores, real, strict=True)
     lines = "".join(f"{p}_trc-fdg\t{p}\tfdg\t{s:.6g}\t{int(r)}\tn/a\n" for p, s, r in rows)
     (folder / "detections.tsv").write_text("case\tpatient\ttracer\tscore\tis_true\tscore_calibrated\n" + lines)
@@ -107,6 +107,50 @@ def test_an_evaluation_of_other_patients_shows_both(validation, tmp_path):
     assert not (tmp_path / "again").exists()
 
 
+def test_only_validation_patients_teach(validation, tmp_path):
+    out = tmp_path / "c.json"
+    everyone = [f"v{n:03d}" for n in range(200)] + ["quiet"]
+    assert calibrate(validation, out)["not_known"] == sorted(everyone)
+    split = tmp_path / "split.json"
+    for part, name in (("test", "test"), ("train", "training")):
+        parts = {"train": [], "val": everyone[2:], "test": []} | {part: everyone[:2]}
+        split.write_text(json.dumps(parts))
+        with pytest.raises(
+            CohortError, match=rf"patient v000 is of the {name} part \(2 such patients\); a calibration"
+        ):
+            calibrate(validation, tmp_path / "d.json", split_file=split)
+        (validation / "summary.json").write_text(json.dumps({"partition": parts}))
+        with pytest.raises(CohortError, match=rf"patient v000 is of the {name} part"):
+            calibrate(validation, tmp_path / "d.json")
+    assert not (tmp_path / "d.json").exists()
+    split.write_text(json.dumps({"train": [], "val": everyone[:-1], "test": ["other"]}))
+    assert calibrate(validation, out, split_file=split)["not_known"] == [
+        "quiet"
+    ]  # the file is believed, not the summary
+    split.write_text("[]")
+    with pytest.raises(CohortError, match="not a split file; expected lists of patients under train, val, test"):
+        calibrate(validation, out, split_file=split)
+
+
+def test_an_evaluation_knows_the_part_that_its_predictions_were_made_for(tmp_path):
+    reference, prediction = scored_folders(tmp_path, ["01", "02", "03"])
+    (tmp_path / "split.json").write_text(json.dumps({"train": ["09"], "val": ["02"], "test": ["01"]}))
+
+    def summary(**config):
+        files = sorted(path.name for path in prediction.glob("*.nii.gz"))
+        (prediction / "provenance.json").write_text(json.dumps({"outputs": files, "config": config}))
+        return evaluate_folders(reference, prediction, tmp_path / "out", workers=1)
+
+    assert summary(split="val")["partition"] == {"val": ["01", "02", "03"]}
+    known = summary(split="all", split_file=str(tmp_path / "split.json"))["partition"]
+    assert known == {"val": ["02"], "test": ["01"], "unknown": ["03"]}
+    reporting = json.loads((tmp_path / "out" / "reporting.json").read_text())
+    assert reporting["partition"]["n_patients"] == {"val": 1, "test": 1, "unknown": 1}
+    with pytest.raises(CohortError, match="patient 01 is of the test part"):
+        calibrate(tmp_path / "out", tmp_path / "c.json")
+    assert summary()["partition"] == {"unknown": ["01", "02", "03"]}
+
+
 def test_one_score_for_all_is_the_share_that_was_real(tmp_path):
     folder = write_detections(tmp_path / "same", [0.5] * 4, [1, 1, 1, 0], list("abcd"))
     calibrate(folder, tmp_path / "c.json", "isotonic")
@@ -182,6 +226,7 @@ def test_the_verbs(validation, tmp_path, monkeypatch, capsys):
     assert code == 0
     assert text.out.startswith("isotonic, from 600 predicted lesions (")
     assert "ECE of the 201 patients learned on: 0." in text.out
+    assert "warning: nothing says that quiet is a validation patient (201 such patients); give --split-file" in text.out
     reference, prediction = scored_folders(tmp_path, ["01", "02"])
     for folder in (reference, prediction):
         rows = "sub-01_trc-fdg\tII\nsub-02_trc-fdg\tI\n"
