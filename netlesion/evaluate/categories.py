@@ -12,6 +12,7 @@ Source: clinical.md 8.3, 8.4; kappa's own in `statistics.categories`.
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ import numpy as np
 
 from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.interval import Estimate, Resampling, plain
-from netlesion.evaluate.statistics.categories import Weights, cross_table, kappa_of_patients
+from netlesion.evaluate.statistics.categories import Weights, cross_table
 from netlesion.evaluate.statistics.estimate import join_notes
+from netlesion.evaluate.statistics.kappa import cohen_kappa
 from netlesion.io.masks import patient_of
 
 TABLE = "categories.tsv"
@@ -137,22 +139,15 @@ def _summary(pair: PairedCategory, resampling: Resampling) -> dict[str, Any]:
     }
 
 
-def _kappas(pair: PairedCategory, resampling: Resampling) -> dict[str, Any]:
+def _kappas(pair: PairedCategory, resampling: Resampling) -> dict[str, Estimate]:
     """Cohen's kappa, and of ordered classes the weighted ones; without a second class no kappa has a value."""
     wanted = KAPPAS if pair.ordered else {"kappa": Weights.NONE}
-    patients = len(set(pair.patients))
     if len(pair.classes) < 2:
-
-        def nothing(drawn: np.ndarray) -> np.ndarray:
-            return np.full((len(drawn), len(wanted)), np.nan)
-
-        return dict(zip(wanted, resampling.statistics(nothing, patients, note="one class only: no kappa"), strict=True))
-    each = [
-        kappa_of_patients(pair.reference, pair.prediction, pair.classes, pair.patients, weights)
-        for weights in wanted.values()
-    ]
-    found = resampling.statistics(lambda drawn: np.column_stack([kappa(drawn) for kappa in each]), patients)
-    return dict(zip(wanted, found, strict=True))
+        nothing = Estimate(math.nan, math.nan, math.nan, len(set(pair.patients)), "one class only: no kappa")
+        return dict.fromkeys(wanted, resampling.noted(nothing))
+    rows = (pair.reference, pair.prediction, pair.classes, pair.patients)
+    drawn = {"seed": resampling.seed, "num_resamples": resampling.num_resamples}
+    return {name: resampling.noted(cohen_kappa(*rows, weights, **drawn)) for name, weights in wanted.items()}
 
 
 def _pair(

@@ -1,7 +1,7 @@
 """The one door to intervals: every estimate of this folder is made here, over patients.
 
 Means and ratios have the bootstrap-t; curves and coefficients, which need all cases at once, are functions of patient
-weights and have the expanded BCa (docs/statistics.md says why each).
+weights and have the expanded BCa; Cohen's kappa has one of its own (docs/statistics.md says why each).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from netlesion.evaluate.statistics import (
 )
 from netlesion.evaluate.statistics.bootstrap import Interval, Statistic, bootstrap
 from netlesion.evaluate.statistics.estimate import join_notes
+from netlesion.evaluate.statistics.kappa import KAPPA_INTERVAL
 from netlesion.evaluate.statistics.proportions import proportion
 from netlesion.evaluate.statistics.ratios import AGREE, few_patients
 
@@ -100,6 +101,7 @@ class Resampling:
         """What a summary must say of its intervals."""
         return {
             "method": METHOD,
+            "method_of_kappa": KAPPA_INTERVAL,
             "method_of_curves": f"{Interval.EXPANDED_BCA.value} bootstrap over patients",
             "confidence": CONFIDENCE,
             "num_resamples": self.num_resamples,

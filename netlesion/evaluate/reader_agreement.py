@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.evaluate.interval import Resampling, plain
-from netlesion.evaluate.statistics.categories import fleiss_of_patients, kappa_of_patients
+from netlesion.evaluate.statistics.categories import fleiss_of_patients
+from netlesion.evaluate.statistics.kappa import cohen_kappa
 
 Plain = dict[str, Any]
 ANSWERS = ("no", "yes")
@@ -69,14 +70,14 @@ def _agreement(names: Sequence[str], common: _Answers, resampling: Resampling, w
     columns = list(zip(*common.answers, strict=True))
     fleiss = fleiss_of_patients(common.answers, ANSWERS, patients)
     pairs = []
+    drawn = {"seed": resampling.seed, "num_resamples": resampling.num_resamples}
     for (a, first), (b, second) in combinations(zip(names, columns, strict=True), 2):
-        kappa = kappa_of_patients(first, second, ANSWERS, patients)
         pairs.append(
             {
                 "a": a,
                 "b": b,
                 "equal": plain(resampling.share([x == y for x, y in zip(first, second, strict=True)], patients)),
-                "kappa": plain(resampling.statistics(kappa, num_patients)[0]),
+                "kappa": plain(resampling.noted(cohen_kappa(first, second, ANSWERS, patients, **drawn))),
                 "only_a": sum(x > y for x, y in zip(first, second, strict=True)),
                 "only_b": sum(x < y for x, y in zip(first, second, strict=True)),
             }

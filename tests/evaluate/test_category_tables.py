@@ -1,7 +1,6 @@
 """Categories of two tables: what is paired, when classes are ordered, and numbers against scikit-learn."""
 
 import json
-import math
 
 import pytest
 
@@ -156,13 +155,3 @@ def test_nonsense_is_refused(tmp_path):
         pair_tables(table(tmp_path / "grades.tsv", "grade", [1]), other)
     with pytest.raises(CohortError, match="has no row of"):
         pair_tables(table(tmp_path / "grades.tsv", "grade", [1]), table(tmp_path / "far.tsv", "grade", [1], ["sub-99"]))
-
-
-def test_kappa_of_patients_without_a_row_in_a_resample_has_no_value():
-    from netlesion.evaluate.statistics.categories import kappa_of_patients
-
-    kappa = kappa_of_patients(["x", "y"], ["x", "y"], ["x", "y"], ["a", "b"])
-    value, undefined, nothing = kappa([[1, 1], [2, 0], [0, 0]])
-    assert value == 1.0
-    assert math.isnan(undefined)
-    assert math.isnan(nothing)

@@ -105,7 +105,7 @@ def replicate(
         weights = patient_weights(num_patients, seed=seed, num_resamples=num_resamples)
     else:
         weights = stratified_weights(strata, seed=seed, num_resamples=num_resamples)
-    return Replicates(value, _columns(statistic(weights)), _jackknife(statistic, num_patients))
+    return Replicates(value, _columns(statistic(weights)), jackknife(statistic, num_patients))
 
 
 def intervals(
@@ -121,13 +121,29 @@ def intervals(
         num_undefined[k] = len(found.of_resamples) - len(drawn)
         if not np.isfinite(point) or len(drawn) == 0 or _agree(drawn):
             continue
-        levels = _plain_levels(confidence)
-        if interval is not Interval.PERCENTILE:
-            expanded = interval is Interval.EXPANDED_BCA
-            z = _expanded_z(confidence, found.num_patients) if expanded else ndtri(levels[1])
-            levels = bca_levels(float(point), drawn, found.without_one[:, k], z)
+        if interval is Interval.EXPANDED_BCA:
+            low[k], high[k] = expanded_limits(
+                float(point), drawn, found.without_one[:, k], found.num_patients, confidence
+            )
+            continue
+        levels = (1 - confidence) / 2, (1 + confidence) / 2
+        if interval is Interval.BCA:
+            levels = bca_levels(float(point), drawn, found.without_one[:, k], ndtri(levels[1]))
         low[k], high[k] = np.quantile(drawn, levels)
     return Resampled(value, low, high, num_undefined)
+
+
+def expanded_limits(
+    value: float, replicates: np.ndarray, without_one: np.ndarray, num_patients: int, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Expanded BCa limits of a figure from its resamples (R,) and jackknife (P,); NaN among the resamples is left out.
+
+    Student's t with n - 1 degrees of freedom stands in place of z, and the plug-in deviation gets its sqrt(n/(n-1)).
+    """
+    z = float(stdtrit(num_patients - 1, (1 + confidence) / 2) * np.sqrt(num_patients / (num_patients - 1)))
+    drawn = replicates[np.isfinite(replicates)]
+    low, high = np.quantile(drawn, bca_levels(value, drawn, without_one, z))
+    return float(low), float(high)
 
 
 def bca_levels(value: float, replicates: np.ndarray, jackknife: np.ndarray, z: float) -> tuple[float, float]:
@@ -170,7 +186,7 @@ def stratified_weights(strata: Sequence[object], *, seed: int, num_resamples: in
     return weights
 
 
-def _jackknife(statistic: Statistic, num_patients: int) -> np.ndarray:
+def jackknife(statistic: Statistic, num_patients: int) -> np.ndarray:
     """(P, K): the figures without each patient in turn."""
     blocks = []
     for start in range(0, num_patients, BLOCK):
@@ -188,16 +204,6 @@ def _columns(values: np.ndarray) -> np.ndarray:
 
 def _agree(replicates: np.ndarray) -> bool:
     return bool(np.ptp(replicates) <= 1e-12 * max(1.0, float(np.abs(replicates[0]))))
-
-
-def _plain_levels(confidence: float) -> tuple[float, float]:
-    return (1 - confidence) / 2, (1 + confidence) / 2
-
-
-def _expanded_z(confidence: float, num_patients: int) -> float:
-    """Student's t with n - 1 degrees of freedom in place of z, and the plug-in deviation's missing sqrt(n/(n-1))."""
-    t = stdtrit(num_patients - 1, (1 + confidence) / 2)
-    return float(t * np.sqrt(num_patients / (num_patients - 1)))
 
 
 def _bca_level(bias: float, acceleration: float, z: float) -> float:

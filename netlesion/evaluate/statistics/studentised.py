@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
 from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, bootstrap, patient_weights
 from netlesion.evaluate.statistics.estimate import CONFIDENCE
@@ -22,6 +23,8 @@ STUDENTISED_DIFFERENCE = "symmetric bootstrap-t over patients"
 #: Place of the difference among the figures of two models.
 DIFFERENCE = 2
 FEW_VARY = "too few patients vary for bootstrap-t, BCa instead"
+#: Resamples that must lie beyond each limit, whatever the degrees of freedom.
+MIN_BEYOND = 10
 #: A resample's error below this share of the cohort's is none: of equal patients rounding leaves about 1e-8 of it.
 NO_ERROR = 1e-6
 
@@ -44,6 +47,18 @@ class PatientSums:
         if ratios.shape[1] == 1:
             return ratios
         return np.column_stack([ratios, ratios[:, 0] - ratios[:, 1]])
+
+    def freedom(self) -> np.ndarray:
+        """(M,): degrees of freedom of each ratio's error, at most one less than patients."""
+        totals = self.bottoms.sum(axis=0)
+        centre = np.divide(self.tops.sum(axis=0), totals, out=np.zeros(self.tops.shape[1]), where=totals > 0)
+        squares = (self.tops - centre * self.bottoms) ** 2
+        spread = squares.sum(axis=0) ** 2
+        kurtosis = np.divide(
+            self.num_patients * (squares**2).sum(axis=0), spread, out=np.ones_like(spread), where=spread > 0
+        )
+        with np.errstate(divide="ignore"):
+            return np.minimum(2 * self.num_patients / (kurtosis - 1), self.num_patients - 1)
 
     def errors(self, weights: np.ndarray) -> np.ndarray:
         """(R, P) -> standard error of each figure: what each patient adds to it, linearised, squared and summed."""
@@ -93,12 +108,21 @@ def studentised(
     weights = patient_weights(sums.num_patients, seed=seed, num_resamples=num_resamples)
     error = sums.errors(np.ones((1, sums.num_patients)))[0]
     gaps, errors = sums.figures(weights) - stand_in.value, sums.errors(weights)
+    levels = [_level(freedom, confidence, num_resamples) for freedom in sums.freedom()]
     for k in np.flatnonzero(~np.isnan(low)):
-        near, far = _quantiles(gaps[:, k], errors[:, k], error[k], confidence, symmetric=k == DIFFERENCE)
+        symmetric = k == DIFFERENCE
+        level = confidence if symmetric else levels[k]
+        near, far = _quantiles(gaps[:, k], errors[:, k], error[k], level, symmetric)
         stood_in[k] = not (np.isfinite(near) and np.isfinite(far))
         if not stood_in[k]:
             low[k], high[k] = stand_in.value[k] - far * error[k], stand_in.value[k] - near * error[k]
     return StudentisedIntervals(stand_in.value, low, high, stand_in.num_undefined, stood_in)
+
+
+def _level(freedom: float, confidence: float, num_resamples: int) -> float:
+    """Between which quantiles (as a share) an interval of this confidence lies, as far out as Student's t."""
+    level = float(2 * ndtr(stdtrit(freedom, (1 + confidence) / 2)) - 1)
+    return max(confidence, min(level, 1 - 2 * MIN_BEYOND / num_resamples))
 
 
 def _quantiles(gaps, errors, error: float, confidence: float, symmetric: bool) -> tuple[float, float]:

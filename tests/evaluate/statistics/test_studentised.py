@@ -54,7 +54,10 @@ def test_an_interval_by_the_textbook():
         drawn = np.repeat(values, w.astype(int))
         distances.append((drawn.mean() - values.mean()) / (drawn.std(ddof=1) / np.sqrt(17)))
     error = values.std(ddof=1) / np.sqrt(17)
-    near, far = np.sort(distances)[[49, 1950]]
+    freedom = 2 * 17 / (stats.kurtosis(values, fisher=False) - 1)
+    assert 2 < freedom < 16
+    beyond = max(stats.norm.sf(stats.t.ppf(0.975, freedom)), 10 / 2000)
+    near, far = np.sort(distances)[[int(np.floor(beyond * 1999)), int(np.ceil((1 - beyond) * 1999))]]
     found = studentised(of_means(values), seed=5)
     assert found.value[0] == pytest.approx(values.mean())
     assert found.low[0] == pytest.approx(values.mean() - far * error, rel=1e-3)
@@ -76,7 +79,20 @@ def test_normal_values_get_nearly_students_interval():
     values = stats.norm.ppf(np.arange(1, 24) / 24)
     found = studentised(of_means(values), seed=0, num_resamples=20000)
     half = stats.t.ppf(0.975, 22) * values.std(ddof=1) / np.sqrt(23)
-    assert (found.low[0], found.high[0]) == pytest.approx((-half, half), rel=0.05)
+    assert (found.low[0], found.high[0]) == pytest.approx((-half, half), rel=0.07)
+
+
+def test_the_fewer_patients_carry_a_mean_the_less_its_error_is_known():
+    """Normal values leave n - 1, or nearly; one large value among small ones leaves about 2."""
+    rng = np.random.default_rng(9)
+    assert of_means(rng.uniform(size=200)).freedom()[0] == 199
+    assert of_means(rng.normal(size=20000)).freedom()[0] == pytest.approx(20000, rel=0.1)
+    assert of_means([0.0] * 99 + [7.0]).freedom()[0] == pytest.approx(2, rel=0.05)
+    assert of_means([0.25] * 6).freedom()[0] == 5
+    values = rng.lognormal(size=50)
+    skewed, even = (studentised(of_means(v), seed=0) for v in (values, stats.norm.ppf(np.arange(1, 51) / 51)))
+    tails = [f.high[0] - f.value[0] for f in (skewed, even)] / np.array([values.std(), 1])
+    assert tails[0] > 1.4 * tails[1]
 
 
 def test_another_unit_and_another_zero():
