@@ -52,7 +52,7 @@ def joint(steps: dict[int, float]) -> np.ndarray:
 
 def kappa(shares: np.ndarray, agreement: np.ndarray) -> np.ndarray:
     """(R,) of (R, C, C) shares that sum to 1."""
-    chance = np.einsum("ri,ij,rj->r", shares.sum(2), agreement, shares.sum(1))
+    chance = ((shares.sum(2) @ agreement) * shares.sum(1)).sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(chance < 1 - 1e-12, ((agreement * shares).sum((1, 2)) - chance) / (1 - chance), np.nan)
 

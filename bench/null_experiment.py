@@ -2,7 +2,8 @@
 
 Null: two exchangeable models (same error rates, independent errors given the lesion) on the same patients, who have
 one or two cases, lesions that are hard or easy together, and false positives that come in crowds. Effect: model B
-misses more, invents more and draws worse; the truth is that of 400 000 simulated patients.
+misses more, invents more, draws worse and rates worse; the truth is that of 400 000 simulated patients. One culprit
+or none (LROC, hit at rank 1) is a cohort of its own, with one case a patient.
 
     python bench/null_experiment.py                      # 1000 cohorts of 50 patients under each
     python bench/null_experiment.py --cohorts 200 --patients 20
@@ -23,25 +24,33 @@ import numpy as np
 from scipy import stats
 
 from netlesion.evaluate.figures import Paired, compare_figures
+from netlesion.evaluate.froc import FROC_RATES, CaseDetections
+from netlesion.evaluate.localise import TopCandidate
+from netlesion.evaluate.paired_curves import CULPRIT_FIGURES
 from netlesion.evaluate.statistics.paired_proportions import PairedCounts, newcombe
 
 LEVEL = 0.05
 #: Tests that are exact, and so may reject less often than the level.
-EXACT = ("lesion_sensitivity", "patient_sensitivity", "patient_specificity")
+EXACT = ("lesion_sensitivity", "patient_sensitivity", "patient_specificity", "hit_at_1")
+#: Larger cohorts are for the truth alone, and get no detections of each case.
+MOST = 10_000
 
 
 @dataclass(frozen=True)
 class Model:
-    """Log odds of finding an average lesion, false positives per case, mean and spread of the log odds of Dice."""
+    """Log odds of finding an average lesion, false positives per case, mean log odds of Dice; how far above a healthy
+    patient's the highest score of an ill one lies, and above a false positive's that of a lesion.
+    """
 
     find: float = 1.5
     false_positives: float = 0.8
     draw: float = 1.2
     separation: float = 1.3
+    rate: float = 1.5
 
 
-def simulate(rng: np.random.Generator, num_patients: int, a: Model, b: Model) -> Paired:
-    """One cohort: about a quarter of patients without lesion, lesions of one patient alike."""
+def simulate(rng: np.random.Generator, num_patients: int, a: Model, b: Model) -> tuple[Paired, list]:
+    """One cohort, and the ratings it was made of: about a quarter of patients without lesion, a patient's alike."""
     num_cases = rng.integers(1, 3, num_patients)
     owner = np.repeat(np.arange(num_patients), num_cases)
     ill = rng.random(num_patients) < 0.75
@@ -54,8 +63,9 @@ def simulate(rng: np.random.Generator, num_patients: int, a: Model, b: Model) ->
     def total(values):
         return np.bincount(case_of_lesion, values, minlength=len(owner))
 
+    cases = np.arange(len(owner))
     reference_ml, case_ease = total(volume), rng.normal(0, 0.5, len(owner))
-    tables, scores = [], []
+    tables, scores, detections = [], [], []
     for model in (a, b):
         found = rng.random(len(case_of_lesion)) < 1 / (1 + np.exp(-model.find - lesion_hard))
         hits = total(found)
@@ -84,7 +94,55 @@ def simulate(rng: np.random.Generator, num_patients: int, a: Model, b: Model) ->
             }
         )
         scores.append(model.separation * ill[owner] + ease[owner] * 0.7 + rng.normal(0, 0.7, len(owner)))
-    return Paired(tuple(f"{i:06d}" for i in owner), *tables, *scores)
+        rating = np.where(found, model.rate + 0.5 * lesion_hard + rng.normal(0, 1, len(found)), -np.inf)
+        detections.append((rating, case_of_lesion, rng.normal(0, 1.2, int(false.sum())), np.repeat(cases, false)))
+    patients = tuple(f"{i:06d}" for i in owner)
+    curves = [_case_detections(patients, *found) for found in detections] if num_patients <= MOST else [None, None]
+    return Paired(patients, *tables, *scores, *curves), detections
+
+
+def _case_detections(patients, rating, case_of_lesion, invented, case_of_invented) -> tuple[CaseDetections, ...]:
+    of_lesion, of_invented = (
+        np.searchsorted(x, np.arange(len(patients) + 1)) for x in (case_of_lesion, case_of_invented)
+    )
+    made = []
+    for n, patient in enumerate(patients):
+        lesions = rating[of_lesion[n] : of_lesion[n + 1]]
+        hits, false = lesions[np.isfinite(lesions)], invented[of_invented[n] : of_invented[n + 1]]
+        true = (True,) * len(hits) + (False,) * len(false)
+        made.append(CaseDetections(f"{n}", patient, (*hits, *false), true, tuple(lesions)))
+    return tuple(made)
+
+
+def simulate_culprits(rng: np.random.Generator, num_patients: int, a: Model, b: Model) -> Paired:
+    """Patients of one case with one culprit, or (a third) none: the candidate of the highest score hits, or not."""
+    culprit, hard = rng.random(num_patients) < 2 / 3, rng.normal(0, 1, num_patients)
+    lesions, tops = {"num_lesions_reference": culprit.astype(float), "num_dont_care": np.zeros(num_patients)}, []
+    for model in (a, b):
+        rating = np.where(culprit, model.rate + 0.5 * hard + rng.normal(0, 1, num_patients), -np.inf)
+        rival = rng.normal(0, 1.2, num_patients)
+        tops.append(
+            tuple(
+                TopCandidate(bool(c), max(r, other), float(r > other), (1.0 if r > other else 0.5) if c else math.nan)
+                for c, r, other in zip(culprit, rating, rival, strict=True)
+            )
+        )
+    patients = tuple(f"{i:06d}" for i in range(num_patients))
+    return Paired(patients, lesions, lesions, tops_a=tops[0], tops_b=tops[1])
+
+
+def curve_values(rating, case_of_lesion, invented, case_of_invented, num_cases: int) -> dict[str, float]:
+    """FROC score and JAFROC of a cohort too large for `DetectionTable`, by sorting."""
+    limits = -np.sort(-invented)[(np.array(FROC_RATES) * num_cases).astype(int).clip(max=len(invented) - 1)]
+    beyond = np.array(FROC_RATES) * num_cases >= len(invented)
+    froc = np.mean(
+        [(rating > x).mean() if not b else np.isfinite(rating).mean() for x, b in zip(limits, beyond, strict=True)]
+    )
+    highest = np.full(num_cases, -np.inf)
+    np.maximum.at(highest, case_of_invented, invented)
+    normal = np.sort(np.delete(highest, np.unique(case_of_lesion)))
+    below, not_above = (np.searchsorted(normal, rating, side) for side in ("left", "right"))
+    return {"froc_score": float(froc), "jafroc": float(((below + not_above) / 2 / len(normal)).mean())}
 
 
 def values(cohort: Paired, t: dict[str, np.ndarray], scores: np.ndarray) -> dict[str, float]:
@@ -107,16 +165,37 @@ def values(cohort: Paired, t: dict[str, np.ndarray], scores: np.ndarray) -> dict
     }
 
 
+def culprit_values(tops) -> dict[str, float]:
+    with_, without = ([c for c in tops if c.has_culprit is there] for there in (True, False))
+    below = np.sort([c.score for c in without])
+    places = np.searchsorted(below, [c.score for c in with_]) / len(below)
+    hits = np.array([c.hit for c in with_])
+    return {"lroc_area": float((places * hits).mean()), "hit_at_1": float(hits.mean())}
+
+
 def experiment(cohorts: int, patients: int, resamples: int, seed: int, b: Model) -> dict[str, dict[str, float]]:
     """Figure -> share of cohorts that reject and that cover: the difference, and the value of A."""
     rng = np.random.default_rng(seed)
-    big = simulate(rng, 400_000, Model(), b)
-    truth_a, truth_b = (values(big, table, scores) for table, scores in ((big.a, big.scores_a), (big.b, big.scores_b)))
+    big, detections = simulate(rng, 400_000, Model(), b)
+    culprits = simulate_culprits(rng, 400_000, Model(), b)
+    truth_a, truth_b = (
+        values(big, table, scores) | curve_values(*found, len(big.patients)) | culprit_values(tops)
+        for table, scores, found, tops in (
+            (big.a, big.scores_a, detections[0], culprits.tops_a),
+            (big.b, big.scores_b, detections[1], culprits.tops_b),
+        )
+    )
     truth = {figure: 0.0 if b == Model() else truth_a[figure] - truth_b[figure] for figure in truth_a}
     counts: dict[str, dict[str, list[bool]]] = {}
     for cohort in range(cohorts):
-        paired = simulate(rng, patients, Model(), b)
+        paired, _ = simulate(rng, patients, Model(), b)
         rows = compare_figures(paired, seed=cohort, num_resamples=resamples)
+        culprits = simulate_culprits(rng, patients, Model(), b)
+        rows += tuple(
+            row
+            for row in compare_figures(culprits, seed=cohort, num_resamples=resamples)
+            if row.figure in CULPRIT_FIGURES
+        )
         for row in rows:
             found = counts.setdefault(row.figure, {})
             _count(found, "reject", row.comparison.p)
@@ -155,10 +234,10 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
-    started, results = time.perf_counter(), {}
+    started, results = time.process_time(), {}
     band = stats.binom.interval(0.95, chosen.cohorts, LEVEL)
     low, high = band[0] / chosen.cohorts, band[1] / chosen.cohorts
-    worse = Model(find=0.9, false_positives=1.2, draw=0.9, separation=0.9)
+    worse = Model(find=0.9, false_positives=1.2, draw=0.9, separation=0.9, rate=1.0)
     for name, b in (("null", Model()), ("effect", worse)):
         found = experiment(chosen.cohorts, chosen.patients, chosen.resamples, chosen.seed, b)
         results[name] = found
@@ -172,7 +251,7 @@ def main() -> None:
     machine = f"{platform.system()} {platform.machine()} {platform.processor()}".strip()
     record = vars(chosen) | {
         "band": [low, high],
-        "seconds": round(time.perf_counter() - started, 1),
+        "processor_seconds": round(time.process_time() - started, 1),
         "machine": machine,
     }
     print(json.dumps(record | results))

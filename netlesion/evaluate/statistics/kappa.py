@@ -67,13 +67,12 @@ def cohen_kappa(
         unseen = (1 - ((1 - confidence) / 2) ** (1 / num_patients)) / (1 - np.trace(by_chance))
         return Estimate(1.0, float(max(1 - unseen, -1.0)), 1.0, num_patients, join_notes(note, PERFECT))
 
-    def kappas(drawn: np.ndarray) -> np.ndarray:
-        return _kappas(np.einsum("rp,pij->rij", drawn, tables), agreement)
+    def counted(drawn: np.ndarray) -> np.ndarray:
+        return (drawn @ tables.reshape(num_patients, -1)).reshape(-1, *by_chance.shape)
 
-    drawn = patient_weights(num_patients, seed=seed, num_resamples=num_resamples)
-    without_one = jackknife(kappas, num_patients)[:, 0]
+    counts = counted(patient_weights(num_patients, seed=seed, num_resamples=num_resamples))
+    without_one = jackknife(lambda drawn: _kappas(counted(drawn), agreement), num_patients)[:, 0]
     rows = tables.sum() / num_patients
-    counts = np.einsum("rp,pij->rij", drawn, tables)
     more = rows * _chance_rated(by_chance, num_patients, seed, num_resamples)
     centre = tables.sum(axis=0) + CHANCE_PATIENTS * rows * by_chance
     limits = [
@@ -116,7 +115,7 @@ def _kappas(counts: np.ndarray, agreement: np.ndarray) -> np.ndarray:
     """(R,) of (R, C, C); NaN without a row, and where chance alone would agree fully."""
     total = counts.sum(axis=(1, 2), keepdims=True)
     shares = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
-    chance = np.einsum("ri,ij,rj->r", shares.sum(axis=2), agreement, shares.sum(axis=1))
+    chance = ((shares.sum(axis=2) @ agreement) * shares.sum(axis=1)).sum(axis=1)
     seen = (agreement * shares).sum(axis=(1, 2))
     exists = (chance < 1 - 1e-12) & (total[:, 0, 0] > 0)
     return np.divide(seen - chance, 1 - chance, out=np.full_like(seen, np.nan), where=exists)
