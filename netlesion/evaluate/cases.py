@@ -33,6 +33,7 @@ from netlesion.evaluate.surface import (
     surface_distances,
     surface_voxels,
 )
+from netlesion.quantify.region import OrganMap
 from netlesion.volume import Volume
 
 NAN = float("nan")
@@ -48,10 +49,12 @@ def evaluate_case(
     settings: MatchSettings = DEFAULT_SETTINGS,
     facts: CaseFacts = NO_FACTS,
     tasks: Sequence[str] = TASKS,
+    organs: OrganMap | None = None,
 ) -> CaseResult:
     """Compares one predicted mask with its reference, both LABEL on one grid; either may be empty.
 
-    probability (else suv) says where a predicted lesion points. Columns of tasks not asked for are NaN.
+    probability (else suv) says where a predicted lesion points. Columns of tasks not asked for are NaN. organs, on any
+    grid: give a region to lesions for which `facts` have none.
     Raises QuantityError for another quantity and GeometryError for another grid; the message names the case.
     """
     try:
@@ -73,7 +76,7 @@ def evaluate_case(
         tracer=facts.tracer,
         scanner=facts.scanner,
         **columns,
-        lesions=lesion_rows(case_id, patient_id, crop, matching, surfaces, facts),
+        lesions=lesion_rows(case_id, patient_id, crop, matching, surfaces, facts, organs),
         detections=case_detections(case_id, patient_id, matching),
         candidates=candidates,
         panoptic=matching.panoptic,
@@ -90,6 +93,7 @@ def evaluate_points(
     scores: Sequence[float],
     settings: MatchSettings = DEFAULT_SETTINGS,
     facts: CaseFacts = NO_FACTS,
+    organs: OrganMap | None = None,
 ) -> CaseResult:
     """Compares a reader's points (P, 3) in RAS+ mm, one rating each, with a reference mask.
 
@@ -117,7 +121,7 @@ def evaluate_points(
         tracer=facts.tracer,
         scanner=facts.scanner,
         **columns,
-        lesions=point_rows(case_id, patient_id, crop, matching, points, facts),
+        lesions=point_rows(case_id, patient_id, crop, matching, points, facts, organs),
         detections=case_detections(case_id, patient_id, matching),
         candidates=candidates,
         panoptic=None,

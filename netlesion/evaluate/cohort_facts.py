@@ -1,4 +1,4 @@
-"""What a cohort says of its PETs beside the images: tracer, scanner, uptake time, dose.
+"""What a cohort says of its PETs beside the images: tracer, scanner, uptake time, dose, a map of the organs.
 
 Takes the folder of a cohort, or what a folder of masks tells; returns facts by case. Reads side-cars, no image.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from netlesion.errors import CohortError
@@ -16,16 +16,20 @@ from netlesion.io.cohort import open_cohort
 from netlesion.io.masks import MaskFolder
 from netlesion.study import Tracer
 
+#: BIDS desc- of a cohort's organ maps.
+ORGANS_DESC = "organs"
+
 
 @dataclass(frozen=True)
 class PetFacts:
-    """One PET; empty or None where the source does not tell."""
+    """One PET; empty or None where the source does not tell. organs: the map of its organs (desc-organs)."""
 
     tracer: str = ""
     scanner: str = ""
     pet: Path | None = None
     uptake_min: float | None = None
     dose_mbq: float | None = None
+    organs: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ def read_cohort_facts(cohort: Path | None, references: MaskFolder) -> CohortFact
     for visit in open_cohort(root).visits:
         for channel in (t.value for t in Tracer if t.value in visit.images):
             image = visit.images[channel][0]
-            found[visit.case_id(channel)] = _pet_facts(image.path, image.tracer_label or "")
+            facts = _pet_facts(image.path, image.tracer_label or "")
+            organs = visit.masks.get(channel, {}).get(ORGANS_DESC)
+            found[visit.case_id(channel)] = replace(facts, organs=organs)
     missing = sorted(set(references.masks) - set(found))
     if cohort is not None and missing:
         raise CohortError(

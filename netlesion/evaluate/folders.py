@@ -17,6 +17,7 @@ from netlesion.evaluate.lesion_rows import LESION_COLUMNS
 from netlesion.evaluate.page import write_page
 from netlesion.evaluate.readers import ReaderList, is_reader_table
 from netlesion.evaluate.recalibrate import read_recalibration
+from netlesion.evaluate.regions import region_detection
 from netlesion.evaluate.reliability import DETECTION_COLUMNS, detections_of
 from netlesion.evaluate.reporting import reporting_record
 from netlesion.evaluate.scoring import ALL_TASKS, EvaluationSettings, Scored, partial_remark, score
@@ -66,6 +67,8 @@ def evaluate_folders(
         )
         parts = strata(scored.results, resampling) if "detection" in settings.tasks else ()
         summary["strata"] = [_plain_stratum(part) for part in parts]
+        if "detection" in settings.tasks:
+            summary["regions"] = region_detection(scored.results, resampling)
         if "categories" in settings.tasks:
             summary["categories"] = _categories(reference, prediction, settings, resampling)
     summary |= {

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from netlesion.evaluate.outcome import MatchSettings
 from netlesion.evaluate.point_reference import evaluate_marks_against_points, evaluate_masks_against_points
 from netlesion.evaluate.readers import Marks
 from netlesion.io.cohort import read_suv_image
+from netlesion.io.label_maps import read_named_map
 from netlesion.io.nifti import read_volume
 from netlesion.provenance import hash_file
+from netlesion.quantify.region import OrganMap
 from netlesion.volume import Quantity, Volume
 
 #: Fewer cases than this are not worth starting processes for.
@@ -48,6 +50,7 @@ class Job:
     facts: CaseFacts
     settings: MatchSettings
     tasks: tuple[str, ...]
+    organs: Path | None = None
 
 
 def run_jobs(jobs: Sequence[Job], workers: int | None) -> Iterator[tuple[CaseResult, dict[str, str]]]:
@@ -76,11 +79,12 @@ def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
         return _against_points(job, job.points_mm)
     reference = _read_mask(job.reference, job.case)
     hashes = {"reference": hash_file(job.reference)}
+    organs, remarks = _read_organs(job)
     if job.marks is not None:
         result = evaluate_points(
-            job.case, job.patient, reference, job.marks.points_mm, job.marks.ratings, job.settings, job.facts
+            job.case, job.patient, reference, job.marks.points_mm, job.marks.ratings, job.settings, job.facts, organs
         )
-        return result, hashes
+        return replace(result, remarks=(*result.remarks, *remarks)), hashes
     probability = None if job.probability is None else read_volume(job.probability, Quantity.PROBABILITY)
     suv = None if job.pet is None else read_suv_image(job.pet)
     result = evaluate_case(
@@ -93,8 +97,20 @@ def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
         job.settings,
         job.facts,
         job.tasks,
+        organs,
     )
-    return result, hashes | {"prediction": hash_file(job.prediction)}
+    return replace(result, remarks=(*result.remarks, *remarks)), hashes | {"prediction": hash_file(job.prediction)}
+
+
+def _read_organs(job: Job) -> tuple[OrganMap | None, tuple[str, ...]]:
+    """The organ map of a cohort; one that cannot be used is said to be so, for lesions are scored without it."""
+    if job.organs is None:
+        return None, ()
+    try:
+        found = read_named_map(job.organs)
+    except NetlesionError as error:
+        return None, (f"lesions have no region by the organ map: {error}",)
+    return OrganMap(found.volume.array, found.volume.geometry, found.names), ()
 
 
 def _against_points(job: Job, points_mm: np.ndarray) -> tuple[CaseResult, dict[str, str]]:

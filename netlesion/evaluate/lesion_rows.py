@@ -6,8 +6,8 @@ own: its numbers stand beside those of the lesion it found, as pairs for agreeme
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from netlesion.evaluate.lesion_table import UNKNOWN_LESION
 from netlesion.evaluate.match import CroppedCase
 from netlesion.evaluate.outcome import Matching, Outcome, PredictedLesion, ReferenceLesion
 from netlesion.evaluate.surface import SurfaceVoxels, hausdorff_mm, normalised_surface_dice, surface_distances
+from netlesion.quantify.region import OrganMap
 
 if TYPE_CHECKING:
     from netlesion.evaluate.case_result import CaseFacts
@@ -49,7 +50,9 @@ class LesionResult:
     partner_id: int | None = _column(
         "1", "The prediction that found it; for a split or don't-care the reference lesion it belongs to"
     )
-    region: str = _column("n/a", "Region, from the table of lesions")
+    region: str = _column(
+        "n/a", "Region, from the table of lesions, else by the cohort's organ map (clinical.md 5.3); n/a without either"
+    )
     lesion_type: str = _column("n/a", "Type, from the table of lesions")
     reference_standard: str = _column(
         "n/a", "What its truth rests on, from the table of lesions, else as declared for all"
@@ -79,12 +82,13 @@ LESION_COLUMNS: Mapping[str, Mapping[str, str]] = {f.name: dict(f.metadata) for 
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """One label map's lesions by id: where they are, what they take up, and their surfaces."""
+    """One label map's lesions by id: where they are, what they take up, their surfaces and regions."""
 
     centroid_mm: Mapping[int, np.ndarray]
     suvmax: Mapping[int, float]
     suv_sum: Mapping[int, float]
     surface_mm: Mapping[int, np.ndarray]
+    region_of: Callable[[int], str] = lambda _: ""
 
 
 def lesion_rows(
@@ -94,10 +98,11 @@ def lesion_rows(
     matching: Matching,
     surfaces: tuple[SurfaceVoxels, SurfaceVoxels],
     facts: CaseFacts,
+    organs: OrganMap | None = None,
 ) -> tuple[LesionResult, ...]:
     """All rows of one case: the reference lesions by id, then the predictions without a lesion by id."""
-    side_g = _side(crop.reference, crop, surfaces[0])
-    side_p = _side(crop.prediction, crop, surfaces[1])
+    side_g = _side(crop.reference, crop, surfaces[0], organs)
+    side_p = _side(crop.prediction, crop, surfaces[1], organs)
     predicted = {p.lesion_id: p for p in matching.prediction}
     voxel_ml = crop.geometry.voxel_volume_ml
     rows = [
@@ -112,12 +117,19 @@ def lesion_rows(
 
 
 def point_rows(
-    case_id: str, patient_id: str, crop: CroppedCase, matching: Matching, points_mm: np.ndarray, facts: CaseFacts
+    case_id: str,
+    patient_id: str,
+    crop: CroppedCase,
+    matching: Matching,
+    points_mm: np.ndarray,
+    facts: CaseFacts,
+    organs: OrganMap | None = None,
 ) -> tuple[LesionResult, ...]:
     """The same for a reader's points, which have a place and a rating but no extent."""
     nothing = SurfaceVoxels(np.zeros((0, 3), int), np.zeros(0, int), np.zeros(0, bool), np.zeros(0, bool))
-    side_g = _side(crop.reference, crop, nothing)
-    points = _Side({p.lesion_id: points_mm[n] for n, p in enumerate(matching.prediction)}, {}, {}, {})
+    side_g = _side(crop.reference, crop, nothing, organs)
+    places = {p.lesion_id: points_mm[n] for n, p in enumerate(matching.prediction)}
+    points = _Side(places, {}, {}, {}, lambda n: "" if organs is None else organs.region_of(places[n][None], 0.0).name)
     predicted = {p.lesion_id: p for p in matching.prediction}
     voxel_ml = crop.geometry.voxel_volume_ml
     rows = []
@@ -176,6 +188,7 @@ _PARTNER_NUMBERS = (
 def _reference_columns(
     case_id: str, patient_id: str, lesion: ReferenceLesion, facts: CaseFacts, side: _Side, voxel_ml: float
 ) -> dict[str, Any]:
+    known = facts.lesions.get(lesion.lesion_id, facts.unlisted)
     return {
         "case": case_id,
         "patient": patient_id,
@@ -184,7 +197,8 @@ def _reference_columns(
         "lesion_id": lesion.lesion_id,
         "outcome": lesion.outcome.value,
         "partner_id": lesion.prediction_id,
-        **vars(facts.lesions.get(lesion.lesion_id, facts.unlisted)),
+        **vars(known),
+        "region": known.region or side.region_of(lesion.lesion_id),
         "size_bin": size_bin(lesion.volume_ml),
         "num_voxels": lesion.num_voxels,
         "volume_ml": lesion.volume_ml,
@@ -227,7 +241,7 @@ def _prediction_row(
         lesion_id=lesion.lesion_id,
         outcome=lesion.outcome.value,
         partner_id=lesion.reference_id,
-        **vars(UNKNOWN_LESION),
+        **vars(replace(UNKNOWN_LESION, region=side.region_of(lesion.lesion_id))),
         size_bin=size_bin(lesion.volume_ml) if lesion.num_voxels else "",
         num_voxels=lesion.num_voxels,
         volume_ml=lesion.volume_ml if lesion.num_voxels else NAN,
@@ -247,7 +261,7 @@ def _own_numbers(lesion_id: int, side: _Side, voxel_ml: float) -> dict[str, floa
     }
 
 
-def _side(voxels: Foreground, crop: CroppedCase, surface: SurfaceVoxels) -> _Side:
+def _side(voxels: Foreground, crop: CroppedCase, surface: SurfaceVoxels, organs: OrganMap | None = None) -> _Side:
     ids, owner = voxels.ids_L, voxels.owner_N
     places = crop.geometry.to_world(voxels.centroid_L3)
     names = ids.tolist()
@@ -262,4 +276,11 @@ def _side(voxels: Foreground, crop: CroppedCase, surface: SurfaceVoxels) -> _Sid
     world = crop.geometry.to_world(surface.index_N3[order])
     cuts = np.searchsorted(surface.label_N[order], ids, side="left")
     parts = dict(zip(names, np.split(world, cuts[1:]), strict=True)) if len(ids) else {}
-    return _Side(dict(zip(names, places, strict=True)), suvmax, suv_sum, parts)
+
+    def region_of(lesion: int) -> str:
+        if organs is None:
+            return ""
+        points = crop.geometry.to_world(voxels.index_N3[voxels.label_N == lesion])
+        return organs.region_of(points, len(points) * crop.geometry.voxel_volume_ml).name
+
+    return _Side(dict(zip(names, places, strict=True)), suvmax, suv_sum, parts, region_of)

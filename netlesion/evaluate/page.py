@@ -54,6 +54,9 @@ SHOWN: Mapping[str, Mapping[str, str]] = {
         "AUC of predicted lesions, real or invented": "discrimination.detection_auc",
         "Cases with lesions where something was found": "case_sensitivity",
         "Lesion-free cases where nothing was found": "case_specificity",
+        "Regions with a lesion that were called": "regions.sensitivity",
+        "Regions without a lesion that were not called": "regions.specificity",
+        "Kappa of regions": "regions.kappa",
     },
     "Calibration of lesion scores": {
         "Expected calibration error": "calibration.ece",
@@ -157,7 +160,7 @@ def _text(estimate: Mapping[str, Any] | None) -> str:
 
 def _stratum_row(row: Mapping[str, Any]) -> tuple[str, ...]:
     counts = (row["num_lesions"], row["num_patients"], row["num_false_positives"])
-    numbers = (row["sensitivity"], row["ppv"], row["false_positives_per_case"], row["dice"])
+    numbers = (row[n] for n in ("sensitivity", "specificity", "ppv", "false_positives_per_patient", "dice"))
     return (row["by"], row["name"], *(cell(c) for c in counts), *(_text(n) for n in numbers))
 
 
@@ -220,7 +223,7 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
         )
     if summary["unfinished_visits"]:
         notes.append(f"Unfinished visits, not scored: {', '.join(summary['unfinished_visits'])}")
-    for name in ("challenge", "froc", "calibration", "localisation", "categories"):
+    for name in ("challenge", "froc", "calibration", "localisation", "regions", "categories"):
         if "not_run" in summary.get(name, {}):
             notes.append(f"{name}: not run, {summary[name]['not_run']}")
     for name, found in summary.get("categories", {}).items():

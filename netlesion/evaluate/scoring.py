@@ -248,4 +248,5 @@ def _job(
         ),
         settings=settings.match,
         tasks=settings.tasks,
+        organs=known.organs,
     )

@@ -36,7 +36,10 @@ SUMMARY_DICTIONARY = {
     "sensitivity of each class of the reference, Cohen's kappa; kappa_linear and kappa_quadratic where classes are "
     "ordered (whole numbers, or a stated order); cross_table is reference, then prediction, then rows",
     "partition": "train, val, test or unknown: the patients of each part, as the records of the predictions tell",
-    "strata": "the same rates by lesion size, region, type, tracer and scanner",
+    "regions": "region by region and case by case (clinical.md 8.3): called where it holds a lesion (sensitivity), "
+    "left alone where it holds none (specificity), kappa of both; regions by the table of lesions and the organ map",
+    "strata": "the same rates by lesion size, region, type, tracer and scanner; false positives by their own size and "
+    "region; specificity of a region: cases without lesion or call there, of those without lesion there",
 }
 
 

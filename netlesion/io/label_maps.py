@@ -1,7 +1,8 @@
 """Organ label maps on disk: one NIfTI with integers and their names, or a folder with one NIfTI per organ.
 
-The names come from a table beside the file (`NAME.tsv`, `NAME.json`, `labels.tsv` or `labels.json`: index and name),
-else from the integers the caller knows; in a folder of organs, as TotalSegmentator writes it, from the file names.
+The names come from a table beside the file (`NAME.tsv`, `NAME.json`, `labels.tsv` or `labels.json`: index and name), or
+of a BIDS derivative in a folder above (`desc-organs_dseg.tsv` holds for every `*_desc-organs_dseg.nii.gz` below), else
+from the integers the caller knows; in a folder of organs, as TotalSegmentator writes it, from the file names.
 Which names mean anything is the caller's business: he passes those he knows. Returns a Volume and index -> name.
 """
 
@@ -79,6 +80,22 @@ def read_label_map(path: str | Path, known: Collection[str], default_names: Mapp
     return found
 
 
+def read_named_map(path: str | Path) -> LabelMap:
+    """Reads one file with every name that its table has, known to anyone or not.
+
+    Raises CohortError for a map that is empty, or without a table that names one of its labels: no integer has a
+    meaning of its own.
+    """
+    path = Path(path)
+    volume = read_volume(path, Quantity.LABEL)
+    present = [int(n) for n in np.unique(volume.array) if n]
+    table = next((_read_table(p) for p in _tables_of(path) if p.is_file()), {})
+    names = {n: table[n] for n in present if n in table}
+    if not names:
+        raise CohortError(f"{path}: no table (index, name) names its labels; expected {_stem(path)}.tsv beside it")
+    return LabelMap(_stem(path), volume, names, tuple(f"label {n}" for n in present if n not in names))
+
+
 def digest_of(path: str | Path) -> str:
     """SHA-256 of a map's files, names and content."""
     path = Path(path)
@@ -141,7 +158,12 @@ def _is_organ_folder(path: Path, known: Collection[str]) -> bool:
 
 def _tables_of(path: Path) -> list[Path]:
     """Where the names of a map may be, the nearest first."""
-    return [path.with_name(name + end) for name in (_stem(path), "labels") for end in (".tsv", ".json")]
+    found = [path.with_name(name + end) for name in (_stem(path), "labels") for end in (".tsv", ".json")]
+    for folder in path.parents[1:] if "_desc-" in path.name else ():
+        found.append(folder / f"desc-{_stem(path).split('_desc-')[1]}.tsv")
+        if (folder / "dataset_description.json").is_file():
+            break
+    return found
 
 
 def _read_table(path: Path) -> dict[int, str]:

@@ -30,22 +30,24 @@ LIVER_SHARE, DOME_SHARE, BONE_SHARE, LUNG_SHARE, ORGAN_SHARE = 0.5, 0.2, 0.3, 0.
 
 #: Start of a label's name -> region. Vessels, muscle, fat and skin are no region; sides and levels are dropped.
 _BONES = (
-    "sacrum vertebra humerus scapula clavicula clavicle femur hip_ skull rib_ sternum costal_cartilages radius_ ulna_ "
-    "carpal metacarpal fingers tibia fibula patella tarsal metatarsal toes mandible bone"
-).split()
+    "sacrum", "vertebra", "humerus", "scapula", "clavicula", "clavicle", "femur", "hip_", "skull", "rib_", "sternum",
+    "costal_cartilages", "radius_", "ulna_", "carpal", "metacarpal", "fingers", "tibia", "fibula", "patella", "tarsal",
+    "metatarsal", "toes", "mandible", "bone",
+)  # fmt: skip
 _ORGANS = (
-    "spleen kidney gallbladder stomach pancreas adrenal_gland esophagus thyroid_gland small_bowel duodenum colon "
-    "urinary_bladder prostate brain heart pituitary thymus breast ovary uterus testis"
-).split()
+    "spleen", "kidney", "gallbladder", "stomach", "pancreas", "adrenal_gland", "esophagus", "thyroid_gland",
+    "small_bowel", "duodenum", "colon", "urinary_bladder", "prostate", "brain", "heart", "pituitary", "thymus",
+    "breast", "ovary", "uterus", "testis",
+)  # fmt: skip
 _SALIVARY = ("parotid_gland", "submandibular_gland", "sublingual_gland")
 REGIONS = (
     "liver", "bone", "lung", *_ORGANS, "salivary_gland", "node", "head_neck", "abdominal_other", "soft_tissue",
 )  # fmt: skip
 #: What a lymph node lies beside.
 _BESIDE_NODES = (
-    "aorta inferior_vena_cava superior_vena_cava iliac_ portal_vein subclavian_artery brachiocephalic common_carotid "
-    "pulmonary_ mediastinum trachea small_bowel"
-).split()
+    "aorta", "inferior_vena_cava", "superior_vena_cava", "iliac_", "portal_vein", "subclavian_artery",
+    "brachiocephalic", "common_carotid", "pulmonary_", "mediastinum", "trachea", "small_bowel",
+)  # fmt: skip
 _TRUNK = ("liver", "spleen", "kidney", "stomach", "pancreas", "small_bowel", "colon", "urinary_bladder")
 
 
@@ -61,7 +63,7 @@ def region_of_label(name: str) -> str | None:
         return "spleen"
     if name.startswith(_SALIVARY):
         return "salivary_gland"
-    if any(name.startswith(bone) for bone in _BONES):
+    if name.startswith(_BONES):
         return "bone"
     return next((organ for organ in _ORGANS if re.match(rf"{organ}(_|$)", name)), None)
 
@@ -129,7 +131,7 @@ class OrganMap:
             near = distance_transform_edt(~np.isin(box, labels), sampling=spacing)[places] <= DILATION_MM
             if near.any():
                 shares[region] = float(near.sum() / len(points_mm))
-        stations = [n for n in present if self.names.get(n, "").startswith(tuple(_BESIDE_NODES))]
+        stations = [n for n in present if self.names.get(n, "").startswith(_BESIDE_NODES)]
         if not stations or not inside.any():
             return shares, np.inf
         return shares, float(distance_transform_edt(~np.isin(box, stations), sampling=spacing)[places].min())
@@ -141,7 +143,7 @@ class OrganMap:
     @cached_property
     def _trunk_mm(self) -> np.ndarray | None:
         """(2, 3) corners of the box of the trunk's organs."""
-        return self._box_mm(tuple(_TRUNK))
+        return self._box_mm(_TRUNK)
 
     @cached_property
     def _lungs_mm(self) -> np.ndarray | None:
