@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from netlesion.geometry import Geometry
+from netlesion.io.nifti import write_volume
 from netlesion.volume import Quantity, Volume
+from tests.evaluate.mask_folders import OFF, ONE, TWO, mask, results_folder
 
 #: 2 x 3 x 4 mm, left-handed (x falls with I), turned about z: a voxel is 24 mm3 = 0.024 ml.
 TURN = np.radians(20.0)
@@ -50,3 +52,23 @@ def turned():
         return Volume(array, Geometry(affine, array.shape), volume.quantity)
 
     return turn
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Three cases: found, half found with an invention, lesion-free."""
+    truth = {"a": mask(ONE), "b": mask(ONE, TWO), "c": mask()}
+    found = {"a": mask(ONE), "b": mask(ONE, OFF), "c": mask()}
+    for name, masks in (("reference", truth), ("prediction", found)):
+        for case, volume in masks.items():
+            write_volume(tmp_path / name / f"{case}.nii.gz", volume)
+    return tmp_path / "reference", tmp_path / "prediction"
+
+
+@pytest.fixture
+def results(tmp_path):
+    cases = {f"sub-{n}_ses-1_trc-fdg": mask(ONE) for n in range(3)}
+    for case, volume in cases.items():
+        write_volume(tmp_path / "truth" / f"{case}.nii.gz", volume)
+    results_folder(tmp_path / "results", cases, unfinished=["sub-1_ses-1_trc-fdg"])
+    return tmp_path / "truth", tmp_path / "results"
