@@ -22,7 +22,10 @@ ORGANS_DESC = "organs"
 
 @dataclass(frozen=True)
 class PetFacts:
-    """One PET; empty or None where the source does not tell. organs: the map of its organs (desc-organs)."""
+    """One PET; empty or None where the source does not tell.
+
+    organs: the map of its organs (desc-organs). suv_path: which facts its SUV was made by (clinical.md 1.3).
+    """
 
     tracer: str = ""
     scanner: str = ""
@@ -30,6 +33,7 @@ class PetFacts:
     uptake_min: float | None = None
     dose_mbq: float | None = None
     organs: Path | None = None
+    suv_path: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,4 +92,5 @@ def _pet_facts(path: Path, tracer: str) -> PetFacts:
         pet=path,
         uptake_min=(start - injection) / 60 if known else None,
         dose_mbq=dose * unit if isinstance(dose, (int, float)) and unit is not None else None,
+        suv_path=str(facts.get("SUVPath") or ""),
     )

@@ -34,10 +34,12 @@ from netlesion.evaluate.reference_standard import (
     count_standards,
     require_independent,
 )
+from netlesion.evaluate.scoring import partial_remark
 from netlesion.evaluate.statistics.agreement import bland_altman_ratio, concordance, icc_2_1, spearman
 from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, Interval
-from netlesion.evaluate.statistics.estimate import CONFIDENCE, Estimate
+from netlesion.evaluate.statistics.estimate import CONFIDENCE, Estimate, join_notes
 from netlesion.evaluate.statistics.paired_bootstrap import BOOTSTRAP_INTERVAL
+from netlesion.evaluate.statistics.ratios import few_patients
 from netlesion.evaluate.statistics.studentised import STUDENTISED, STUDENTISED_DIFFERENCE
 from netlesion.provenance import Stopwatch, hash_file, provenance
 
@@ -94,11 +96,13 @@ def compare_folders(
         _require_not_its_own_reference(a, names[0])
         _require_not_its_own_reference(b, names[1])
         paired = pair(a, b)
-        rows = compare_figures(paired, seed=seed, num_resamples=num_resamples, also=also)
+        partial = _partial(a, b, names)
+        rows = compare_figures(paired, seed=seed, num_resamples=num_resamples, also=also, note="; ".join(partial))
         if not rows:
             raise CohortError(f"{a.path / CASES}: no column to compare; evaluate again with this version")
         summary = _summary(paired, rows, names, lesions, seed, num_resamples)
         summary["not_compared"] = _not_compared(a, b, names)
+        summary["partial"] = partial
     inputs = {
         f"{side}/{file}": hash_file(f / file) for side, f in zip("ab", folders, strict=True) for file in _files(f)
     }
@@ -125,6 +129,7 @@ def comparison_lines(summary: Mapping[str, Any]) -> list[str]:
             text += f" [{gap['low']:.3f}, {gap['high']:.3f}]"
         values = f"{_fixed(row['a']['value']):>9}{_fixed(row['b']['value']):>9}"
         lines.append(f"{row['figure']:28}{values}  {text:27}{_p_text(row['p']):>8}{_p_text(row['p_holm']):>10}")
+    lines += [f"note: {line}" for line in summary["partial"]]
     return [*lines, *(f"note: not compared, {line}" for line in summary["not_compared"])]
 
 
@@ -247,6 +252,14 @@ def _summary(
     }
 
 
+def _partial(a: Evaluation, b: Evaluation, names: Sequence[str]) -> list[str]:
+    """What must be said of every row where reference cases had no prediction."""
+    remarks = [partial_remark(len(x.missing), len(x.missing) + len(x.cases)) for x in (a, b)]
+    if remarks[0] == remarks[1]:
+        return [remarks[0]] if remarks[0] else []
+    return [f"{name}: {remark}" for name, remark in zip(names, remarks, strict=True) if remark]
+
+
 def _not_compared(a: Evaluation, b: Evaluation, names: Sequence[str]) -> list[str]:
     """What is missing from the table, and why; a row is never dropped in silence."""
     without = [name for name, found in zip(names, (a, b), strict=True) if found.detections is None]
@@ -277,6 +290,8 @@ def _volume_agreement(paired: Paired) -> dict[str, Any]:
             "concordance_of_ml": _plain(concordance(predicted, reference)),
             "spearman": _plain(spearman(predicted, reference)),
         }
+        for estimate in found[side].values():
+            estimate["note"] = join_notes(few_patients(estimate["n"]), estimate["note"])
     return found
 
 

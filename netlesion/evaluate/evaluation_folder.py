@@ -42,8 +42,9 @@ class Evaluation:
     """One folder. cases: sorted by name. references: lesions of the reference by case, None when not recorded.
 
     scores: highest score of a predicted lesion by case (-inf without one), None when a predicted lesion has no score.
-    detections, tops: what curves and LROC need of each case, in the order of `cases`; None when not recorded.
     hashes: sha256 by `reference/<case>` and `prediction/<case>`, empty when not recorded. settings: of the matching.
+    missing: reference cases that had no prediction. detections, tops: what curves and LROC need of each case, in the
+    order of `cases`; None when not recorded.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class Evaluation:
     scores: Mapping[str, float] | None
     hashes: Mapping[str, str]
     settings: Mapping[str, Any] | None
+    missing: tuple[str, ...] = ()
     detections: tuple[CaseDetections, ...] | None = None
     tops: tuple[TopCandidate, ...] | None = None
 
@@ -77,6 +79,7 @@ def open_evaluation(folder: str | Path) -> Evaluation:
         scores=scores,
         hashes=summary.get("provenance", {}).get("inputs_sha256", {}),
         settings=summary.get("match_settings"),
+        missing=tuple(map(str, summary.get("cases_without_prediction", ()))),
         detections=_detections(folder / DETECTIONS, rows) if (folder / DETECTIONS).is_file() else None,
         tops=_tops(rows, scores),
     )

@@ -27,7 +27,7 @@ from netlesion.evaluate.paired_curves import (
 )
 from netlesion.evaluate.statistics.auc import compare_auc
 from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES
-from netlesion.evaluate.statistics.estimate import Comparison
+from netlesion.evaluate.statistics.estimate import Comparison, join_notes
 from netlesion.evaluate.statistics.multiplicity import holm
 from netlesion.evaluate.statistics.paired_proportions import (
     CLUSTERED_MCNEMAR,
@@ -36,7 +36,7 @@ from netlesion.evaluate.statistics.paired_proportions import (
     durkalski_mcnemar,
     obuchowski_mcnemar,
 )
-from netlesion.evaluate.statistics.ratios import compare_means, compare_ratios
+from netlesion.evaluate.statistics.ratios import compare_means, compare_ratios, few_patients
 
 #: Mean over cases; each needs the column of the same name.
 MEANS: Mapping[str, str] = {
@@ -108,11 +108,12 @@ def pair(a: Evaluation, b: Evaluation) -> Paired:
 
 
 def compare_figures(
-    paired: Paired, *, seed: int, num_resamples: int = NUM_RESAMPLES, also: Sequence[str] = ()
+    paired: Paired, *, seed: int, num_resamples: int = NUM_RESAMPLES, also: Sequence[str] = (), note: str = ""
 ) -> tuple[FigureRow, ...]:
     """Every figure whose columns both models have, and the mean over cases of the columns in `also`.
 
-    Raises CohortError for a column of `also` that one of them lacks.
+    note: what every row must say (a partial cohort); a row of few patients says so as well. Raises CohortError for a
+    column of `also` that one of them lacks.
     """
     rows = []
     for column in (*MEANS, *(c for c in dict.fromkeys(also) if c not in MEANS)):
@@ -130,7 +131,16 @@ def compare_figures(
             rows.append(row)
     rows += _curves(paired, seed, num_resamples)
     adjusted = holm([row.comparison.p for row in rows])
-    return tuple(dataclasses.replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=True))
+    return tuple(_noted(row, p, note) for row, p in zip(rows, adjusted, strict=True))
+
+
+def _noted(row: FigureRow, p_holm: float, note: str) -> FigureRow:
+    gap = row.comparison.difference
+    told = gap.note if few_patients(gap.n) in gap.note else join_notes(gap.note, few_patients(gap.n))
+    difference = dataclasses.replace(gap, note=join_notes(note, told))
+    return dataclasses.replace(
+        row, p_holm=p_holm, comparison=dataclasses.replace(row.comparison, difference=difference)
+    )
 
 
 def _ratio(paired: Paired, top: Callable, bottom: Callable, seed: int, num_resamples: int, proportion: bool):

@@ -79,11 +79,13 @@ def reporting_record(
             "by_size_ml": _counts(row.size_bin for row in rows),
             "by_type": _counts(row.lesion_type for row in rows),
             "by_reference_standard": _counts(row.reference_standard for row in rows),
+            "by_annotator": _counts(row.reference_source for row in rows),
         },
         "scanners": _counts(r.scanner for r in results),
         "tracers": _counts(r.tracer for r in results),
         "uptake_min": _spread([f.uptake_min for f in facts]),
         "dose_mbq": _spread([f.dose_mbq for f in facts]),
+        "suv_paths": _counts(f.suv_path for f in facts),
         "flow": {
             "reference_cases": summary["num_cases"] + len(summary["cases_without_prediction"]),
             "scored_cases": summary["num_cases"],

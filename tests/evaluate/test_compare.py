@@ -102,6 +102,27 @@ def test_curves_are_compared_where_both_have_scores_and_missed_aloud_where_not(f
     assert "Not compared: curves" in (tmp_path / "half" / "compare.html").read_text()
 
 
+def test_a_partial_cohort_and_few_patients_are_in_every_row(tmp_path):
+    missing = {"cases_without_prediction": ["x", "y"]}
+    a, b = cohort(dice=0.8)[4:], cohort(found=FOUND_B)[4:]
+    folders = [
+        write_evaluation(tmp_path / name, rows, summary=hashes(rows, name) | missing)
+        for name, rows in (("a", a), ("b", b))
+    ]
+    summary = compare_folders(*folders, tmp_path / "out")
+    remark = "partial cohort: 2 of 10 reference cases have no prediction and are not scored"
+    assert summary["partial"] == [remark]
+    for row in summary["figures"]:
+        assert row["difference"]["note"].startswith(remark), row["figure"]
+        count = row["difference"]["n"]
+        assert f"only {count} patient" in row["difference"]["note"] or count < 2, row["figure"]
+    assert f"note: {remark}" in comparison_lines(summary)
+    write_comparison(tmp_path / "out" / "compare.html", summary)
+    assert remark[1:] in (tmp_path / "out" / "compare.html").read_text()
+    whole = write_evaluation(tmp_path / "whole", b, summary=hashes(b, "whole"))
+    assert compare_folders(folders[0], whole, tmp_path / "out")["partial"] == [f"a: {remark}"]
+
+
 def test_one_culprit_or_none_has_lroc(tmp_path):
     def rows(hits):
         return [
