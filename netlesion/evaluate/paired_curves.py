@@ -1,6 +1,6 @@
 """FROC score, JAFROC and LROC of two models on the same patients: figures of the comparison that need scores.
 
-Takes what `evaluation_folder` read of both; returns `FigureRow`s. Both models share each resample of patients. Scores
+Takes what `evaluation_folder` read of both; returns `Curve`s. Both models share each resample of patients. Scores
 of the two need not mean the same: only their order within a model counts. Knows nothing about files.
 
 LROC and the hit at rank 1 are asked where every case has one reference lesion or none (a culprit, clinical.md 6.5).
