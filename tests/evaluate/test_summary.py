@@ -67,6 +67,7 @@ def test_a_summary_states_its_settings_and_is_plain_json(counted, make):
     assert found["interval"] == {
         "method": METHOD,
         "method_of_curves": "expanded BCa bootstrap over patients",
+        "method_of_kappa": "expanded BCa over patients, and over patients and a quarter of one rated by chance",
         "confidence": 0.95,
         "num_resamples": 2000,
         "seed": 11,

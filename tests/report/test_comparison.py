@@ -24,10 +24,13 @@ SUMMARY = {
     "num_patients": 12,
     "figures": [FIGURE, FIGURE | {"a": NOTHING, "b": NOTHING, "difference": NOTHING, "p": None, "p_holm": None}],
     "volume_agreement": {},
+    "partial": ["partial cohort: 2 of 14"],
+    "not_compared": ["curves: swin has no scores"],
     "reference_standard": {"lesions_by_standard": {"histology": 7}, "lesions": []},
     "method": {
         "unit": "patient",
         "interval_of_means_and_ratios": "bootstrap-t",
+        "interval_of_curves": "expanded BCa over patients",
         "num_resamples": 2000,
         "seed": 5,
         "multiplicity": "Holm over the 1 tests of the table",
@@ -55,6 +58,8 @@ def test_numbers_names_and_the_notice(tmp_path):
         "&lt;b&gt;unet&lt;/b&gt;",
         "<td>histology</td><td>7</td>",
         "seed 5",
+        "Partial cohort: 2 of 14.",
+        "Not compared: curves: swin has no scores.",
     ):
         assert words in text
     assert "<b>unet" not in text

@@ -100,7 +100,7 @@ def test_a_clean_cohort_exits_with_0(build):
 
 
 def test_a_warning_exits_with_1_only_if_strict(build):
-    root = build(images={"fdg": scaled(1.9)}, channels=("fdg",))
+    root = build(images={"fdg": scaled(2.3)}, channels=("fdg",))
     done = cli(root, "--strict")
     assert done.returncode == 1
     assert "warning: sub-001_ses-01 fdg: " in done.stdout

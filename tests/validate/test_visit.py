@@ -58,7 +58,7 @@ def test_a_wrong_weight_is_found_by_the_body_and_a_wrong_dose_by_the_activity(bu
 
 
 def test_a_liver_out_of_range_is_found_with_and_without_an_organ_map(build, patients):
-    root = build(images={"fdg": scaled(2.5)})
+    root = build(images={"fdg": scaled(3.5)})
     (finding,) = of(findings(root), "liver", "fdg")
     assert "no organ map" in finding.value
     suv = patients[0].visit.scans["fdg"].volume
