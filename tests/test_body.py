@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netlesion.body import MARGIN_MM, body_box
+from netlesion.body import MARGIN_MM, _means, body_box
 from netlesion.geometry import Geometry
 from netlesion.harmonise import Harmonised
 from netlesion.volume import Quantity, Volume
@@ -57,3 +57,20 @@ def test_a_speck_of_noise_is_not_the_patient():
 
 def test_an_image_of_air_shows_nobody():
     assert body_box(grid_of(ct=(filled(-1000.0, 0.0), Quantity.HU))) is None
+
+
+@pytest.mark.parametrize(("shape", "step"), [((13, 17, 11), [2, 3, 4]), ((5, 4, 3), [8, 1, 2]), ((1, 1, 1), [3, 3, 3])])
+def test_means_are_those_of_every_block(shape, step):
+    array = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    wanted = [
+        [
+            [_block(array, (i, j, k), step).mean() for k in range(0, shape[2], step[2])]
+            for j in range(0, shape[1], step[1])
+        ]
+        for i in range(0, shape[0], step[0])
+    ]
+    np.testing.assert_allclose(_means(array, step), wanted, atol=1e-6)
+
+
+def _block(array, at, step):
+    return array[tuple(slice(a, a + s) for a, s in zip(at, step, strict=True))]
