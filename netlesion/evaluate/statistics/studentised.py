@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, bootstrap, patient_weights
 from netlesion.evaluate.statistics.estimate import CONFIDENCE
@@ -108,7 +108,7 @@ def studentised(
     weights = patient_weights(sums.num_patients, seed=seed, num_resamples=num_resamples)
     error = sums.errors(np.ones((1, sums.num_patients)))[0]
     gaps, errors = sums.figures(weights) - stand_in.value, sums.errors(weights)
-    levels = [_level(freedom, confidence, num_resamples) for freedom in sums.freedom()]
+    levels = [_level(freedom, sums.num_patients, confidence, num_resamples) for freedom in sums.freedom()]
     for k in np.flatnonzero(~np.isnan(low)):
         symmetric = k == DIFFERENCE
         level = confidence if symmetric else levels[k]
@@ -119,9 +119,15 @@ def studentised(
     return StudentisedIntervals(stand_in.value, low, high, stand_in.num_undefined, stood_in)
 
 
-def _level(freedom: float, confidence: float, num_resamples: int) -> float:
-    """Between which quantiles (as a share) an interval of this confidence lies, as far out as Student's t."""
-    level = float(2 * ndtr(stdtrit(freedom, (1 + confidence) / 2)) - 1)
+def _level(freedom: float, num_patients: int, confidence: float, num_resamples: int) -> float:
+    """Between which quantiles (as a share) an interval of this confidence lies: further out the fewer carry the error.
+
+    As much further as Student's t of these degrees of freedom lies beyond that of n - 1, for what few patients alone
+    cost, the resamples know already.
+    """
+    upper = (1 + confidence) / 2
+    further = stdtrit(freedom, upper) / stdtrit(num_patients - 1, upper)
+    level = float(2 * ndtr(ndtri(upper) * further) - 1)
     return max(confidence, min(level, 1 - 2 * MIN_BEYOND / num_resamples))
 
 

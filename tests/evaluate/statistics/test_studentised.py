@@ -56,7 +56,8 @@ def test_an_interval_by_the_textbook():
     error = values.std(ddof=1) / np.sqrt(17)
     freedom = 2 * 17 / (stats.kurtosis(values, fisher=False) - 1)
     assert 2 < freedom < 16
-    beyond = max(stats.norm.sf(stats.t.ppf(0.975, freedom)), 10 / 2000)
+    further = stats.t.ppf(0.975, freedom) / stats.t.ppf(0.975, 16)
+    beyond = max(stats.norm.sf(stats.norm.ppf(0.975) * further), 10 / 2000)
     near, far = np.sort(distances)[[int(np.floor(beyond * 1999)), int(np.ceil((1 - beyond) * 1999))]]
     found = studentised(of_means(values), seed=5)
     assert found.value[0] == pytest.approx(values.mean())
@@ -143,3 +144,11 @@ def test_limits_are_cut_where_the_figure_ends():
     assert Estimate(0.9, 0.7, 1.04, 5).within(0, 1) == Estimate(0.9, 0.7, 1.0, 5)
     assert Estimate(0.1, -0.2, 0.4, 5, "why").within(0, np.inf) == Estimate(0.1, 0.0, 0.4, 5, "why")
     assert np.isnan(Estimate(0.1, np.nan, np.nan, 1).within(0, 1).high)
+
+
+def test_few_patients_of_one_kind_do_not_get_everything():
+    """Five usual Dice: the level is raised for what a few outliers carry, not for few patients once more."""
+    dice = np.array([0.79, 0.85, 0.79, 0.56, 0.73])
+    found = studentised(of_means(dice), seed=0)
+    assert 0.3 < found.low[0] < dice.min()
+    assert dice.mean() < found.high[0] < 0.9
