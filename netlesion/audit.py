@@ -41,10 +41,8 @@ class Audit:
         return (f"{self.dice:.4f}", f"{self.max_dp:.4f}", *shown)
 
 
-def header(audit: Audit) -> tuple[str, ...]:
-    """The heads of a table whose rows are a case's name and its `cells`."""
-    between = f"Dice, {audit.chosen} to {audit.other}"
-    return ("case", between, "max |dp|", f"Dice, {audit.chosen}", f"Dice, {audit.other}", "difference")
+#: The heads of a table whose rows are a case's name and its `cells`; its title names the two ways, in this order.
+HEADER = ("case", "Dice between them", "max |dp|", "Dice, first", "Dice, second", "difference")
 
 
 def _dice(a: np.ndarray, b: np.ndarray) -> float:

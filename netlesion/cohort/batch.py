@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from netlesion.atomic import write_json
-from netlesion.audit import Audit, header
+from netlesion.audit import HEADER, Audit
 from netlesion.cohort.lock import alone_in
 from netlesion.cohort.results import done_record, finish_visit, outputs_of, write_case
 from netlesion.cohort.stages import StageTable
@@ -250,7 +250,7 @@ def _audit_table(audits: Mapping[str, Audit]) -> TextTable:
     note = f"mean difference {fmean(told):+.3f} over {len(told)} cases with a reference" if told else "no reference"
     first = next(iter(audits.values()))
     rows = tuple((case, *audit.cells()) for case, audit in audits.items())
-    return TextTable(f"{first.chosen} beside {first.other}".capitalize(), header(first), rows, note)
+    return TextTable(f"{first.chosen} beside {first.other}".capitalize(), HEADER, rows, note)
 
 
 def write_cohort(
