@@ -139,12 +139,16 @@ class Contestant:
     runs: dict[tuple[str, str], list[dict]] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, role: str, folder: Path, arguments: argparse.Namespace) -> Contestant:
-        python = nnunet_python() if role.startswith("nnunet") else sys.executable
-        command = [str(python), "-m", "bench.contestant", role, str(folder), arguments.device, arguments.precision]
-        contestant = cls(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        contestant.answer()
-        return contestant
+    def start(cls, roles: list[str], folder: Path, arguments: argparse.Namespace) -> dict[str, Contestant]:
+        """All of them at once; back when each has said that it is there."""
+        started = {}
+        for role in roles:
+            python = nnunet_python() if role.startswith("nnunet") else sys.executable
+            command = [str(python), "-m", "bench.contestant", role, str(folder), arguments.device, arguments.precision]
+            started[role] = cls(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        for contestant in started.values():
+            contestant.answer()
+        return started
 
     def answer(self) -> dict:
         line = self.process.stdout.readline()
@@ -174,34 +178,39 @@ def _judge(arguments: argparse.Namespace, folder: Path) -> None:
     make_network(folder / "stream.pt", folder / "exact.npy", widths, arguments.norm, arguments.residual)
     roof, stream_keys = _roof(arguments.device), {}
     rounds = 1 if arguments.quick else arguments.rounds
+    contestants = Contestant.start(["exact", "stream", *rivals], folder, arguments)
+    exact, stream = contestants.pop("exact"), contestants.pop("stream")
+    others = contestants
 
-    ours, others = _contest(arguments, folder, "exact", rivals, [("instance", ["exact"])], rounds)
+    _contest(exact, others, "instance", ["exact"], rounds)
     result = {"machine": machine(arguments.device), "size": arguments.size, "rounds": rounds}
     at = ("instance", "exact")
-    result |= {f"exact_vs_{role}": round(other.seconds(*at) / ours.seconds(*at), 3) for role, other in others.items()}
+    result |= {f"exact_vs_{role}": round(other.seconds(*at) / exact.seconds(*at), 3) for role, other in others.items()}
     result |= _agreement(folder, "exact", "instance", "exact", others)
-    rows = _rows(folder, {"exact": ours, **others}, roof)
+    rows = _rows(folder, "exact", exact, others, ["exact"], roof)
 
     for shape in arguments.shapes:
         size = "x".join(map(str, shape))
         for name, share in BODY.items():
             make_body(folder, f"{name}-{size}", shape, share)
         images = [f"{name}-{size}" for name in BODY]
-        ours, others = _contest(arguments, folder, "stream", rivals, [("stream", images)], rounds)
+        _contest(stream, others, "stream", images, rounds)
         for name, image in zip(BODY, images, strict=True):
             # A rival computes every window of the volume, whatever is in it: one body serves both ratios.
             seconds = {role: other.seconds("stream", images[0]) for role, other in others.items()}
-            mine = ours.seconds("stream", image)
+            mine = stream.seconds("stream", image)
             tail = "" if len(arguments.shapes) == 1 else f"_{size}"
             stream_keys |= {f"stream_vs_{role}_{name}{tail}": round(s / mine, 3) for role, s in seconds.items()}
             if arguments.device == "cuda":
-                run = ours.runs["stream", image][-1]
+                run = stream.runs["stream", image][-1]
                 stream_keys[f"visits_per_minute_{name}{tail}"] = round(60.0 / mine, 2)
                 stream_keys[f"share_of_bf16_roof_{name}{tail}"] = round(run["flop"] / mine / roof["bf16"], 3)
-        rows += _rows(folder, {"stream": ours, **others}, roof)
+        rows += _rows(folder, "stream", stream, others, images, roof)
         for image in images:
             for suffix in (".npy", "-body.npy", "-truth.npy"):
                 (folder / f"{image}{suffix}").unlink()
+    for contestant in (exact, stream, *others.values()):
+        contestant.stop()
     result |= stream_keys
     result["stream_max_dp_vs_untiled"] = _tiles_against_one_forward(folder)
     result["working_memory_mb_400x400x700"] = _working_memory((400, 400, 700))
@@ -210,23 +219,16 @@ def _judge(arguments: argparse.Namespace, folder: Path) -> None:
     print(json.dumps(result))
 
 
-def _contest(arguments, folder: Path, mode: str, rivals: list[str], work, rounds: int):
-    """Ours, every rival, ours; again for further rounds. Rivals run the first image of each network only."""
-    started = [(role, Contestant.start(role, folder, arguments)) for role in (mode, *rivals)]
-    contestants = dict(started)
-    ours = contestants.pop(mode)
-    for network, images in work:
-        for image in images:
+def _contest(ours: Contestant, rivals: dict[str, Contestant], network: str, images: list[str], rounds: int) -> None:
+    """Ours, every rival, ours; again for further rounds. Rivals run the first image only."""
+    for image in images:
+        ours.run(network, image)
+    for _ in range(rounds):
+        for role, rival in rivals.items():
+            _note(f"{role}: {network} network, {images[0]}")
+            rival.run(network, images[0])
+        for image in reversed(images):
             ours.run(network, image)
-        for _ in range(rounds):
-            for role, rival in contestants.items():
-                _note(f"{role}: {network} network, {images[0]}")
-                rival.run(network, images[0])
-            for image in reversed(images):
-                ours.run(network, image)
-    for contestant in (ours, *contestants.values()):
-        contestant.stop()
-    return ours, contestants
 
 
 def _agreement(folder: Path, role: str, network: str, image: str, others) -> dict:
@@ -234,31 +236,32 @@ def _agreement(folder: Path, role: str, network: str, image: str, others) -> dic
     if "monai" not in others:
         return {}
     ours, theirs = (np.load(folder / f"{r}-{network}-{image}.npy") for r in (role, "monai"))
+    apart, body = np.abs(ours - theirs), np.load(folder / f"{image}-body.npy") > 0
     return {
         f"{role}_label_dice": round(_dice(ours > 0.5, theirs > 0.5), 6),
-        f"{role}_max_dp": float(np.abs(ours - theirs).max()),
+        f"{role}_max_dp": float(apart.max()),
+        f"{role}_max_dp_in_body": float(apart[body].max()),
     }
 
 
-def _rows(folder: Path, contestants: dict[str, Contestant], roof: dict[str, float]) -> list[str]:
-    """One line for every contestant, network and image."""
+def _rows(folder: Path, mode: str, ours: Contestant, rivals: dict[str, Contestant], images, roof) -> list[str]:
+    """One line for every contestant and image of one contest."""
     head = (
         f"{'':13s}{'network':10s}{'volume':20s}{'seconds':>9s}{'ratio':>8s}{'tiles':>7s}{'of roof':>9s}{'work MB':>9s}"
     )
     lines = [f"{head}{'peak MB':>9s}{'Dice':>7s}{'to ours':>9s}  engine"]
-    (mode, ours), *_ = contestants.items()
-    for role, contestant in contestants.items():
+    for role, contestant in ({mode: ours} | rivals).items():
         for (network, image), runs in contestant.runs.items():
+            if image not in images:
+                continue
             last, seconds = runs[-1], contestant.seconds(network, image)
-            flop = last.get("flop") or ours.runs[network, image][-1].get("flop", 0.0)
-            if role != mode:
-                flop = _flop_per_window(folder, network) * last["windows"]
-            precision = "bf16" if "bf16" in last.get("engine", "") else "fp32"
+            flop = last["flop"] if role == mode else _flop_per_window(folder, network) * last["windows"]
+            precision = "fp32" if "fp32" in last.get("engine", "fp32") else "bf16"
             label, mine = (_label(folder, who, network, image) for who in (role, mode))
             truth = np.load(folder / f"{image}-truth.npy")
             lines.append(
-                f"{role:13s}{network:10s}{image:20s}{seconds:9.2f}{seconds / ours.seconds(network, image):8.2f}"
-                f"{last['windows']:7d}{flop / seconds / roof[precision]:9.2f}{last['working_mb']:9.0f}"
+                f"{role:13s}{network:10s}{image:20s}{seconds:9.3f}{seconds / ours.seconds(network, image):8.2f}"
+                f"{last['windows']:7d}{flop / seconds / roof[precision]:9.3f}{last['working_mb']:9.0f}"
                 f"{last['peak_mb']:9.0f}{_dice(label, truth):7.3f}{_dice(label, mine):9.4f}"
                 f"  {last.get('engine', 'as it comes')}"
             )

@@ -21,7 +21,7 @@ from netlesion.geometry import Geometry
 from netlesion.harmonise import Harmonised, harmonise, resample
 from netlesion.inference.average import Predict, averaged, averaged_beside_first
 from netlesion.inference.odds import lesion_odds
-from netlesion.inference.plan import Box, Cost, Plan, plan_stream, plan_windows
+from netlesion.inference.plan import Box, Cost, Plan, plan_stream, plan_windows, windows_at_once
 from netlesion.inference.resample import at_positions, to_grid
 from netlesion.inference.sliding import sliding
 from netlesion.lesions import CONNECTIVITY, extract
@@ -182,7 +182,9 @@ def forward(
 
 
 def _run(visit_id: str, image: Tensor, plan: Plan, card: ModelCard, predict: Predict, groups, settings, note) -> Tensor:
-    batch_size, collapse = _batch_size(plan, settings), lesion_odds(groups)
+    batch_size, collapse = settings.batch_size, lesion_odds(groups)
+    if batch_size is None:
+        batch_size = windows_at_once(plan, settings.device, settings.memory_gb)
     while True:
         try:
             return sliding(image, plan, predict, batch_size, collapse=collapse).cpu()
@@ -190,7 +192,8 @@ def _run(visit_id: str, image: Tensor, plan: Plan, card: ModelCard, predict: Pre
             plan, batch_size = _smaller(plan, batch_size, card, error)
             note(f"{visit_id}: out of memory; going on with batches of {batch_size}, {plan.explain()}")
         except ValueError as error:
-            raise InferenceError(f"{visit_id}: {error}") from error
+            hint = "; fp16 ends at 65504, try inference.precision=bf16" if settings.precision == "fp16" else ""
+            raise InferenceError(f"{visit_id}: {error}{hint}") from error
 
 
 def finish(
@@ -265,15 +268,6 @@ def predict_visit(
     """The three steps in a row."""
     prepared = prepare(visit, card, settings, stopwatch)
     return finish(prepared, forward(prepared, card, networks, settings, stopwatch), card, settings, stopwatch)
-
-
-def _batch_size(plan: Plan, settings: InferenceSettings) -> int:
-    if settings.batch_size is not None:
-        return settings.batch_size
-    if settings.device == "cpu" or plan.cost is None or settings.memory_gb is None:
-        return 1  # on a CPU several windows at a time are slower than one after the other
-    needed = plan.cost.activation_bytes * plan.tiles[0].read.num_voxels
-    return max(1, min(plan.num_tiles, int(settings.memory_gb * 1e9 / needed)))
 
 
 def _smaller(plan: Plan, batch_size: int, card: ModelCard, error: Exception) -> tuple[Plan, int]:

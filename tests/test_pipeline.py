@@ -9,12 +9,11 @@ import torch
 from netlesion.errors import ConfigError, InferenceError
 from netlesion.geometry import Geometry
 from netlesion.inference.average import averaged
-from netlesion.inference.plan import Box
+from netlesion.inference.plan import MOST_WINDOWS, Box, windows_at_once
 from netlesion.inference.sliding import OUTSIDE
 from netlesion.models.card import ModelCard
 from netlesion.pipeline import (
     InferenceSettings,
-    _batch_size,
     _probability,
     forward,
     mode_of,
@@ -177,10 +176,8 @@ def test_a_device_without_memory_for_one_tile_says_so():
 def test_the_batch_on_a_gpu_is_what_its_memory_holds_and_one_on_a_cpu():
     plan = plan_of(network_card("instance"), InferenceSettings(), (40, 40, 40))
     needed = plan.cost.activation_bytes * 8**3 / 1e9
-    for device, memory_gb, wanted in (("cpu", 5.5 * needed, 1), ("cuda", 5.5 * needed, 5), ("cuda", needed / 2, 1)):
-        settings = InferenceSettings(batch_size=None, device=device, memory_gb=memory_gb)
-        assert _batch_size(plan, settings) == wanted
-    assert _batch_size(plan, InferenceSettings(batch_size=3, device="cuda")) == 3
+    for device, share, wanted in (("cpu", 5.5, 1), ("cuda", 5.5, 5), ("cuda", 0.5, 1), ("cuda", 1e3, MOST_WINDOWS)):
+        assert windows_at_once(plan, device, share * needed) == wanted
 
 
 def test_folds_and_a_crop_are_compared_with_the_plain_way_and_the_reference():

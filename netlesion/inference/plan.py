@@ -16,6 +16,9 @@ from itertools import pairwise, product
 
 from netlesion.errors import ConfigError
 
+#: Windows in one forward on a GPU, at most: on an H200 one of 96^3 takes 7 ms, of four each 3.5, of sixteen 2.2.
+MOST_WINDOWS = 16
+
 Index = tuple[int, int, int]
 
 
@@ -125,6 +128,14 @@ def plan_windows(
     windows = (_box((i, j, k), window) for k, i, j in product(axes[2], axes[0], axes[1]))
     tiles = tuple(Tile(w, w) for w in windows)
     return Plan(mode, tuple(shape), box, _pad_low(box, padded), padded, tiles, blend=True, cost=cost)
+
+
+def windows_at_once(plan: Plan, device: str, memory_gb: float | None) -> int:
+    """Tiles in one forward: on a GPU what its memory holds; one on a CPU, where more at a time are slower."""
+    if device == "cpu" or plan.cost is None or memory_gb is None:
+        return 1
+    needed = plan.cost.activation_bytes * plan.tiles[0].read.num_voxels
+    return max(1, min(plan.num_tiles, MOST_WINDOWS, int(memory_gb * 1e9 / needed)))
 
 
 def plan_stream(

@@ -13,6 +13,9 @@ Predict = Callable[[Tensor], Tensor]
 KEPT = 4
 #: Times that a shape is computed plainly before it is recorded: a body's own tile may never come again.
 AFTER = 2
+#: Tensors of more voxels are computed plainly: their kernels take longer than launching them (five windows of 96^3;
+#: on an H200 a forward of four takes 10 ms, its launches 5).
+LARGEST = 5 * 96**3
 #: Forwards before a recording: libraries choose their kernels in the first ones.
 WARM = 3
 
@@ -30,6 +33,8 @@ def graphed(
 
     def replay(windows: Tensor) -> Tensor:
         shape = tuple(windows.shape)
+        if windows.numel() > LARGEST * shape[1]:
+            return predict(windows)
         if shape not in replayers:
             seen[shape] += 1
             if seen[shape] <= after:
