@@ -82,7 +82,9 @@ def make_body(folder: Path, name: str, shape: tuple[int, int, int], share: tuple
     for _ in range(40):
         radius = rng.uniform(2.0, 6.0)
         centre = [n / 2 + rng.uniform(-0.3, 0.3) * n * s for n, s in zip(shape, share, strict=True)]
-        truth |= sum((x - c) ** 2 for x, c in zip(axes, centre, strict=True)) < radius**2
+        near = tuple(slice(max(0, int(c - radius)), int(c + radius) + 2) for c in centre)
+        apart = np.ogrid[tuple(slice(s.start, min(s.stop, n)) for s, n in zip(near, shape, strict=True))]
+        truth[near] |= sum((x - c) ** 2 for x, c in zip(apart, centre, strict=True)) < radius**2
     suv += np.float32(4.0) * truth
     np.clip(suv, 0.0, None, out=suv)
     ct = np.where(inside, np.float32(0.2), np.float32(-1.0))
@@ -187,7 +189,7 @@ def _judge(arguments: argparse.Namespace, folder: Path) -> None:
     at = ("instance", "exact")
     result |= {f"exact_vs_{role}": round(other.seconds(*at) / exact.seconds(*at), 3) for role, other in others.items()}
     result |= _agreement(folder, "exact", "instance", "exact", others)
-    rows = _rows(folder, "exact", exact, others, ["exact"], roof)
+    _print_rows(folder, "exact", exact, others, ["exact"], roof)
 
     for shape in arguments.shapes:
         size = "x".join(map(str, shape))
@@ -205,7 +207,7 @@ def _judge(arguments: argparse.Namespace, folder: Path) -> None:
                 run = stream.runs["stream", image][-1]
                 stream_keys[f"visits_per_minute_{name}{tail}"] = round(60.0 / mine, 2)
                 stream_keys[f"share_of_bf16_roof_{name}{tail}"] = round(run["flop"] / mine / roof["bf16"], 3)
-        rows += _rows(folder, "stream", stream, others, images, roof)
+        _print_rows(folder, "stream", stream, others, images, roof)
         for image in images:
             for suffix in (".npy", "-body.npy", "-truth.npy"):
                 (folder / f"{image}{suffix}").unlink()
@@ -215,7 +217,6 @@ def _judge(arguments: argparse.Namespace, folder: Path) -> None:
     result["stream_max_dp_vs_untiled"] = _tiles_against_one_forward(folder)
     result["working_memory_mb_400x400x700"] = _working_memory((400, 400, 700))
     result |= {f"roof_{precision}_gflops": round(flops / 1e9, 1) for precision, flops in roof.items()}
-    print("\n".join(rows))
     print(json.dumps(result))
 
 
@@ -244,12 +245,12 @@ def _agreement(folder: Path, role: str, network: str, image: str, others) -> dic
     }
 
 
-def _rows(folder: Path, mode: str, ours: Contestant, rivals: dict[str, Contestant], images, roof) -> list[str]:
+def _print_rows(folder: Path, mode: str, ours: Contestant, rivals: dict[str, Contestant], images, roof) -> None:
     """One line for every contestant and image of one contest."""
     head = (
         f"{'':13s}{'network':10s}{'volume':20s}{'seconds':>9s}{'ratio':>8s}{'tiles':>7s}{'of roof':>9s}{'work MB':>9s}"
     )
-    lines = [f"{head}{'peak MB':>9s}{'Dice':>7s}{'to ours':>9s}  engine"]
+    print(f"{head}{'peak MB':>9s}{'Dice':>7s}{'to ours':>9s}  engine")
     for role, contestant in ({mode: ours} | rivals).items():
         for (network, image), runs in contestant.runs.items():
             if image not in images:
@@ -259,13 +260,13 @@ def _rows(folder: Path, mode: str, ours: Contestant, rivals: dict[str, Contestan
             precision = "fp32" if "fp32" in last.get("engine", "fp32") else "bf16"
             label, mine = (_label(folder, who, network, image) for who in (role, mode))
             truth = np.load(folder / f"{image}-truth.npy")
-            lines.append(
+            print(
                 f"{role:13s}{network:10s}{image:20s}{seconds:9.3f}{seconds / ours.seconds(network, image):8.2f}"
                 f"{last['windows']:7d}{flop / seconds / roof[precision]:9.3f}{last['working_mb']:9.0f}"
                 f"{last['peak_mb']:9.0f}{_dice(label, truth):7.3f}{_dice(label, mine):9.4f}"
-                f"  {last.get('engine', 'as it comes')}"
+                f"  {last.get('engine', 'as it comes')}",
+                flush=True,
             )
-    return lines
 
 
 def _flop_per_window(folder: Path, network: str) -> float:
