@@ -1,5 +1,7 @@
 """What only a GPU can show: a visit on CUDA beside the CPU, and memory that runs out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -57,6 +59,7 @@ def test_half_precisions_stay_near_float32(precision):
 @pytest.mark.parametrize(("mode", "norm"), [("stream", "batch"), ("exact", "instance")])
 def test_memory_that_runs_out_is_answered_by_less_at_once_and_said(mode, norm):
     visit, (network, card) = a_visit((96, 96, 320)), a_network(norm)
+    card = replace(card, window=(64,) * 3)  # sixteen at a time: two feature maps alone take what there is
     plenty = InferenceSettings(mode, batch_size=None, memory_gb=8.0, device="cuda")  # more than will be there
     predict = choose(network, 1, card.window, "cuda", precision="fp32").predict
     prepared, lines = prepare(visit, card, plenty, Stopwatch()), []
