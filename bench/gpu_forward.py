@@ -2,7 +2,8 @@
 
     python -m bench.gpu_forward [--shapes 1,96,96,96 16,96,96,96 1,336,320,336]
 
-The lean network (16-256) with batch and with instance norm, medians of five after two; `first`: the first of a shape. Deviation: root-mean-square difference on one window as a share of the spread of float32's logits (no TF32).
+The lean network (16-256) with batch and with instance norm, medians of five after two; `first`: the first of a shape.
+Deviation: root-mean-square difference on one window as a share of the spread of float32's logits (no TF32).
 Prints a row for each variant and, last, one JSON line.
 """
 

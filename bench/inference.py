@@ -289,7 +289,7 @@ def _dice(a: np.ndarray, b: np.ndarray) -> float:
 # ---- checks
 
 
-def _tiles_against_one_forward(folder: Path, shape=(64, 64, 384)) -> float:
+def _tiles_against_one_forward(folder: Path) -> float:
     """Largest difference of probability, float32 in PyTorch: tiles with their halos, and one forward over the body."""
     _note("tiles against one forward")
     return _in_a_process(
@@ -297,7 +297,7 @@ def _tiles_against_one_forward(folder: Path, shape=(64, 64, 384)) -> float:
         "from netlesion.inference.plan import plan_stream; from netlesion.inference.sliding import sliding;"
         "from netlesion.models.footprint import factor, halo; from pathlib import Path;"
         f"network = load(Path({str(folder / 'stream.pt')!r})); widths = list(network.filters);"
-        f"step, reach, shape = factor(widths), halo(widths), {shape};"
+        "step, reach = factor(widths), halo(widths); shape = (64, 64, 4 * reach);"
         "image = torch.randn(2, *shape, generator=torch.Generator().manual_seed(3));"
         "from netlesion.inference.plan import Cost; depth = 2 * reach + 2 * step;"
         "plan = plan_stream(shape, step, reach, cost=Cost(1.0, 1.0), memory=float(shape[0] * shape[1] * depth));"
