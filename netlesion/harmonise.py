@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from netlesion.errors import CohortError
 from netlesion.geometry import Geometry
+from netlesion.separable import apply_along_axes
 from netlesion.study import Visit
 from netlesion.transform import RigidTransform, Transform
 from netlesion.volume import Quantity, Volume
@@ -25,10 +26,6 @@ from netlesion.volume import Quantity, Volume
 OUTSIDE = MappingProxyType({Quantity.SUVBW: 0.0, Quantity.BQML: 0.0, Quantity.HU: -1000.0, Quantity.MR: 0.0})
 #: FWHM of a Gaussian in units of its standard deviation.
 FWHM = 2.3548200450309493
-#: Resampling weights below this are beyond the precision of float32.
-NEGLIGIBLE = 1e-7
-#: Rows of a resampling operator that are applied together: more of them see more that they do not need.
-ROWS = 48
 #: scipy pads by this much before a cubic spline in mode `nearest`; so do we where one spline serves many slabs.
 SPLINE_PAD = 12
 
@@ -99,14 +96,15 @@ def resample(volume: Volume, grid: Geometry, transform: Transform | None = None)
         index_map = np.linalg.inv(volume.geometry.affine_ras) @ transform.matrix @ grid.affine_ras
     axes = _aligned_axes(index_map[:3, :3], max(grid.shape))
     if transform is not None and not isinstance(transform, RigidTransform):
-        moved, inside = _resample_by_field(volume, grid, transform, index_map, label)
+        moved, outside = _resample_by_field(volume, grid, transform, index_map, label)
     elif axes is not None:
-        moved, inside = _resample_by_axis(volume.array, index_map, axes, grid.shape, label)
+        moved, outside = _resample_by_axis(volume.array, index_map, axes, grid.shape, label)
     else:
-        moved, inside = _resample_by_voxel(volume.array, index_map, grid.shape, label)
+        moved, outside = _resample_by_voxel(volume.array, index_map, grid.shape, label)
     if not label:
-        np.clip(moved, volume.array.min(), volume.array.max(), out=moved)
-    moved[~inside] = 0 if label else OUTSIDE[volume.quantity]
+        np.clip(moved, *volume.range, out=moved)
+    for index in outside:
+        moved[index] = 0 if label else OUTSIDE[volume.quantity]
     return Volume(moved, grid, volume.quantity)
 
 
@@ -120,50 +118,19 @@ def _aligned_axes(matrix: np.ndarray, longest: int) -> list[int] | None:
 
 def _resample_by_axis(
     array: np.ndarray, index_map: np.ndarray, axes: list[int], shape: tuple[int, int, int], label: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    moved, inside, operators = array.transpose(axes), np.ones(shape, dtype=bool), []
+) -> tuple[np.ndarray, list]:
+    moved, outside, operators = array.transpose(axes), [], []
     for target, source in enumerate(axes):
         step, length = index_map[source, target], array.shape[source]
         positions = step * np.arange(shape[target]) + index_map[source, 3]
-        along = [1, 1, 1]
-        along[target] = -1
-        inside &= ((positions >= -0.5) & (positions <= length - 0.5)).reshape(along)
+        off = np.flatnonzero((positions < -0.5) | (positions > length - 0.5))
+        outside.append((*[slice(None)] * target, off))
         if label:
             nearest = np.clip(np.floor(positions + 0.5).astype(int), 0, length - 1)
             moved = moved.take(nearest, axis=target)
         else:
             operators.append(_axis_operator(length, positions, _sigma(abs(step))))
-    return np.ascontiguousarray(moved if label else _separable(operators, moved)), inside
-
-
-def _separable(operators: list[np.ndarray], array: np.ndarray) -> np.ndarray:
-    """Three operators, one along each axis of (I, J, K), float32, as products of large matrices.
-
-    Images from files have I as their fastest axis: they are turned once, whole lines at a time, and then by the
-    products themselves, which take their axis from the front and leave it at the end.
-    """
-    turned = np.ascontiguousarray(array.transpose(1, 2, 0), dtype=np.float32)  # J, K, I
-    turned = _along_first(operators[1], turned, to_end=True)  # K, I, J'
-    turned = _along_first(operators[2], turned, to_end=True)  # I, J', K'
-    return _along_first(operators[0], turned, to_end=False)
-
-
-def _along_first(operator: np.ndarray, array: np.ndarray, to_end: bool) -> np.ndarray:
-    """operator (rows, n) applied along the first axis of (n, a, b): (rows, a, b), or (a, b, rows) `to_end`.
-
-    A row weighs its neighbourhood only: some rows at a time are multiplied with what they see.
-    """
-    flat = array.reshape(len(array), -1)
-    moved = np.empty((flat.shape[1], len(operator)) if to_end else (len(operator), flat.shape[1]), dtype=np.float32)
-    for first in range(0, len(operator), ROWS):
-        rows = operator[first : first + ROWS]
-        seen = np.flatnonzero(np.abs(rows).max(axis=0) > NEGLIGIBLE)
-        part, source = rows[:, seen[0] : seen[-1] + 1], flat[seen[0] : seen[-1] + 1]
-        if to_end:
-            moved[:, first : first + len(rows)] = source.T @ part.T
-        else:
-            moved[first : first + len(rows)] = part @ source
-    return moved.reshape((*array.shape[1:], -1) if to_end else (-1, *array.shape[1:]))
+    return np.ascontiguousarray(moved) if label else apply_along_axes(operators, moved), outside
 
 
 def _axis_operator(length: int, positions: np.ndarray, sigma: float) -> np.ndarray:
@@ -177,7 +144,7 @@ def _axis_operator(length: int, positions: np.ndarray, sigma: float) -> np.ndarr
 
 def _resample_by_voxel(
     array: np.ndarray, index_map: np.ndarray, shape: tuple[int, int, int], label: bool
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, list]:
     matrix, offset = index_map[:3, :3], index_map[:3, 3]
     if not label:
         sigma = [_sigma(step) for step in np.linalg.norm(matrix, axis=1)]
@@ -188,12 +155,12 @@ def _resample_by_voxel(
     for axis in range(3):
         position = matrix[axis, 0] * i + matrix[axis, 1] * j + matrix[axis, 2] * k + offset[axis]
         inside &= (position >= -0.5) & (position <= array.shape[axis] - 0.5)
-    return moved, inside
+    return moved, [~inside]
 
 
 def _resample_by_field(
     volume: Volume, grid: Geometry, transform: Transform, index_map: np.ndarray, label: bool
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, list]:
     """Point by point, slab by slab; the low-pass follows the grids, not how the field stretches."""
     array = volume.array
     if not label:
@@ -214,7 +181,7 @@ def _resample_by_field(
             slab = ndimage.map_coordinates(array, index + SPLINE_PAD, order=3, mode="nearest", prefilter=False)
         moved[i] = slab.reshape(grid.shape[1:])
         inside[i] = ((index >= -0.5) & (index <= last)).all(axis=0).reshape(grid.shape[1:])
-    return moved, inside
+    return moved, [~inside]
 
 
 def _sigma(step: float) -> float:

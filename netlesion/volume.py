@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
 
@@ -45,21 +46,26 @@ class Volume:
             raise GeometryError(
                 f"array of shape {array.shape} on a grid of shape {self.geometry.shape}; they must be equal"
             )
-        if self.quantity is Quantity.LABEL:
-            array = _as_label(array)
-        else:
-            array = array.astype(np.float32, copy=False)
-            if not np.isfinite(array).all():
-                bad = np.argwhere(~np.isfinite(array))
-                raise QuantityError(
-                    f"{len(bad)} voxels are not finite, the first at index {tuple(bad[0].tolist())}; "
-                    f"a {self.quantity.name} image must hold numbers only (repair it at its source)"
-                )
-            if self.quantity is Quantity.PROBABILITY and (array.min() < -1e-6 or array.max() > 1 + 1e-6):
-                raise QuantityError(f"probabilities run from {array.min():g} to {array.max():g}, expected 0 to 1")
-        array = array.view()
+        label = self.quantity is Quantity.LABEL
+        array = (_as_label(array) if label else array.astype(np.float32, copy=False)).view()
         array.setflags(write=False)
         object.__setattr__(self, "array", array)
+        if label:
+            return
+        low, high = self.range
+        if not np.isfinite(high - low):  # a NaN is lowest and highest
+            bad = np.argwhere(~np.isfinite(array))
+            raise QuantityError(
+                f"{len(bad)} voxels are not finite, the first at index {tuple(bad[0].tolist())}; "
+                f"a {self.quantity.name} image must hold numbers only (repair it at its source)"
+            )
+        if self.quantity is Quantity.PROBABILITY and (low < -1e-6 or high > 1 + 1e-6):
+            raise QuantityError(f"probabilities run from {low:g} to {high:g}, expected 0 to 1")
+
+    @cached_property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest value."""
+        return float(self.array.min()), float(self.array.max())
 
     def with_array(self, array: np.ndarray, quantity: Quantity | None = None) -> Volume:
         """The same grid with other values, of the same quantity unless another is named."""
