@@ -13,6 +13,7 @@ different frames of reference are never combined without one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -162,15 +163,15 @@ def load_visit(
     """
     channels = tuple(channels)
     require_channels(files, required)
-    scans: dict[str, Scan] = {}
-    masks: dict[str, Volume] = {}
     for channel in channels:
         if channel not in CHANNEL_QUANTITY:
             raise CohortError(f"unknown channel {channel!r}; known are {', '.join(CHANNEL_QUANTITY)}")
-        if channel not in files.images:
-            continue
-        image = files.image(channel)
-        volume, acquisition = _read_image(image)
+    images = {c: files.image(c) for c in channels if c in files.images}
+    scans: dict[str, Scan] = {}
+    masks: dict[str, Volume] = {}
+    with ThreadPoolExecutor(max(1, len(images))) as pool:  # isal inflates them side by side
+        volumes = list(pool.map(_read_image, images.values()))
+    for (channel, image), (volume, acquisition) in zip(images.items(), volumes, strict=True):
         tracer = TRACER_OF_LABEL[image.tracer_label] if image.tracer_label else None
         transform = compose([read_transform(p) for p in image.transforms])
         scans[channel] = Scan(channel, volume, tracer, acquisition, transform)

@@ -1,5 +1,6 @@
 """NIfTI comes back where it was in any orientation; what would be read in the wrong place or as another is refused."""
 
+import gzip
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from netlesion.errors import GeometryError, QuantityError
+from netlesion.errors import CohortError, GeometryError, QuantityError
 from netlesion.geometry import Geometry
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.volume import Quantity, Volume
@@ -62,3 +63,45 @@ def test_a_written_image_comes_back_where_it_was_in_any_orientation(order, flips
     assert np.array_equal(again.array, volume.array)
     assert np.abs(again.geometry.affine_ras - affine).max() < 1e-4
     assert volume.geometry.same_grid(again.geometry)
+
+
+def stored(dtype, slope, inter):
+    """A NIfTI of random numbers of a type, with the scaling of its header, and what nibabel makes of it."""
+    array = np.random.default_rng(0).integers(0, 250, size=(5, 7, 9)).astype(dtype)
+    image = nibabel.Nifti1Image(array, AFFINE)
+    image.set_data_dtype(np.dtype(dtype))
+    raw = bytearray(image.to_bytes())
+    raw[112:120] = np.array([slope, inter], np.float32).tobytes()
+    return bytes(raw), np.asarray(nibabel.Nifti1Image.from_bytes(bytes(raw)).dataobj)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<i2", "<f4", "<f8"])
+@pytest.mark.parametrize("scale", [(1.0, 0.0), (0.37, -1024.0), (np.nan, np.nan)])
+def test_scaled_voxels_are_nibabels_rounded_once(tmp_path, dtype, scale):
+    raw, theirs = stored(dtype, *scale)
+    (tmp_path / "x.nii.gz").write_bytes(gzip.compress(raw))
+    assert np.array_equal(read_volume(tmp_path / "x.nii.gz", Quantity.HU).array, theirs.astype(np.float32))
+
+
+def test_gzip_of_several_members_is_read_to_the_end(tmp_path):
+    raw, theirs = stored("<i2", 1.0, 0.0)
+    (tmp_path / "x.nii.gz").write_bytes(gzip.compress(raw[:400]) + gzip.compress(raw[400:]))
+    assert np.array_equal(read_volume(tmp_path / "x.nii.gz", Quantity.HU).array, theirs)
+
+
+@pytest.mark.parametrize("damage", ["cut", "cut early", "checksum", "size", "voxels missing", "two bytes", "empty"])
+def test_a_damaged_file_is_named(tmp_path, damage):
+    raw, _ = stored("<i2", 1.0, 0.0)
+    packed = gzip.compress(raw)
+    bad = {
+        "cut": packed[:-9],
+        "cut early": packed[:40],
+        "checksum": packed[:-8] + bytes(4) + packed[-4:],
+        "size": packed[:-4] + bytes(4),
+        "voxels missing": gzip.compress(raw[:500]),
+        "two bytes": packed[:2],
+        "empty": b"",
+    }
+    (tmp_path / "x.nii.gz").write_bytes(bad[damage])
+    with pytest.raises(CohortError, match=r"x\.nii\.gz: not a readable NIfTI"):
+        read_volume(tmp_path / "x.nii.gz", Quantity.HU)
