@@ -53,12 +53,14 @@ def _shows_body(volume: Volume, step: list[int]) -> np.ndarray:
 
 
 def _means(array: np.ndarray, step: list[int]) -> np.ndarray:
-    """Means over blocks of `step` voxels, the last of an axis over what is left; along K as a product, the fastest."""
-    first = [np.arange(0, n, s) for n, s in zip(array.shape, step, strict=True)]
-    counts = [np.diff([*f, n]) for f, n in zip(first, array.shape, strict=True)]
-    along_k = np.repeat(np.eye(len(first[2]), dtype=np.float32), counts[2], axis=0) / counts[2].astype(np.float32)
-    coarse = array.astype(np.float32, copy=False) @ along_k
-    for axis in (1, 0):
-        shape = [-1 if a == axis else 1 for a in range(3)]
-        coarse = np.add.reduceat(coarse, first[axis], axis=axis) / counts[axis].reshape(shape).astype(np.float32)
+    """Means over blocks of `step` voxels, the last of an axis over what is left."""
+    coarse = array
+    for axis, s in enumerate(step):
+        along = np.moveaxis(coarse, axis, 0)
+        total = along[::s].copy(order="K")
+        for offset in range(1, s):
+            later = along[offset::s]
+            total[: len(later)] += later
+        total /= np.diff([*range(0, len(along), s), len(along)]).astype(np.float32)[:, None, None]
+        coarse = np.moveaxis(total, 0, axis)
     return coarse

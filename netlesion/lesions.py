@@ -35,20 +35,21 @@ def components(mask: Volume, connectivity: int = CONNECTIVITY) -> Volume:
     """Connected components of the non-zero voxels, numbered from 1 by falling size, ties by position."""
     import cc3d
 
-    found = np.zeros(mask.geometry.shape, dtype=np.uint32)
-    box = _box_of(mask.array != 0)
+    inside = mask.array != 0
+    box = bounding_box(inside)
     labels, count = cc3d.connected_components(
-        np.ascontiguousarray(mask.array[box] != 0), connectivity=connectivity, return_N=True
+        np.ascontiguousarray(inside[box]), connectivity=connectivity, return_N=True
     )
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     order = np.argsort(-sizes[1:], kind="stable")
-    renumber = np.zeros(count + 1, dtype=np.uint32)
+    renumber = np.zeros(count + 1, dtype=np.min_scalar_type(count))
     renumber[order + 1] = np.arange(1, count + 1)
+    found = np.zeros_like(mask.array, dtype=renumber.dtype)
     found[box] = renumber[labels]
     return mask.with_array(found, Quantity.LABEL)
 
 
-def _box_of(mask: np.ndarray) -> tuple[slice, ...]:
+def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
     """The smallest box that holds every True, of one voxel where there is none: most of a body has no lesion."""
     slices = []
     for axis in range(3):

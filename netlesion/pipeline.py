@@ -210,7 +210,7 @@ def finish(
             back = None if moved is None else inverse_over(moved, suv.geometry)
             unseen = _unseen(working, suv.geometry, back)
             seen = prepared.plan.box
-            probability = _probability(odds_TIJK[t : t + 1], seen, working, suv.geometry, back, unseen)
+            probability = _probability(odds_TIJK[t], seen, working, suv.geometry, back, unseen)
             probability_volume = Volume(probability, suv.geometry, Quantity.PROBABILITY)
         with stopwatch.stage("lesions"):
             lesions = extract(probability_volume, settings.threshold, settings.connectivity)
@@ -221,23 +221,23 @@ def finish(
             with stopwatch.stage("audit"):
                 n = len(tracers) + t
                 whole = Box((0, 0, 0), working.shape)
-                other = _probability(odds_TIJK[n : n + 1], whole, working, suv.geometry, back, unseen)
+                other = _probability(odds_TIJK[n], whole, working, suv.geometry, back, unseen)
                 audit = Audit.of(settings.compared, probability, other, settings.threshold, _truth(visit, tracer, suv))
         results[tracer] = TracerResult(tracer, suv, probability_volume, lesions, rows, audit)
     return results
 
 
 def _probability(
-    odds_1IJK: Tensor, box: Box, working: Geometry, native: Geometry, back: Transform | None, unseen: np.ndarray | None
+    odds_IJK: Tensor, box: Box, working: Geometry, native: Geometry, back: Transform | None, unseen: np.ndarray | None
 ) -> np.ndarray:
     """Lesion probability on a native PET grid, 0 beyond `box`, the part of the working grid that was computed."""
-    probability = np.zeros(native.shape, dtype=np.float32)
+    probability = np.zeros(native.shape, dtype=np.float32, order="F")  # as it will lie in its file
     part = Box((0, 0, 0), native.shape)
     if back is None:
         part = _native_box(box, working, native)
         if part.num_voxels == 0:
             return probability
-    probability[part.slices] = _on_native(odds_1IJK, working, native, back, part)[0].sigmoid_().numpy()
+    torch.sigmoid(_on_native(odds_IJK, working, native, back, part), out=torch.from_numpy(probability[part.slices]))
     if unseen is not None:
         probability[unseen] = 0.0
     return probability
@@ -285,7 +285,7 @@ def _smaller(plan: Plan, batch_size: int, card: ModelCard, error: Exception) -> 
     ) from error
 
 
-def _on_native(odds_TIJK: Tensor, working: Geometry, native: Geometry, back: Transform | None, part: Box) -> Tensor:
+def _on_native(odds_IJK: Tensor, working: Geometry, native: Geometry, back: Transform | None, part: Box) -> Tensor:
     """Log-odds at the voxels of a part of a native PET grid; back: from that PET's frame to the working grid's.
 
     A field's part is the whole grid.
@@ -294,9 +294,9 @@ def _on_native(odds_TIJK: Tensor, working: Geometry, native: Geometry, back: Tra
         affine = native.affine_ras if back is None else back.matrix @ native.affine_ras
         first = np.eye(4)
         first[:3, 3] = part.low
-        return to_grid(odds_TIJK, np.linalg.inv(working.affine_ras) @ affine @ first, part.shape)
+        return to_grid(odds_IJK, np.linalg.inv(working.affine_ras) @ affine @ first, part.shape)
     positions = working.to_index(back.apply(grid_points(native)))
-    return at_positions(odds_TIJK, positions.reshape(*native.shape, 3))
+    return at_positions(odds_IJK, positions.reshape(*native.shape, 3))
 
 
 def _unseen(working: Geometry, native: Geometry, back: Transform | None) -> np.ndarray | None:

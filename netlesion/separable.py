@@ -42,15 +42,19 @@ def apply_along_axes(operators: Sequence[np.ndarray], array: np.ndarray) -> np.n
     source = array.T  # K, J, I
     half = np.empty((len(source), i, j), dtype=np.float32)
     moved = np.empty((i, j, k), dtype=np.float32)
+    threads = num_threads()
+    spare = [np.empty((PLANES, j, source.shape[2]), dtype=np.float32) for _ in range(threads)]
 
     def planes(first: int) -> None:
         slab = np.ascontiguousarray(source[first : first + PLANES], dtype=np.float32)
-        along_j = np.empty((len(slab), j, slab.shape[2]), dtype=np.float32)
+        work = spare.pop()
+        along_j = work[: len(slab)]
         for band in bands[1]:
             np.matmul(band.weights, slab[:, band.seen], out=along_j[:, band.rows])
         for band in bands[0]:
             seen = along_j[:, :, band.seen].transpose(0, 2, 1)
             np.matmul(band.weights, seen, out=half[first : first + PLANES, band.rows])
+        spare.append(work)
 
     def lines(first: int) -> None:
         slab = half[:, first : first + PLANES]
@@ -58,7 +62,7 @@ def apply_along_axes(operators: Sequence[np.ndarray], array: np.ndarray) -> np.n
             seen = slab[band.seen].transpose(1, 2, 0)
             np.matmul(seen, band.weights.T, out=moved[first : first + PLANES, :, band.rows])
 
-    with ThreadPoolExecutor(num_threads()) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         for step, length in ((planes, len(source)), (lines, i)):
             for _ in pool.map(step, range(0, length, PLANES)):  # asked for, so that an error in a thread is raised here
                 pass

@@ -92,7 +92,7 @@ class Volume:
 
 def _as_label(array: np.ndarray) -> np.ndarray:
     if array.dtype == bool:
-        return array.astype(np.uint8)
+        return array.view(np.uint8)
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
             raise QuantityError("a label map holds values that are not finite; expected whole numbers from 0")

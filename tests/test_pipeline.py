@@ -211,9 +211,9 @@ def test_only_what_was_computed_goes_back_to_the_native_grid_and_nothing_is_lost
     affine = np.diag([3.1 * flip[0], 2.7 * flip[1], 4.4 * flip[2], 1.0])
     affine[:3, 3] = [60.0 * (f < 0) + 1.3 for f in flip]
     native, box = Geometry(affine, (19, 24, 22)), Box((4, 3, 6), (15, 12, 20))
-    odds = torch.full((1, *working.shape), OUTSIDE)
+    odds = torch.full(working.shape, OUTSIDE)
     inner = torch.randn(11, 9, 14, generator=torch.Generator().manual_seed(0)) * 4
-    odds[(slice(None), *box.slices)] = inner
+    odds[box.slices] = inner
     found = _probability(odds, box, working, native, None, None)
     everything = _probability(odds, Box((0, 0, 0), working.shape), working, native, None, None)
     np.testing.assert_allclose(found, everything, atol=1e-8)

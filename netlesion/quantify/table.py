@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from netlesion.atomic import write_json, write_text
 from netlesion.errors import QuantityError
+from netlesion.lesions import bounding_box
 from netlesion.quantify.peak import sphere_kernel, sphere_means
 from netlesion.volume import Quantity, Volume
 
@@ -62,10 +63,12 @@ def measure(suv: Volume, lesions: Volume, probability: Volume | None = None) -> 
     if probability is not None:
         suv.geometry.require_same_grid(probability.geometry, "the PET", "the probability map")
     kernel = sphere_kernel(suv.geometry.spacing_mm)
+    box = bounding_box(lesions.array)
+    labels, corner = np.ascontiguousarray(lesions.array[box], dtype=np.int32), [s.start for s in box]
     rows = []
-    for label, box in enumerate(ndimage.find_objects(lesions.array.astype(np.int32, copy=False)), start=1):
-        if box is not None:
-            voxels = np.argwhere(lesions.array[box] == label) + [s.start for s in box]
+    for label, part in enumerate(ndimage.find_objects(labels), start=1):
+        if part is not None:
+            voxels = np.argwhere(labels[part] == label) + [s.start for s in part] + corner
             rows.append(_row(label, voxels, suv, probability, kernel))
     return tuple(rows)
 
