@@ -118,7 +118,7 @@ class Geometry:
         The direction of the axes is kept (an oblique scan stays oblique), only permuted and flipped, and
         the centres of both fields of view coincide.
         """
-        axes, flips = self._nearest_ras()
+        axes, flips = self.nearest_ras()
         direction = (self.affine_ras[:3, :3] / self.spacing_mm)[:, axes] * flips
         extent_mm = np.array([self.shape[a] * self.spacing_mm[a] for a in axes])
         shape = np.maximum(1, np.rint(extent_mm / spacing_mm)).astype(int)
@@ -128,7 +128,7 @@ class Geometry:
         affine[:3, 3] = centre - affine[:3, :3] @ ((shape - 1) / 2.0)
         return Geometry(affine, tuple(shape.tolist()))
 
-    def _nearest_ras(self) -> tuple[list[int], np.ndarray]:
+    def nearest_ras(self) -> tuple[list[int], np.ndarray]:
         """Which array axis lies nearest to x, y, z, and the sign that makes each grow towards R, A, S."""
         direction = self.affine_ras[:3, :3] / self.spacing_mm
         best = max(permutations(range(3)), key=lambda p: sum(abs(direction[w, p[w]]) for w in range(3)))

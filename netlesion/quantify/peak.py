@@ -45,14 +45,19 @@ def sphere_means(
     Where the sphere leaves the image its edge voxels are repeated (clinical.md 2.3), or left out (IBSI).
     """
     half = np.array(kernel.shape) // 2
-    limit = np.array(suv.shape) - 1
+    first, last = centres_N3.min(axis=0) - half, centres_N3.max(axis=0) + half
+    reach = [np.arange(low, high + 1) for low, high in zip(first, last, strict=True)]
+    inside = [np.clip(index, 0, n - 1) for index, n in zip(reach, suv.shape, strict=True)]
+    around = np.ascontiguousarray(suv[np.ix_(*inside)])
+    i, j, k = (a == b for a, b in zip(reach, inside, strict=True))
+    real = i[:, None, None] & j[:, None] & k
+    corner = np.ravel_multi_index(tuple((centres_N3 - half - first).T), around.shape)
     total = np.zeros(len(centres_N3), dtype=np.float64)
     weight = np.zeros_like(total)
     for offset in np.argwhere(kernel > 0):
-        index = centres_N3 + (offset - half)
-        inside = np.clip(index, 0, limit)
-        share = kernel[tuple(offset)] * (1.0 if edge == "repeat" else (inside == index).all(axis=1))
-        total += share * suv[inside[:, 0], inside[:, 1], inside[:, 2]]
+        at = corner + np.ravel_multi_index(tuple(offset), around.shape)
+        share = kernel[tuple(offset)] * (1.0 if edge == "repeat" else real.take(at))
+        total += share * around.take(at)
         weight += share
     return total / weight
 

@@ -12,8 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from netlesion.atomic import atomic_path
-from netlesion.harmonise import resample
-from netlesion.volume import Quantity, Volume
+from netlesion.volume import Volume
 
 #: SUV shown as black [P].
 SUV_BLACK = 10.0
@@ -26,22 +25,30 @@ def write_mip(path: str | Path, suv: Volume, lesions: Volume) -> None:
     from PIL import Image
 
     with atomic_path(path) as part:
-        Image.fromarray(mip_rgb(suv, lesions)).save(part, format="PNG", optimize=True)
+        Image.fromarray(mip_rgb(suv, lesions)).save(part, format="PNG", compress_level=1)
 
 
 def mip_rgb(suv: Volume, lesions: Volume) -> np.ndarray:
     """(height, width, 3) uint8: coronal and sagittal projection, lesion outlines in red."""
     suv.geometry.require_same_grid(lesions.geometry, "the PET", "the lesion map")
-    grid = suv.geometry.resampled(tuple(float(s) for s in suv.geometry.spacing_mm))
-    if np.argmax(np.abs(suv.geometry.affine_ras[:3, :3]), axis=0).tolist() != [0, 1, 2]:
-        grid = suv.geometry.resampled((min(suv.geometry.spacing_mm),) * 3)
-    image = resample(suv, grid).array
-    mask = resample(lesions.with_array(lesions.array > 0, Quantity.LABEL), grid).array > 0
-    x_mm, y_mm, z_mm = grid.spacing_mm
-    coronal = _panel(image.max(axis=1), mask.max(axis=1), (x_mm, z_mm))
-    sagittal = _panel(image.max(axis=0), mask.max(axis=0), (y_mm, z_mm))
+    coronal, sagittal = (_panel(*_projections(suv, lesions, across)) for across in (0, 1))
     gap = np.full((coronal.shape[0], 6, 3), 255, dtype=np.uint8)
     return np.concatenate([coronal, gap, sagittal], axis=1)
+
+
+def _projections(suv: Volume, lesions: Volume, across: int) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """Maxima of SUV and mask with x (0) or y (1) across and z up, both growing as in RAS+, and their spacing in mm."""
+    axes, flips = suv.geometry.nearest_ras()
+    shown = [(axes[world], flips[world]) for world in (across, 2)]
+    through = axes[1 - across]
+
+    def project(array: np.ndarray) -> np.ndarray:
+        flat = array.max(axis=through)
+        flat = flat if shown[0][0] < shown[1][0] else flat.T
+        return flat[:: int(shown[0][1]), :: int(shown[1][1])]
+
+    spacing_mm = tuple(suv.geometry.spacing_mm[axis] for axis, _ in shown)
+    return project(suv.array), project(lesions.array) > 0, spacing_mm
 
 
 def _panel(projection: np.ndarray, mask: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Projections show the body the right way round, in true proportions."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -45,3 +47,23 @@ def test_no_lesion_no_red():
     picture = mip_rgb(suv, suv.with_array(np.zeros(suv.array.shape, np.uint8), Quantity.LABEL))
     assert not (picture == OUTLINE_RGB).all(axis=-1).any()
     assert picture.min() < 30
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("flip", [(), (0,), (0, 1), (2,)])
+def test_the_picture_does_not_depend_on_how_the_array_runs(order, flip):
+    rng = np.random.default_rng(0)
+    array = rng.gamma(1.0, 2.0, size=(11, 13, 9))
+    labels = (rng.uniform(size=array.shape) > 0.97).astype(np.uint8)
+    affine = np.diag([2.0, 3.0, 4.0, 1.0])
+    turned = affine.copy()
+    for axis in flip:
+        turned[:3, 3] += turned[:3, axis] * (array.shape[axis] - 1)
+        turned[:3, axis] *= -1
+    turned[:3, :3] = turned[:3, list(order)]
+    pictures = []
+    for matrix, run in ((affine, lambda a: a), (turned, lambda a: np.flip(a, flip).transpose(order))):
+        geometry = Geometry(matrix, run(array).shape)
+        suv, lesions = (Volume(run(a), geometry, q) for a, q in ((array, Quantity.SUVBW), (labels, Quantity.LABEL)))
+        pictures.append(mip_rgb(suv, lesions))
+    assert np.array_equal(*pictures)
