@@ -18,7 +18,7 @@ from netlesion.audit import Audit
 from netlesion.body import body_box
 from netlesion.errors import ConfigError, InferenceError
 from netlesion.geometry import Geometry
-from netlesion.harmonise import Harmonised, harmonise, resample
+from netlesion.harmonise import harmonise, resample
 from netlesion.inference.average import Predict, averaged, averaged_beside_first
 from netlesion.inference.odds import lesion_odds
 from netlesion.inference.plan import Box, Cost, Plan, plan_stream, plan_windows, windows_at_once
@@ -87,10 +87,14 @@ class InferenceSettings:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A visit ready for the network: its channels on the working grid, the network's input, the plan."""
+    """A visit ready for the network: the network's input on the working grid, the plan, and which channels are there.
+
+    Of the images of the visit only its PETs are kept: the others have done their work.
+    """
 
     visit: Visit
-    grid: Harmonised
+    present: tuple[bool, ...]
+    working: Geometry
     image: Tensor
     plan: Plan
 
@@ -148,7 +152,8 @@ def prepare(visit: Visit, card: ModelCard, settings: InferenceSettings, stopwatc
         if settings.device != "cpu":
             image = image.pin_memory()
         box = None if settings.mode == "exact" else body_box(grid)
-        return Prepared(visit, grid, image, plan_of(card, settings, grid.geometry.shape, box))
+        pets = replace(visit, scans={c: s for c, s in visit.scans.items() if c in visit.tracer_channels})
+        return Prepared(pets, grid.present, grid.geometry, image, plan_of(card, settings, grid.geometry.shape, box))
 
 
 def forward(
@@ -200,7 +205,7 @@ def finish(
     prepared: Prepared, odds_TIJK: Tensor, card: ModelCard, settings: InferenceSettings, stopwatch: Stopwatch
 ) -> dict[str, TracerResult]:
     """Tracer channel -> result, for every tracer that the model knows and the visit has."""
-    visit, working, results = prepared.visit, prepared.grid.geometry, {}
+    visit, working, results = prepared.visit, prepared.working, {}
     tracers = card.scheme.tracers
     for t, tracer in enumerate(tracers):
         if tracer not in visit.scans:

@@ -37,7 +37,9 @@ def apply_along_axes(operators: Sequence[np.ndarray], array: np.ndarray) -> np.n
 
     Fastest where the array lies with I fastest (Fortran order); what is returned has K fastest (C order).
     """
-    bands = [_bands(operator) for operator in operators]
+    seen = [_columns(operator) for operator in operators]
+    array = array[tuple(seen)]
+    bands = [_bands(operator[:, columns]) for operator, columns in zip(operators, seen, strict=True)]
     i, j, k = (len(operator) for operator in operators)
     source = array.T  # K, J, I
     half = np.empty((len(source), i, j), dtype=np.float32)
@@ -78,8 +80,13 @@ def _bands(operator: np.ndarray) -> list[_Band]:
     bands = []
     for first in range(0, len(operator), ROWS):
         rows = operator[first : first + ROWS]
-        seen = np.flatnonzero(np.abs(rows).max(axis=0) > NEGLIGIBLE)
-        columns = slice(int(seen[0]), int(seen[-1]) + 1)
+        columns = _columns(rows)
         weights = np.ascontiguousarray(rows[:, columns], dtype=np.float32)
         bands.append(_Band(slice(first, first + len(rows)), columns, weights))
     return bands
+
+
+def _columns(rows: np.ndarray) -> slice:
+    """What these rows see: from the first to the last column of a weight that counts."""
+    seen = np.flatnonzero(np.abs(rows).max(axis=0) > NEGLIGIBLE)
+    return slice(int(seen[0]), int(seen[-1]) + 1)

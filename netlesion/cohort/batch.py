@@ -189,7 +189,7 @@ class _Run:
                 visit=files.visit_id,
                 cases={channel: files.case_id(channel) for channel in results},
                 audits={files.case_id(c): asdict(r.audit) for c, r in results.items() if r.audit is not None},
-                channels_present={c: c in prepared.visit.scans for c in card.channels},
+                channels_present=dict(zip(card.channels, prepared.present, strict=True)),
                 outputs=outputs,
             ),
         )
