@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -129,17 +130,21 @@ def _resample_by_axis(
             nearest = np.clip(np.floor(positions + 0.5).astype(int), 0, length - 1)
             moved = moved.take(nearest, axis=target)
         else:
-            operators.append(_axis_operator(length, positions, _sigma(abs(step))))
+            operators.append(_axis_operator(length, shape[target], float(step), float(index_map[source, 3])))
     return np.ascontiguousarray(moved) if label else apply_along_axes(operators, moved), outside
 
 
-def _axis_operator(length: int, positions: np.ndarray, sigma: float) -> np.ndarray:
-    """(positions, length) float32: smoothing and cubic interpolation along one axis as a matrix."""
-    basis = np.eye(length)
+@lru_cache(maxsize=12)
+def _axis_operator(length: int, num: int, step: float, first: float) -> np.ndarray:
+    """(num, length) float32: smoothing and cubic interpolation along one axis as a matrix, `num` voxels from `first`.
+
+    The axes of an image are often alike, and so are the visits of a cohort.
+    """
+    basis, sigma = np.eye(length), _sigma(abs(step))
     if sigma > 0:
         basis = ndimage.gaussian_filter1d(basis, sigma, axis=0, mode="nearest")
-    at = np.meshgrid(positions, np.arange(length), indexing="ij")  # a spline through whole columns changes none
-    return ndimage.map_coordinates(basis, at, order=3, mode="nearest").astype(np.float32)
+    at = np.meshgrid(step * np.arange(num) + first, np.arange(length), indexing="ij")
+    return ndimage.map_coordinates(basis, at, order=3, mode="nearest").astype(np.float32)  # columns are not mixed
 
 
 def _resample_by_voxel(

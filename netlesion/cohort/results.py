@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,13 @@ from netlesion.report.mip import write_mip
 
 
 def write_case(folder: Path, case: str, result: TracerResult) -> None:
-    """Everything of one PET but its provenance."""
-    write_volume(folder / (case + PROBABILITY), result.probability)
-    write_volume(folder / (case + LABEL_MAP), result.lesions)
-    write_lesions(folder / f"{case}_desc-lesions.tsv", {case: result.rows})
-    write_mip(folder / f"{case}_mip.png", result.suv, result.lesions)
+    """Everything of one PET but its provenance; the largest file is compressed beside the others."""
+    with ThreadPoolExecutor(1) as pool:
+        largest = pool.submit(write_volume, folder / (case + PROBABILITY), result.probability)
+        write_volume(folder / (case + LABEL_MAP), result.lesions)
+        write_lesions(folder / f"{case}_desc-lesions.tsv", {case: result.rows})
+        write_mip(folder / f"{case}_mip.png", result.suv, result.lesions)
+        largest.result()
 
 
 def finish_visit(folder: Path, record: dict[str, Any]) -> None:

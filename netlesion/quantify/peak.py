@@ -14,6 +14,8 @@ PEAK_RADIUS_MM = 6.2035
 #: IBSI's centre rule counts voxels whose centre lies within this many mm.
 IBSI_RADIUS_MM = 6.2
 SUBSAMPLES = 5
+#: Spheres whose voxels are gathered together.
+SPHERES = 1024
 
 Weighting = Literal["fractional", "ibsi_centre"]
 
@@ -48,18 +50,18 @@ def sphere_means(
     first, last = centres_N3.min(axis=0) - half, centres_N3.max(axis=0) + half
     reach = [np.arange(low, high + 1) for low, high in zip(first, last, strict=True)]
     inside = [np.clip(index, 0, n - 1) for index, n in zip(reach, suv.shape, strict=True)]
-    around = np.ascontiguousarray(suv[np.ix_(*inside)])
-    i, j, k = (a == b for a, b in zip(reach, inside, strict=True))
-    real = i[:, None, None] & j[:, None] & k
+    counted = np.ones([len(index) for index in inside])
+    if edge == "leave_out":
+        i, j, k = (a == b for a, b in zip(reach, inside, strict=True))
+        counted *= i[:, None, None] & j[:, None] & k
+    around = np.multiply(suv[np.ix_(*inside)], counted, order="C")
     corner = np.ravel_multi_index(tuple((centres_N3 - half - first).T), around.shape)
-    total = np.zeros(len(centres_N3), dtype=np.float64)
-    weight = np.zeros_like(total)
-    for offset in np.argwhere(kernel > 0):
-        at = corner + np.ravel_multi_index(tuple(offset), around.shape)
-        share = kernel[tuple(offset)] * (1.0 if edge == "repeat" else real.take(at))
-        total += share * around.take(at)
-        weight += share
-    return total / weight
+    offsets, weights = np.ravel_multi_index(np.nonzero(kernel), around.shape), kernel[kernel > 0]
+    means = np.empty(len(corner), dtype=np.float64)
+    for start in range(0, len(corner), SPHERES):
+        at = corner[start : start + SPHERES, None] + offsets
+        means[start : start + SPHERES] = (around.take(at) @ weights) / (counted.take(at) @ weights)
+    return means
 
 
 def suv_peak(
