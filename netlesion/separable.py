@@ -20,7 +20,9 @@ NEGLIGIBLE = 1e-7
 #: these are left to one thread by BLAS, whose own threads wait for each other: here whole slabs go to threads instead.
 ROWS = 16
 #: Planes in one slab: what a thread works on stays in its cache.
-PLANES = 8
+PLANES = 4
+#: More would wait for memory.
+MOST_THREADS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,7 @@ class _Band:
 
 
 def apply_along_axes(operators: Sequence[np.ndarray], array: np.ndarray) -> np.ndarray:
-    """operators: three, (rows, n) along each axis of an array (I, J, K); returns (rows_I, rows_J, rows_K) float32.
+    """operators: three, (rows, n) along each axis of a float32 array (I, J, K); returns (rows_I, rows_J, rows_K).
 
     Fastest where the array lies with I fastest (Fortran order); what is returned has K fastest (C order).
     """
@@ -44,11 +46,13 @@ def apply_along_axes(operators: Sequence[np.ndarray], array: np.ndarray) -> np.n
     source = array.T  # K, J, I
     half = np.empty((len(source), i, j), dtype=np.float32)
     moved = np.empty((i, j, k), dtype=np.float32)
-    threads = num_threads()
+    threads = min(num_threads(), MOST_THREADS)
     spare = [np.empty((PLANES, j, source.shape[2]), dtype=np.float32) for _ in range(threads)]
 
     def planes(first: int) -> None:
-        slab = np.ascontiguousarray(source[first : first + PLANES], dtype=np.float32)
+        slab = source[first : first + PLANES]
+        if slab.strides[2] != slab.itemsize:  # BLAS takes lines of any distance, not voxels
+            slab = np.ascontiguousarray(slab)
         work = spare.pop()
         along_j = work[: len(slab)]
         for band in bands[1]:
