@@ -44,9 +44,9 @@ def read_suv_image(path: str | Path) -> Volume:
             "restore it, or give a SUVbw image (netlesion suv)"
         )
     volume = read_volume(path, Quantity.SUVBW)
-    if volume.array.max() > LARGEST_SUV:
+    if volume.range[1] > LARGEST_SUV:
         raise QuantityError(
-            f"{path}: values reach {volume.array.max():.0f}, no SUV does; it looks like Bq/ml without a side-car. "
+            f"{path}: values reach {volume.range[1]:.0f}, no SUV does; it looks like Bq/ml without a side-car. "
             "Convert it with netlesion suv"
         )
     return volume
