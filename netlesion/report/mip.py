@@ -25,7 +25,7 @@ def write_mip(path: str | Path, suv: Volume, lesions: Volume) -> None:
     from PIL import Image
 
     with atomic_path(path) as part:
-        Image.fromarray(mip_rgb(suv, lesions)).save(part, format="PNG", compress_level=1)
+        Image.fromarray(mip_rgb(suv, lesions)).save(part, format="PNG", compress_level=3)
 
 
 def mip_rgb(suv: Volume, lesions: Volume) -> np.ndarray:
