@@ -138,12 +138,32 @@ def expanded_limits(
 ) -> tuple[float, float]:
     """Expanded BCa limits of a figure from its resamples (R,) and jackknife (P,); NaN among the resamples is left out.
 
-    Student's t with n - 1 degrees of freedom stands in place of z, and the plug-in deviation gets its sqrt(n/(n-1)).
+    Student's t stands in place of z, with the degrees of freedom of what each patient adds (`freedom`), and the plug-in
+    deviation gets its sqrt(n/(n-1)).
     """
-    z = float(stdtrit(num_patients - 1, (1 + confidence) / 2) * np.sqrt(num_patients / (num_patients - 1)))
+    z = float(
+        stdtrit(jackknife_freedom(without_one), (1 + confidence) / 2) * np.sqrt(num_patients / (num_patients - 1))
+    )
     drawn = replicates[np.isfinite(replicates)]
     low, high = np.quantile(drawn, bca_levels(value, drawn, without_one, z))
     return float(low), float(high)
+
+
+def freedom(squares: np.ndarray) -> np.ndarray:
+    """Degrees of freedom of an error made up by patients: (P, M), the square of what each adds -> (M,), at most P - 1.
+
+    2P / (kurtosis - 1), from how far a variance of P values varies: few where few patients carry it.
+    """
+    num_patients, spread = len(squares), squares.sum(axis=0) ** 2
+    kurtosis = np.divide(num_patients * (squares**2).sum(axis=0), spread, out=np.ones_like(spread), where=spread > 0)
+    with np.errstate(divide="ignore"):
+        return np.minimum(2 * num_patients / (kurtosis - 1), num_patients - 1)
+
+
+def jackknife_freedom(without_one: np.ndarray) -> float:
+    """`freedom` of a figure's error, from its values without each patient (P,); one without a value adds nothing."""
+    gaps = np.where(np.isfinite(without_one), without_one - np.nanmean(without_one), 0.0)
+    return float(freedom(gaps[:, np.newaxis] ** 2)[0])
 
 
 def bca_levels(value: float, replicates: np.ndarray, jackknife: np.ndarray, z: float) -> tuple[float, float]:

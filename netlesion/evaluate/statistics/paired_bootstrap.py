@@ -2,8 +2,9 @@
 
 For figures that need the whole cohort at once (a curve, an area) and so have no error of their own in a resample. The
 error of A - B is its spread over the resamples, each of which both models share; interval and p are Student's t with
-one degree of freedom less than patients, so that they agree with each other, and do not ask that the scores of two
-models mean the same (swapping models within patients would). docs/statistics.md has the measured coverage.
+the degrees of freedom of what each patient adds to A - B (`bootstrap.freedom`: few where a dozen lesion-free patients
+carry a JAFROC), so that they agree with each other, and do not ask that the scores of two models mean the same
+(swapping models within patients would). docs/statistics.md has the measured coverage.
 
 Source: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, 13.3; clinical.md 8.4.
 """
@@ -21,6 +22,7 @@ from netlesion.evaluate.statistics.bootstrap import (
     Resampled,
     Statistic,
     intervals,
+    jackknife_freedom,
     replicate,
 )
 from netlesion.evaluate.statistics.estimate import CONFIDENCE, Comparison, Estimate, join_notes
@@ -63,9 +65,10 @@ def compare_statistics(
     if not error > 1e-12:
         p = 1.0 if abs(gap) <= 1e-12 else math.nan
         return _compared(a, b, Estimate(gap, math.nan, math.nan, num_patients, join_notes(*notes, AGREE)), p)
-    reach = float(stdtrit(num_patients - 1, (1 + CONFIDENCE) / 2)) * error
+    carried = jackknife_freedom(np.subtract(*drawn.without_one.T))
+    reach = float(stdtrit(carried, (1 + CONFIDENCE) / 2)) * error
     difference = Estimate(gap, gap - reach, gap + reach, num_patients, join_notes(*notes)).within(-1, 1)
-    return _compared(a, b, difference, float(2 * stdtr(num_patients - 1, -abs(gap) / error)))
+    return _compared(a, b, difference, float(2 * stdtr(carried, -abs(gap) / error)))
 
 
 def _compared(a: Estimate, b: Estimate, difference: Estimate, p: float) -> Comparison:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
-from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, bootstrap, patient_weights
+from netlesion.evaluate.statistics.bootstrap import NUM_RESAMPLES, bootstrap, freedom, patient_weights
 from netlesion.evaluate.statistics.estimate import CONFIDENCE
 
 STUDENTISED = "bootstrap-t over patients"
@@ -52,13 +52,7 @@ class PatientSums:
         """(M,): degrees of freedom of each ratio's error, at most one less than patients."""
         totals = self.bottoms.sum(axis=0)
         centre = np.divide(self.tops.sum(axis=0), totals, out=np.zeros(self.tops.shape[1]), where=totals > 0)
-        squares = (self.tops - centre * self.bottoms) ** 2
-        spread = squares.sum(axis=0) ** 2
-        kurtosis = np.divide(
-            self.num_patients * (squares**2).sum(axis=0), spread, out=np.ones_like(spread), where=spread > 0
-        )
-        with np.errstate(divide="ignore"):
-            return np.minimum(2 * self.num_patients / (kurtosis - 1), self.num_patients - 1)
+        return freedom((self.tops - centre * self.bottoms) ** 2)
 
     def errors(self, weights: np.ndarray) -> np.ndarray:
         """(R, P) -> standard error of each figure: what each patient adds to it, linearised, squared and summed."""

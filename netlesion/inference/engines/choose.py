@@ -22,7 +22,7 @@ from netlesion.inference.engines.torch_eager import eager
 NAMES = ("auto", "torch", "openvino", "inductor")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 #: Largest root-mean-square difference to eager float32 on a random window, as a share of the logits' spread.
-TOLERANCE = {"fp32": 1e-3, "bf16": 0.05, "fp16": 0.01}
+TOLERANCE = {"fp32": 1e-4, "bf16": 0.05, "fp16": 0.01}
 
 
 @dataclass(frozen=True)

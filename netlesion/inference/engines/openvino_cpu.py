@@ -1,8 +1,9 @@
-"""OpenVINO: the network converted once for tiles of every size, kept in a cache, run on the CPU.
+"""OpenVINO: the network converted once, kept in a cache, run on the CPU.
 
 The converted network is stored by a hash of its weights, its structure and the versions, so that a second run starts
-without converting, and another size of tile costs nothing. `openvino` reports its use over the network when it is
-imported beside `openvino_telemetry`; it is imported here as if that package were absent, and sends nothing.
+without converting. Another size of tile costs nothing, but with instance norm in float32, which is converted for
+windows of one size (`instance_norm`); such a network has no other. `openvino` reports its use over the network when it
+is imported beside `openvino_telemetry`; it is imported here as if that package were absent, and sends nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from types import ModuleType
 
 import torch
 from torch import Tensor, nn
+
+from netlesion.inference.engines.instance_norm import has_instance_norm, with_short_sums
 
 HINTS = {"fp32": "f32", "bf16": "bf16"}
 
@@ -56,16 +59,21 @@ def openvino_cpu(
 ) -> Callable[[Tensor], Tensor]:
     """A callable (B, num_inputs, I, J, K) float32 -> logits (B, N, I, J, K) float32, one tile after the other.
 
-    window: some size that the network takes, to trace it with. precision: fp32 or bf16. anew: convert even if
-    `cache_folder()` holds this network. Raises what the converter raises for a network that it does not know.
+    window: the size of every tile with instance norm; else some size, to trace it with. precision: fp32 or bf16.
+    anew: convert even if `cache_folder()` holds this network. Raises what the converter raises for a network that it
+    does not know.
     """
     ov = load()
     core = ov.Core()
-    stored = cache_folder() / fingerprint(network, num_inputs)
+    if precision == "fp32" and has_instance_norm(network):  # in bf16 OpenVINO's own norm adds in float32
+        network, sides = with_short_sums(network), tuple(window)
+    else:
+        sides = (-1, -1, -1)
+    stored = cache_folder() / fingerprint(network, num_inputs, sides)
     if anew:
         shutil.rmtree(stored, ignore_errors=True)
     if not (stored / "network.xml").is_file():
-        _store(_converted(network, num_inputs, window), stored)
+        _store(_converted(network, num_inputs, window, sides), stored)
     compiled = core.compile_model(
         core.read_model(stored / "network.xml"),
         "CPU",
@@ -93,22 +101,22 @@ def cache_folder() -> Path:
     return Path(home) / "netlesion" / "openvino"
 
 
-def fingerprint(network: nn.Module, num_inputs: int) -> str:
-    """What decides a converted network: structure, weights by name, input channels, versions."""
+def fingerprint(network: nn.Module, num_inputs: int, sides: tuple[int, int, int]) -> str:
+    """What decides a converted network: structure, weights by name, input channels, sides of a tile, versions."""
     ov = load()
-    digest = hashlib.sha256(f"{network}\n{num_inputs}\n{ov.__version__} {torch.__version__}".encode())
+    digest = hashlib.sha256(f"{network}\n{num_inputs} {sides}\n{ov.__version__} {torch.__version__}".encode())
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode() + str(tensor.dtype).encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:32]
 
 
-def _converted(network: nn.Module, num_inputs: int, window: tuple[int, int, int]):
+def _converted(network: nn.Module, num_inputs: int, window: tuple[int, int, int], sides: tuple[int, int, int]):
     ov = load()
     example = torch.zeros(1, num_inputs, *window)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch.jit.trace, which the converter uses; the result is verified
-        return ov.convert_model(network.cpu().eval(), example_input=example, input=[1, num_inputs, -1, -1, -1])
+        return ov.convert_model(network.cpu().eval(), example_input=example, input=[1, num_inputs, *sides])
 
 
 def _store(model, folder: Path) -> None:
