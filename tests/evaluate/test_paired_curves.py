@@ -119,3 +119,13 @@ def test_culprits_have_lroc_and_mcnemar_of_hits_at_rank_one():
     assert [x.figure for x in compare_culprits(ill, ill, [f"{n}" for n in range(12)], seed=0)] == ["hit_at_1"]
     healthy = [c.top for c in a if not c.has_culprit]
     assert compare_culprits(healthy, healthy, list("abcdef"), seed=0) == ()
+
+
+def test_every_resample_has_its_culprits_and_its_patients_without():
+    """One healthy patient of thirteen is in each; drawn among all he would be missing in a third of resamples."""
+    a, b = ([c.top for c in candidates(seed, 0.7)] for seed in (1, 2))
+    healthy = next(n for n, top in enumerate(a) if not top.has_culprit)
+    kept = [n for n, top in enumerate(a) if top.has_culprit or n == healthy]
+    area, _ = compare_culprits([a[n] for n in kept], [b[n] for n in kept], [f"p{n}" for n in kept], seed=0)
+    assert area.figure == "lroc_area"
+    assert "no value" not in area.comparison.difference.note + area.comparison.a.note

@@ -33,6 +33,9 @@ def test_every_stratum_keeps_its_number_of_patients():
     assert (weights[:, strata].sum(axis=1) == 3).all()
     assert (weights[:, ~strata].sum(axis=1) == 2).all()
     assert weights[:, ~strata].var() == pytest.approx(1 - 1 / 2, abs=0.06)  # multinomial
+    three = np.array(["a", "b", "c", "b", "b", "c"])
+    weights = stratified_weights(three, seed=3, num_resamples=51)
+    assert all((weights[:, three == name].sum(axis=1) == (three == name).sum()).all() for name in "abc")
     apart = bootstrap(mean_of(strata), 5, seed=0, strata=strata)
     assert apart.value[0] == 3 / 5
     assert np.isnan(apart.low[0])  # the share of a stratum is fixed by the draw

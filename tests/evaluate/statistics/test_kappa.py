@@ -8,7 +8,7 @@ from scipy import stats
 
 from netlesion.errors import CohortError
 from netlesion.evaluate.statistics.categories import Weights
-from netlesion.evaluate.statistics.kappa import cohen_kappa
+from netlesion.evaluate.statistics.kappa import _by_chance, cohen_kappa
 
 #: 200 patients by two psychiatrists: Fleiss, Cohen & Everitt, Psychol Bull 1969;72:323, table 1.
 PSYCHIATRISTS = np.array([[106, 10, 4], [22, 28, 10], [2, 12, 6]])
@@ -85,6 +85,11 @@ def test_raters_and_grades_can_change_places():
         found = cohen_kappa(first, second, classes, patients, weights, seed=0)
         turned = cohen_kappa(second, first, list(classes)[::-1], patients, weights, seed=0)
         assert (turned.value, turned.low, turned.high) == pytest.approx((found.value, found.low, found.high), abs=0.01)
+
+
+def test_a_patient_rated_by_chance_has_the_margins_of_both_raters():
+    tables = np.array([[[3, 1], [0, 0]], [[2, 2], [0, 0]]])  # the first rater says one thing, the second two
+    assert _by_chance(tables) == pytest.approx(np.array([[5 / 8, 3 / 8], [0, 0]]))
 
 
 def test_ends_of_the_scale():
