@@ -36,6 +36,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for all contestants: one 
 WIDTHS = {"lean": (16, 32, 64, 128, 256), "nnunet": (32, 64, 128, 256, 320, 320)}
 #: Extent of the body along each axis as a share of the volume, before inference adds its margin.
 BODY = {"tight": (0.84, 0.80, 0.95), "wide": (0.44, 0.40, 0.95)}
+#: Voxels along each side of a training patch: a network that has seen less is undecided, and so are its labels.
+SIDE = 64
 RIVALS = ("monai", "monai_tuned", "nnunet")
 
 
@@ -104,12 +106,12 @@ def make_network(path: Path, image: Path, widths, norm: str, residual: bool, ste
     from netlesion.models.unet import unet
 
     arguments = {"widths": list(widths), "norm": norm, "residual": residual}
-    key = hashlib.sha256(json.dumps([arguments, steps, torch.__version__]).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([arguments, steps, SIDE, torch.__version__]).encode()).hexdigest()[:16]
     stored = cache() / f"weights-{key}.pt"
     if not stored.is_file():
         keep_heap()
         torch.manual_seed(0)
-        network, rng, side = unet(2, 2, **arguments), np.random.default_rng(0), 2 ** len(widths)
+        network, rng, side = unet(2, 2, **arguments), np.random.default_rng(0), SIDE
         volume = torch.from_numpy(np.load(image))
         truth = torch.from_numpy(np.load(image.with_name(f"{image.stem}-truth.npy")).astype(np.int64))
         lesion, optimiser = np.argwhere(truth.numpy()), torch.optim.AdamW(network.parameters(), 3e-3)

@@ -232,8 +232,9 @@ def evaluate(
             print(evaluated.name)
         for line in summary_lines(evaluated.summary):
             print(line)
-        for name in ("cases.tsv", "summary.json", "evaluation.html"):
-            print(evaluated.folder / name)
+        for path in (evaluated.folder / name for name in ("cases.tsv", "summary.json", "evaluation.html")):
+            if path.is_file():
+                print(path)
 
 
 @app.command()

@@ -24,7 +24,7 @@ from netlesion.evaluate.localise import HIT_TOLERANCE_MM, CaseCandidates, recipr
 from netlesion.evaluate.match import CroppedCase, crop_case, cropped_pairs, match_pairs
 from netlesion.evaluate.outcome import DEFAULT_SETTINGS, Matching, MatchSettings
 from netlesion.evaluate.overlap import overlap_dice
-from netlesion.evaluate.pairs import point_pairs
+from netlesion.evaluate.pairs import point_pairs, require_inside
 from netlesion.evaluate.surface import (
     SurfaceDistances,
     SurfaceVoxels,
@@ -97,11 +97,13 @@ def evaluate_points(
 ) -> CaseResult:
     """Compares a reader's points (P, 3) in RAS+ mm, one rating each, with a reference mask.
 
-    A point has no extent: everything of segmentation and challenges is NaN but the reference's own volume.
+    A point has no extent: everything of segmentation and challenges is NaN but the reference's own volume. Raises
+    GeometryError for one outside the image.
     """
     points = np.asarray(points_mm, dtype=np.float64).reshape(-1, 3)
     ratings = tuple(float(s) for s in scores)
     try:
+        require_inside("a mark at", points, reference.geometry, "the reference image")
         crop = crop_case(reference, reference, None, None, settings)
         pairs = point_pairs(crop.reference, crop.geometry, points, ratings, settings)
     except NetlesionError as error:
@@ -264,7 +266,7 @@ def _remarks(crop: CroppedCase) -> tuple[str, ...]:
         if was_mask:
             continue
         ids, parts = len(side.ids_L), int(challenge_components(side.labels != 0).max(initial=0))
-        if parts > 2 * ids:
+        if parts > 2 * ids or (parts > ids and side.ids_L.max() > ids):
             found.append(
                 f"the {name} holds {ids} labels in {parts} separate places; each label is one lesion here, "
                 "if they are tissue classes give a lesion mask instead"

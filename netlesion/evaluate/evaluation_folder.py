@@ -166,7 +166,8 @@ def _detections(path: Path, rows: list[CaseRow]) -> tuple[CaseDetections, ...] |
         if unmarked < 0:
             raise CohortError(f"{path}: case {row.case} has {len(hits)} hits, more than it has lesions; evaluate again")
         scores, true = (tuple(x[k] for x in found[row.case]) for k in (0, 1))
-        made.append(CaseDetections(row.case, row.patient, scores, true, (*hits, *[-math.inf] * unmarked)))
+        dont_care = int(row.numbers.get("num_dont_care", 0))
+        made.append(CaseDetections(row.case, row.patient, scores, true, (*hits, *[-math.inf] * unmarked), dont_care))
     return tuple(made)
 
 

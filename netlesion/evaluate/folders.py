@@ -142,11 +142,13 @@ def _categories_alone(
 
 
 def _copies(scored: Scored) -> list[str]:
-    """What must be said of predictions that are the files of their reference."""
-    ill = [r.case for r in scored.results if r.num_lesions_reference]
-    pairs = [[scored.hashes.get(f"{side}/{case}") for side in ("reference", "prediction")] for case in ill]
+    """What must be said of predictions that are their reference, as files or voxel by voxel."""
+    ill = [r for r in scored.results if r.num_lesions_reference]
+    pairs = [[scored.hashes.get(f"{side}/{r.case}") for side in ("reference", "prediction")] for r in ill]
     if pairs and all(one == other for one, other in pairs):
         return ["every prediction with a lesion is the file of its reference: such a test is right by construction"]
+    if ill and all(r.num_voxels_reference == r.num_voxels_prediction == r.num_voxels_shared for r in ill):
+        return ["every prediction with a lesion is its reference voxel by voxel: was the reference given twice?"]
     return []
 
 

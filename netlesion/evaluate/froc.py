@@ -37,7 +37,8 @@ BAND_RATES = tuple(float(x) for x in np.geomspace(0.03, 16, 40))
 class CaseDetections:
     """One case: how many lesions count, and (score, whether it is a true positive) of each TP and FP.
 
-    lesion_scores: the rating of each counted lesion, -inf where unmarked.
+    lesion_scores: the rating of each counted lesion, -inf where unmarked. dont_care: lesions too small to count; a
+    case that has one is not lesion-free.
     """
 
     case: str
@@ -45,6 +46,7 @@ class CaseDetections:
     scores: tuple[float, ...]
     is_true: tuple[bool, ...]
     lesion_scores: tuple[float, ...]
+    dont_care: int = 0
 
 
 def case_detections(case: str, patient: str, matching: Matching) -> CaseDetections | None:
@@ -61,6 +63,7 @@ def case_detections(case: str, patient: str, matching: Matching) -> CaseDetectio
         lesion_scores=tuple(
             rating.get(g.lesion_id, -np.inf) for g in matching.reference if g.outcome is not Outcome.DONT_CARE
         ),
+        dont_care=len(matching.reference) - matching.num_reference,
     )
 
 
@@ -89,7 +92,8 @@ class DetectionTable:
         self._owner = np.repeat(case_owner, [len(c.scores) for c in cases])[order]
         # a threshold cuts between different scores only: detections that tie come together
         self._last = np.flatnonzero(np.append(self._score[1:] != self._score[:-1], True)) if len(score) else order
-        normal = np.flatnonzero(self.lesions_C == 0)
+        self.empty_C = np.array([not c.lesion_scores and not c.dont_care for c in cases], dtype=bool)
+        normal = np.flatnonzero(self.empty_C)
         highest = np.array([max(cases[n].scores, default=-np.inf) for n in normal], dtype=float)
         by_rating = np.argsort(highest, kind="stable")
         self._normal_rating, self._normal_owner = highest[by_rating], case_owner[normal][by_rating]
@@ -104,13 +108,13 @@ class DetectionTable:
 
     @property
     def num_normal_cases(self) -> int:
-        """Cases without a counted reference lesion."""
+        """Cases without any reference lesion."""
         return len(self._normal_rating)
 
     @property
     def num_normal_patients(self) -> int:
-        """Patients without a counted reference lesion in any of their cases."""
-        with_lesion = set(self.case_owner_C[self.lesions_C > 0].tolist())
+        """Patients without any reference lesion in all of their cases."""
+        with_lesion = set(self.case_owner_C[~self.empty_C].tolist())
         return len(self.patients) - len(with_lesion)
 
     @property

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
+from netlesion.errors import GeometryError
 from netlesion.evaluate.foreground import Foreground
 from netlesion.evaluate.outcome import Confidence, Criterion, MatchSettings
 from netlesion.evaluate.overlap import LabelOverlap, overlap_of
@@ -93,6 +94,17 @@ def point_pairs(
         counted=tuple((sizes >= settings.min_reference_voxels).tolist()),
         scores=scores,
     )
+
+
+def require_inside(what: str, points_mm: np.ndarray, image: Geometry, where: str) -> None:
+    """Raises GeometryError, naming what and where, for the first of the points (N, 3) that lies outside the image."""
+    index = image.to_index(points_mm)
+    outside = ((index < -0.5) | (index > np.array(image.shape) - 0.5)).any(axis=1)
+    if outside.any():
+        x, y, z = points_mm[outside][0].tolist()
+        raise GeometryError(
+            f"{what} {x:g}, {y:g}, {z:g} mm lies outside {where}; expected RAS+ mm (of LPS, x and y change their sign)"
+        )
 
 
 def pairs_against_points(

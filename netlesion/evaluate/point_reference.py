@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from netlesion.errors import CohortError, GeometryError, NetlesionError
+from netlesion.errors import CohortError, NetlesionError
 from netlesion.evaluate.case_result import NO_FACTS, TASKS, CaseFacts, CaseResult, blank_columns
 from netlesion.evaluate.cases import detection_columns
 from netlesion.evaluate.froc import case_detections
@@ -23,7 +23,7 @@ from netlesion.evaluate.lesion_rows import rows_against_points
 from netlesion.evaluate.localise import HIT_TOLERANCE_MM, CaseCandidates
 from netlesion.evaluate.match import CroppedCase, crop_case, match_pairs
 from netlesion.evaluate.outcome import DEFAULT_SETTINGS, MatchSettings
-from netlesion.evaluate.pairs import lesion_scores, pairs_against_points
+from netlesion.evaluate.pairs import lesion_scores, pairs_against_points, require_inside
 from netlesion.evaluate.readers import COORDINATES, Marks, marks_table
 from netlesion.volume import Volume
 
@@ -68,14 +68,7 @@ def evaluate_masks_against_points(
     Raises GeometryError for a point outside the image, which is most often one in LPS; QuantityError for another
     quantity. The message names the case.
     """
-    index = prediction.geometry.to_index(points_mm)
-    outside = ((index < -0.5) | (index > np.array(prediction.geometry.shape) - 0.5)).any(axis=1)
-    if outside.any():
-        x, y, z = points_mm[outside][0].tolist()
-        raise GeometryError(
-            f"case {case_id}: the reference point {x:g}, {y:g}, {z:g} mm lies outside the predicted image; "
-            "expected RAS+ mm (of LPS, x and y change their sign)"
-        )
+    require_inside(f"case {case_id}: the reference point", points_mm, prediction.geometry, "the predicted image")
     try:
         crop = crop_case(prediction, prediction, probability, suv, settings)
     except NetlesionError as error:

@@ -86,11 +86,13 @@ def marks_table(path: str | Path, required: Sequence[str]) -> tuple[MarkRow, ...
 def read_marks(path: str | Path) -> tuple[ReaderList, ...]:
     """Every reader of a table, by name; without a reader column the file's name is the reader.
 
-    Raises CohortError for a missing file or column, an incomplete row or an empty table, QuantityError for a
-    coordinate or rating that is not a finite number; the line is named.
+    Raises CohortError for a missing file or column, an incomplete row, a mark that is there twice, a case with marks
+    and without, or an empty table, QuantityError for a coordinate or rating that is not a finite number; the line is
+    named.
     """
     path = Path(path)
     found: dict[str, dict[str, list[tuple[tuple[float, float, float], float]]]] = {}
+    silent: list[tuple[str, str, int]] = []
     for row in marks_table(path, REQUIRED):
         reader = (row.cells.get("reader") or path.stem).strip()
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", reader):
@@ -99,8 +101,15 @@ def read_marks(path: str | Path) -> tuple[ReaderList, ...]:
                 "it names a folder"
             )
         marks = found.setdefault(reader, {}).setdefault(row.case, [])
-        if row.point_mm is not None:
+        if row.point_mm is None:
+            silent.append((reader, row.case, row.line))
+        elif row.point_mm in (point for point, _ in marks):
+            raise CohortError(f"{path}, line {row.line}: the same mark of {reader} in case {row.case} is there twice")
+        else:
             marks.append((row.point_mm, _number(path, row.line, "rating", row.cells["rating"])))
+    for reader, case, line in silent:
+        if found[reader][case]:
+            raise CohortError(f"{path}, line {line}: {reader} marked nothing in case {case}, and other rows hold marks")
     return tuple(
         ReaderList(reader, {c: Marks(tuple(p for p, _ in m), tuple(r for _, r in m)) for c, m in sorted(cases.items())})
         for reader, cases in sorted(found.items())

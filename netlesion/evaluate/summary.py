@@ -140,8 +140,8 @@ def _detection(results: Sequence[CaseResult], patients: list[str], resampling: R
     rows = [(r.num_true_positives, r.num_false_positives, r.num_false_negatives) for r in results]
     ratio: Callable[..., Plain] = lambda tops, bottoms: plain(resampling.ratio(tops, bottoms, patients))  # noqa: E731
     false_positives = Counter(dict.fromkeys(patients, 0))
-    seen = [float(r.num_lesions_prediction > 0) if r.num_lesions_reference else np.nan for r in results]
-    silent = [np.nan if r.num_lesions_reference else float(r.num_lesions_prediction == 0) for r in results]
+    lesion_free = [r for r in results if not r.num_lesions_reference and not r.num_dont_care]
+    with_lesion = [r for r in results if r.num_lesions_reference]
     for r in results:
         false_positives[r.patient] += r.num_false_positives
     with_masks = [r for r in results if r.panoptic is not None]
@@ -160,8 +160,12 @@ def _detection(results: Sequence[CaseResult], patients: list[str], resampling: R
             resampling.mean(list(false_positives.values()), list(false_positives), COUNT)
         ),
         "false_positives_per_case": plain(resampling.mean([r.num_false_positives for r in results], patients, COUNT)),
-        "case_sensitivity": ratio(seen, [1.0] * len(seen)),
-        "case_specificity": ratio(silent, [1.0] * len(silent)),
+        "case_sensitivity": plain(
+            resampling.share([r.num_lesions_prediction > 0 for r in with_lesion], [r.patient for r in with_lesion])
+        ),
+        "case_specificity": plain(
+            resampling.share([r.num_lesions_prediction == 0 for r in lesion_free], [r.patient for r in lesion_free])
+        ),
         "counts": {
             name: sum(getattr(r, name) for r in results)
             for name, entry in COLUMNS.items()

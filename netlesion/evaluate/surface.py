@@ -16,6 +16,9 @@ from scipy.spatial import KDTree
 
 from netlesion.evaluate.foreground import Foreground
 
+#: A distance this much above a tolerance, in mm, is within it: voxel sizes in a file are float32.
+SLACK_MM = 1e-4
+
 
 @dataclass(frozen=True, eq=False)
 class SurfaceVoxels:
@@ -73,7 +76,7 @@ def normalised_surface_dice(distances: SurfaceDistances, tolerance_mm: float) ->
     """
     both = (distances.from_reference_mm, distances.from_prediction_mm)
     total = sum(len(d) for d in both)
-    within = sum(int(np.searchsorted(d, tolerance_mm + 1e-9 * max(1.0, tolerance_mm), side="right")) for d in both)
+    within = sum(int(np.searchsorted(d, tolerance_mm + SLACK_MM, side="right")) for d in both)
     return within / total if total else float("nan")
 
 

@@ -228,3 +228,11 @@ def test_splits_and_dont_cares_are_in_no_curve(label):
 
 def test_the_seven_points():
     assert FROC_RATES == (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)
+
+
+def test_a_case_whose_lesions_are_too_small_to_count_is_not_lesion_free():
+    cases = [case("ill", found=[0.9]), case("free", invented=[0.3])]
+    small = CaseDetections("small", "small", (0.95,), (False,), (), dont_care=1)
+    table, more = DetectionTable(cases), DetectionTable([*cases, small])
+    assert (more.num_normal_cases, more.num_normal_patients) == (1, 1)
+    assert more.jafroc() == table.jafroc() == 1.0

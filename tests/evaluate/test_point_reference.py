@@ -101,6 +101,8 @@ def test_marks_against_points_are_as_marks_against_a_voxel(label):
         voxel = label(SHAPE, {1: tuple(index[0])})
         point = voxel.geometry.to_world(index)
         marks = point + rng.normal(0, 6, (n % 4, 3))
+        at = voxel.geometry.to_index(marks)
+        marks = marks[((at > -0.5) & (at < np.array(SHAPE) - 0.5)).all(axis=1)]
         ratings = rng.random(len(marks))
         one = evaluate_marks_against_points(
             "a", "a", point, Marks(tuple(map(tuple, marks)), tuple(ratings)), settings=settings

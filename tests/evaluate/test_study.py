@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from netlesion.errors import CohortError, ConfigError, QuantityError
+from netlesion.errors import CohortError, ConfigError, GeometryError, QuantityError
 from netlesion.evaluate.readers import read_marks
 from netlesion.evaluate.scoring import EvaluationSettings
 from netlesion.evaluate.study import evaluate_predictions
@@ -43,6 +43,13 @@ def test_a_model_and_a_reader_stand_in_one_table(folders, tmp_path):
         evaluate_predictions(folders[0], [folders[1], folders[1]], tmp_path / "out", EvaluationSettings(), 0)
 
 
+def test_a_mark_outside_the_image_is_refused_for_it_may_be_in_lps(folders, tmp_path):
+    (tmp_path / "marks.csv").write_text(MARKS + "a,anna,-7,-10,14,90\n")
+    with pytest.raises(GeometryError, match=r"case a: a mark at -7, -10, 14 mm lies outside the reference image.*LPS"):
+        evaluate_predictions(folders[0], [tmp_path / "marks.csv"], tmp_path / "out", EvaluationSettings(), 0)
+    assert not (tmp_path / "out" / "cases.tsv").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -54,6 +61,8 @@ def test_a_model_and_a_reader_stand_in_one_table(folders, tmp_path):
         (MARKS + "a,r,1,two,3,4\n", "line 2: y_mm is 'two', expected a number"),
         (MARKS + ",r,1,2,3,4\n", "line 2: no case"),
         (MARKS + "a,../r,1,2,3,4\n", "line 2: reader is '../r'; use letters"),
+        (MARKS + "a,r,1,2,3,4\na,r,1,2,3,5\n", "line 3: the same mark of r in case a is there twice"),
+        (MARKS + "a,r,,,,\na,r,1,2,3,5\n", "line 2: r marked nothing in case a, and other rows hold marks"),
     ],
 )
 def test_a_table_of_marks_with_a_fault_names_the_line(text, message, tmp_path):

@@ -93,7 +93,11 @@ def test_a_share_of_cases_has_an_interval_where_all_agree(make):
     assert (sensitivity["low"], sensitivity["high"]) == pytest.approx((0.025**0.2, 1.0))
     assert (specificity["value"], specificity["n"]) == (0.0, 1)
     assert specificity["high"] == pytest.approx(0.975)
-    assert "1 of 6 cases have no value and are left out" in sensitivity["note"]
+    assert sensitivity["note"] == "only 5 patients; the interval is exact"
+    rows.append(
+        make("small", "p8", num_lesions_reference=0, num_dont_care=1, num_lesions_prediction=0, num_true_positives=0)
+    )
+    assert summarise(rows, 0)["case_specificity"] == specificity, "a lesion too small to count is a lesion"
 
 
 def test_localisation_counts_the_patients_it_rests_on(make):

@@ -116,3 +116,11 @@ def test_is_near_to_surface_distance_which_weighs_by_area(seed):
     for mm in (2.0, 4.0):
         score = theirs.compute_surface_dice_at_tolerance(expected, mm)
         assert normalised_surface_dice(ours, mm) == pytest.approx(score, abs=0.15)
+
+
+def test_a_distance_at_the_tolerance_is_within_it_though_a_file_rounds_its_voxels():
+    """Two planes 4 mm apart; voxels of 2 mm that a file's float32 made 2.00000005 mm."""
+    for spacing in (2.0, 2.00000005, 1.99999995):
+        distances = surface_distances(*(np.array([[x * spacing, y, 0.0] for y in range(5)]) for x in (0, 2)))
+        assert normalised_surface_dice(distances, 4.0) == 1.0
+        assert normalised_surface_dice(distances, 3.99) == 0.0

@@ -156,13 +156,15 @@ def freedom(squares: np.ndarray) -> np.ndarray:
     """
     num_patients, spread = len(squares), squares.sum(axis=0) ** 2
     kurtosis = np.divide(num_patients * (squares**2).sum(axis=0), spread, out=np.ones_like(spread), where=spread > 0)
+    above = np.maximum(kurtosis - 1, 0)  # of equal squares rounding may leave a kurtosis below 1
     with np.errstate(divide="ignore"):
-        return np.minimum(2 * num_patients / (kurtosis - 1), num_patients - 1)
+        return np.minimum(2 * num_patients / above, num_patients - 1)
 
 
 def jackknife_freedom(without_one: np.ndarray) -> float:
     """`freedom` of a figure's error, from its values without each patient (P,); one without a value adds nothing."""
-    gaps = np.where(np.isfinite(without_one), without_one - np.nanmean(without_one), 0.0)
+    there = np.isfinite(without_one)
+    gaps = np.where(there, without_one - without_one[there].sum() / max(there.sum(), 1), 0.0)
     return float(freedom(gaps[:, np.newaxis] ** 2)[0])
 
 

@@ -32,6 +32,7 @@ from netlesion.evaluate.statistics.ratios import few_patients
 
 KAPPA_INTERVAL = "expanded BCa over patients, and over patients and a quarter of one rated by chance"
 CHANCE_PATIENTS = 0.25
+CONSTANT = "no interval: a rater gave one class, and kappa is 0 whoever the patients are"
 PERFECT = "perfect agreement: the limit is exact, patients as trials"
 #: From here on kappa is 1, but for rounding.
 ALL_AGREE = 1 - 1e-12
@@ -50,7 +51,8 @@ def cohen_kappa(
 ) -> Estimate:
     """Kappa of all rows, its interval over the patients (N,) they belong to; n counts patients.
 
-    NaN where chance alone would agree fully. Raises CohortError for unequal lengths or an unknown category.
+    NaN where chance alone would agree fully; no interval where no resample differs. Raises CohortError for unequal
+    lengths or an unknown category.
     """
     tables, agreement = _tables(first, second, categories, patients), weights.agreement(len(categories))
     num_patients = len(tables)
@@ -80,6 +82,8 @@ def cohen_kappa(
         for at, table in ((value, counts), (float(_kappas(centre[np.newaxis], agreement)[0]), counts + more))
     ]
     low, high = min(low for low, _ in limits), max(high for _, high in limits)
+    if not high - low > 1e-9:
+        return Estimate(value, math.nan, math.nan, num_patients, join_notes(note, CONSTANT))
     return Estimate(value, low, high, num_patients, note).within(-1, 1)
 
 

@@ -186,7 +186,7 @@ def _exact_at_the_ends(estimate: Estimate) -> Estimate:
     if estimate.n == 0 or estimate.value not in (0.0, 1.0):
         return estimate
     low, high = clopper_pearson(round(estimate.value * estimate.n), estimate.n, CONFIDENCE)
-    kept = "; ".join(part for part in estimate.note.split("; ") if part and part != AGREE)
+    kept = "; ".join(part for part in estimate.note.split("; ") if part not in ("", AGREE, few_patients(1)))
     return Estimate(estimate.value, low, high, estimate.n, join_notes(kept, EXACT_OF_PATIENTS))
 
 

@@ -7,6 +7,7 @@ from netlesion.evaluate.statistics.bootstrap import (
     Interval,
     bca_levels,
     bootstrap,
+    jackknife_freedom,
     patient_weights,
     stratified_weights,
 )
@@ -170,3 +171,15 @@ def test_one_patient_has_a_value_and_no_interval():
 def test_nonsense_is_refused(patients, change, message):
     with pytest.raises(ConfigError, match=message):
         bootstrap(mean_of(np.ones(patients)), patients, seed=0, **change)
+
+
+@pytest.mark.parametrize("num_patients", range(2, 42, 2))
+def test_of_equal_contributions_all_degrees_of_freedom_are_left(num_patients):
+    """Half the patients at one value and half at another: every square is equal, but for rounding."""
+    for value in (0.1, 1 / 3, 0.7):
+        values = np.repeat([0.0, value], num_patients // 2)
+        without = np.array([np.delete(values, n).mean() for n in range(num_patients)])
+        assert jackknife_freedom(without) == pytest.approx(num_patients - 1)
+        found = bootstrap(mean_of(values), num_patients, seed=0, num_resamples=200)
+        assert found.low[0] <= value / 2 <= found.high[0]
+    assert jackknife_freedom(np.full(num_patients, np.nan)) == num_patients - 1

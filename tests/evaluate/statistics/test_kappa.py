@@ -117,3 +117,10 @@ def test_nonsense_is_refused():
         cohen_kappa([1], [1], [1, 2], ["a", "b"], seed=0)
     with pytest.raises(CohortError, match="rating 7 is no category; expected one of 1, 2"):
         cohen_kappa([1, 7], [1, 2], [1, 2], ["a", "b"], seed=0)
+
+
+def test_a_rater_who_says_one_thing_leaves_no_interval():
+    found = cohen_kappa(["a", "b"] * 3, ["a"] * 6, ["a", "b"], list("123456"), seed=0)
+    assert found.value == pytest.approx(0)
+    assert math.isnan(found.low)
+    assert "a rater gave one class" in found.note
