@@ -22,10 +22,11 @@ from netlesion.phantom.evolution import Link, evolve
 from netlesion.phantom.focus import Focus, sstr_burden_ml
 from netlesion.phantom.lesions import draw_net_lesions
 from netlesion.phantom.mimics import draw_mimics
-from netlesion.phantom.paint import Stage, paint
+from netlesion.phantom.paint import paint
 from netlesion.phantom.pose import Pose
 from netlesion.phantom.posture import Posture, draw_day, draw_other_scan, draw_own_field
 from netlesion.phantom.settings import Modality, PhantomSettings
+from netlesion.phantom.stage import Stage
 from netlesion.phantom.stratified import normal_deviates
 from netlesion.phantom.tio import draw_tio_culprit
 from netlesion.phantom.tissues import TISSUE_LABELS, TISSUES

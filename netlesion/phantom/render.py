@@ -17,7 +17,8 @@ from netlesion.phantom.biodistribution import FDG, SSTR
 from netlesion.phantom.body.labels import LABELS
 from netlesion.phantom.compounds import Offset
 from netlesion.phantom.focus import LESION_KINDS
-from netlesion.phantom.paint import Stage, blend, paint, share_of
+from netlesion.phantom.paint import paint, share_of
+from netlesion.phantom.shares import blend
 from netlesion.phantom.texture import Texture, cells
 from netlesion.phantom.tissues import TISSUE_LABELS
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from netlesion.phantom.biodistribution import Uptake
     from netlesion.phantom.body.parts import Body
     from netlesion.phantom.focus import Focus
-    from netlesion.phantom.paint import Share
+    from netlesion.phantom.shares import Share
+    from netlesion.phantom.stage import Stage
 
 #: A lesion shows in a tracer's map from this contrast on (true mean over what lies around it before it grew).
 LEAST_CONTRAST = 1.5
@@ -102,7 +104,9 @@ def paint_tracers(
         cov = settings.cov(part.tissue)
         if cov > 0.0:
             where = share.share > 0.0
-            places = cells(*stage.coordinates(part.segment, share.box, where), settings.texture_fwhm_mm)
+            stage.keep([share.box], part.segment)
+            index = tuple(i + s.start for i, s in zip(np.nonzero(where), share.box, strict=True))
+            places = cells(*stage.middles_at(part.segment, index), settings.texture_fwhm_mm)
         for channel in channels:
             value = uptake.suv[channel][part.tissue] * part.factor
             if cov > 0.0:

@@ -20,12 +20,12 @@ from netlesion.phantom.blur import FWHM_PER_SIGMA
 from netlesion.phantom.ct_physics import Metal, ct_image
 from netlesion.phantom.focus import HU_OF_SITE, LESION_KINDS, Focus
 from netlesion.phantom.mr_physics import LESION_TISSUE, SEQUENCES, Sequence, mr_image
-from netlesion.phantom.paint import Stage
 from netlesion.phantom.patient import NUCLIDE, z_range_mm
 from netlesion.phantom.pet_physics import Breathing, Counts, pet_image
 from netlesion.phantom.posture import pose_of
 from netlesion.phantom.render import TracerTruth, paint_tracers, paint_values
 from netlesion.phantom.scanners import SCANNERS, ScannerModel
+from netlesion.phantom.stage import Stage
 from netlesion.phantom.tissues import TISSUES
 from netlesion.volume import Quantity, Volume
 

@@ -13,7 +13,8 @@ import numpy as np
 from netlesion.geometry import Geometry
 from netlesion.phantom.compounds import Offset
 from netlesion.phantom.focus import LESION_KINDS, Focus
-from netlesion.phantom.paint import Stage, share_of
+from netlesion.phantom.paint import share_of
+from netlesion.phantom.stage import Stage
 
 if TYPE_CHECKING:
     from netlesion.phantom.patient import Exam, PatientDraw

@@ -13,8 +13,10 @@ from netlesion.phantom.body.build import draw_body
 from netlesion.phantom.body.labels import LABELS, TOTALSEGMENTATOR
 from netlesion.phantom.body.parts import LANDMARKS, SEGMENTS, Body
 from netlesion.phantom.body.shape import BodySettings
-from netlesion.phantom.paint import Stage, blend, paint
+from netlesion.phantom.paint import paint
 from netlesion.phantom.pose import Pose
+from netlesion.phantom.shares import blend
+from netlesion.phantom.stage import Stage
 from netlesion.phantom.tissues import TISSUES
 
 SPACING_MM = 8.0

@@ -25,7 +25,6 @@ from netlesion.phantom.cohort import ONE_SESSION, make_visit, visit_of
 from netlesion.phantom.evolution import EvolutionSettings, evolve
 from netlesion.phantom.lesion_shape import draw_shape_of_lesion, sphere_volume_ml
 from netlesion.phantom.lesions import LesionSettings, draw_net_lesions
-from netlesion.phantom.paint import Stage
 from netlesion.phantom.patient import draw_patient
 from netlesion.phantom.pet_physics import expected_image
 from netlesion.phantom.pose import Pose
@@ -34,6 +33,7 @@ from netlesion.phantom.render import TISSUE_LABELS, PaintSettings, paint_tracers
 from netlesion.phantom.scan import lower_near_bone, render_exam
 from netlesion.phantom.scanners import SCANNERS
 from netlesion.phantom.settings import PRESET_NAMES, PRESETS, settings_of
+from netlesion.phantom.stage import Stage
 from netlesion.phantom.tio import TioSettings, draw_tio_culprit
 from netlesion.phantom.truth import true_field
 from netlesion.quantify.table import measure

@@ -17,10 +17,11 @@ from netlesion.phantom.body.labels import LABELS
 from netlesion.phantom.body.parts import LANDMARKS, SEGMENTS
 from netlesion.phantom.body.shape import BodySettings
 from netlesion.phantom.lesions import LesionSettings
-from netlesion.phantom.paint import Stage, paint
+from netlesion.phantom.paint import paint
 from netlesion.phantom.patient import draw_patient
 from netlesion.phantom.pose import Pose
 from netlesion.phantom.settings import PRESETS
+from netlesion.phantom.stage import Stage
 from netlesion.volume import Quantity, Volume
 
 NAMES = {n: name for name, n in LABELS.items()}

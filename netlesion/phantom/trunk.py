@@ -1,0 +1,121 @@
+"""Where the voxels of a grid lie in a trunk that is displaced: the rigid place plus a smooth field of vectors.
+
+The displacement is looked up on a coarse lattice over the grid and interpolated by cubic splines: one small matrix per
+axis. Coordinates are kept over one region, for single voxels and for blocks of 2^3 and 4^3. Takes a Geometry, a matrix
+and a Displacement. Pure but for what it keeps; knows nothing about shapes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.interpolate import BSpline
+
+from netlesion.phantom.shares import Box, common, hull
+
+if TYPE_CHECKING:
+    from netlesion.geometry import Geometry
+    from netlesion.phantom.pose import Displacement
+
+#: The displacement is sampled this often over the grid and interpolated by cubic splines in between.
+LATTICE_MM = 16.0
+#: Regions are kept from a multiple of this many voxels to a multiple of it: the largest blocks.
+LARGEST_BLOCK = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """x, y, z (float32, mm of the reference body) of the blocks from `first` (in blocks) on."""
+
+    first: tuple[int, int, int]
+    xyz: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class TrunkCoordinates:
+    """matrix: (3, 4), voxel index -> posed body. displacement: posed body -> reference body, added."""
+
+    def __init__(self, geometry: Geometry, matrix: np.ndarray, displacement: Displacement) -> None:
+        self._geometry, self._matrix, self._displacement = geometry, matrix, displacement
+        self._box: Box | None = None
+        self._regions: dict[int, Region] = {}
+        self._lattice: np.ndarray | None = None
+
+    def keep(self, box: Box) -> None:
+        """Make room for all blocks that touch this box."""
+        box = tuple(
+            slice(s.start // LARGEST_BLOCK * LARGEST_BLOCK, -(-s.stop // LARGEST_BLOCK) * LARGEST_BLOCK) for s in box
+        )
+        if self._box is None or common(box, self._box) != box:
+            self._box = box if self._box is None else hull([box, self._box])
+            self._regions.clear()
+            self._near = tuple(slice(*self._support(axis, s)) for axis, s in enumerate(self._box))
+            self._lattice = self._coefficients()
+
+    def region(self, block: int) -> Region:
+        """Coordinates of the middles of blocks of 1, 2 or 4 voxels an edge, over what is kept."""
+        if block not in self._regions:
+            first = tuple(s.start // block for s in self._box)
+            places = [np.arange(s.start // block, s.stop // block) * block + (block - 1) / 2 for s in self._box]
+            self._regions[block] = Region(first, self._displaced(places))
+        return self._regions[block]
+
+    def _displaced(self, places: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """The rigid coordinates plus the displacement, on the grid of these places (voxels) along each axis."""
+        basis = []
+        for knots, at, near in zip(self._knots, places, self._near, strict=True):
+            at = np.clip(at, knots[3], knots[-4] - 1e-9)
+            basis.append(BSpline.design_matrix(at, knots, 3).toarray()[:, near].astype(np.float32))
+        found = []
+        index = np.ix_(*(p.astype(np.float32) for p in places))
+        for row, coarse in zip(self._matrix.astype(np.float32), self._lattice, strict=True):
+            field = np.matmul(basis[1], np.tensordot(basis[0], coarse, (1, 0))) @ basis[2].T
+            rigid = row[3]
+            for factor, along in zip(row[:3], index, strict=True):
+                if factor != 0.0:
+                    rigid = rigid + factor * along
+            field += rigid
+            found.append(field)
+        return tuple(found)
+
+    def _support(self, axis: int, s: slice) -> tuple[int, int]:
+        """Which spline coefficients along an axis matter for voxels s."""
+        knots = self._knots[axis]
+        step = knots[1] - knots[0]
+        first, last = int((s.start - 1 - knots[0]) / step) - 3, int((s.stop - knots[0]) / step) + 1
+        return max(first, 0), min(last, len(knots) - 4)
+
+    @cached_property
+    def _knots(self) -> list[np.ndarray]:
+        """Knots of a cubic spline along each axis, in voxels, every LATTICE_MM or so; at least four cells."""
+        knots = []
+        for n, s in zip(self._geometry.shape, self._geometry.spacing_mm, strict=True):
+            cells = max(4, math.ceil(n * s / LATTICE_MM))
+            knots.append(-0.5 + n / cells * np.arange(-3, cells + 4))
+        return knots
+
+    def _coefficients(self) -> np.ndarray:
+        """(3, a, b, c) float32: of the displacement's splines near the box, from its values at their own sites."""
+        sites, inner = [], []
+        for knots, s in zip(self._knots, self._near, strict=True):
+            first, last = max(s.start - 1, 0), min(s.stop + 1, len(knots) - 4)
+            sites.append(((knots[1:-3] + knots[2:-2] + knots[3:-1]) / 3.0)[first:last])
+            inner.append(slice(s.start - first, s.stop - first))
+        index = np.stack(np.meshgrid(*sites, indexing="ij"), axis=-1).reshape(-1, 3)
+        vectors = self._displacement.at(index @ self._matrix[:, :3].T + self._matrix[:, 3]).T
+        values = vectors.reshape(3, *(len(s) for s in sites))
+        for axis in (1, 2, 3):
+            # quasi-interpolation of cubic B-splines: exact for cubics, no system to solve
+            values = _smoothed(values, axis)
+        return values[(slice(None), *inner)].astype(np.float32)
+
+
+def _smoothed(values: np.ndarray, axis: int) -> np.ndarray:
+    """Values at the knots of a uniform cubic B-spline -> its coefficients: (-1, 8, -1) / 6, ends repeated."""
+    padded = np.concatenate([values.take([0], axis), values, values.take([-1], axis)], axis)
+    n = values.shape[axis]
+    before, after = padded.take(range(n), axis), padded.take(range(2, n + 2), axis)
+    return (8.0 * values - before - after) / 6.0
