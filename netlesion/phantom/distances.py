@@ -55,8 +55,10 @@ class Distances:
         else:
             flat[self._near] = self._values < margin_mm
             at_surface = np.abs(self._values - np.float32(margin_mm)) < self._reach_mm(stage, 1)
-            middles = [c[at_surface] for c in self._xyz]
-            flat[self._near[at_surface]] = self._split_at(stage, middles, margin_mm)
+            surface = self._near[at_surface]
+            index = np.unravel_index(surface, whole.shape)
+            index = tuple(i + f for i, f in zip(index, self._first, strict=True))
+            flat[surface] = self._split_at(stage, stage.middles_at(self._segment, index), margin_mm)
         return whole[tuple(slice(s.start - f, s.stop - f) for s, f in zip(self._box, self._first, strict=True))]
 
     def _share_of_all(self, stage: Stage, margin_mm: float) -> np.ndarray:
@@ -80,25 +82,35 @@ class Distances:
         """Blocks of 2^3 voxels by the distance at their middle, and the voxels in those that a surface may touch."""
         block = 4 if math.prod(size_of(self._box)) > HUGE_BOX else 2
         box = tuple(slice(s.start // block, -(-s.stop // block)) for s in self._box)
-        size = size_of(box)
-        values = _in_slabs(self._solid, stage.middles(self._segment, box, block), size)
-        while True:
+        values = _in_slabs(self._solid, stage.middles(self._segment, box, block), size_of(box))
+        while block > 1:
             near = np.nonzero(self._touched(values, self._reach_mm(stage, block)))
             first, block = tuple(2 * s.start for s in box), block // 2
-            child = [2 * n.astype(np.int32)[:, None] + np.arange(2, dtype=np.int32) for n in near]
-            child = [c.reshape(-1, *(2 if a == axis else 1 for a in range(3))) for axis, c in enumerate(child)]
-            place = (child[0] * (2 * size[1]) + child[1]) * (2 * size[2]) + child[2]
+            size = tuple(2 * n for n in values.shape)
+            place, found = self._look_into(stage, near, first, size, block)
+            if block > 1:
+                values = _doubled(values)
+                values.reshape(-1)[place] = found
+                box = tuple(slice(f, f + n) for f, n in zip(first, size, strict=True))
+        self._first, self._blocks, self._near, self._values = first, values, place, found
+
+    def _look_into(
+        self, stage: Stage, blocks: tuple[np.ndarray, ...], first: tuple[int, ...], size: tuple[int, ...], block: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Each of some blocks as eight: their places in a flat array of this size, which starts at `first`, and values."""
+        count = blocks[0].size
+        place, found = np.empty((count, 2, 2, 2), dtype=np.intp), np.empty((count, 2, 2, 2), dtype=np.float32)
+        step = SLAB_SAMPLES // 8
+        for start in range(0, count, step):
+            slab = slice(start, start + step)
+            child = [
+                2 * n[slab].reshape(-1, 1, 1, 1) + np.arange(2).reshape([2 if a == axis else 1 for a in range(3)])
+                for axis, n in enumerate(blocks)
+            ]
+            place[slab] = (child[0] * size[1] + child[1]) * size[2] + child[2]
             xyz = stage.middles_at(self._segment, tuple(c + f for c, f in zip(child, first, strict=True)), block)
-            found = _in_slabs(self._solid, xyz, place.shape)
-            if block == 1:
-                break
-            values = _doubled(values)
-            values.reshape(-1)[place] = found
-            size = values.shape
-            box = tuple(slice(f, f + n) for f, n in zip(first, size, strict=True))
-        self._first, self._blocks, self._near, self._values = first, values, place.ravel(), found.ravel()
-        if self._split > 1:
-            self._xyz = [np.broadcast_to(c, place.shape).ravel() for c in xyz]
+            found[slab] = self._solid.distance(*xyz)
+        return place.ravel(), found.ravel()
 
     def _touched(self, values: np.ndarray, reach_mm: float) -> np.ndarray:
         """The blocks that the surface at any of the margins may touch.
@@ -114,11 +126,11 @@ class Distances:
             touched |= _beside(inside, np.logical_or) != _beside(inside, np.logical_and)
         return touched
 
-    def _split_at(self, stage: Stage, middles: list[np.ndarray], margin_mm: float) -> np.ndarray:
+    def _split_at(self, stage: Stage, middles: Coordinates, margin_mm: float) -> np.ndarray:
         """Shares (n,) of the voxels with these middles, each seen in split^3 places."""
         split = self._split
         offsets = stage.sub_offsets(self._segment, split)
-        found = np.empty(middles[0].size, dtype=np.float32)
+        found = np.empty(max(c.size for c in middles), dtype=np.float32)
         step = max(1, SLAB_SAMPLES // split**3)
         for start in range(0, found.size, step):
             slab = slice(start, start + step)

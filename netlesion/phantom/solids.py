@@ -150,15 +150,20 @@ class Plate:
         corners = np.array(self.corners_mm)
         return np.array([corners.min(axis=0) - self.radius_mm, corners.max(axis=0) + self.radius_mm])
 
-    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    @cached_property
+    def _frame(self) -> tuple[Point, np.ndarray, np.ndarray]:
+        """The first corner, the triangle's own axes (3, 3), and its corners in its plane (3, 2) float32."""
         corners = np.array(self.corners_mm, dtype=np.float64)
         normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
         normal /= max(float(np.linalg.norm(normal)), 1e-9)
         axes = np.stack([corners[1] - corners[0], np.zeros(3), normal], axis=1)
         axes[:, 0] /= max(float(np.linalg.norm(axes[:, 0])), 1e-9)
         axes[:, 1] = np.cross(normal, axes[:, 0])
-        u, v, w = own_coordinates(x, y, z, tuple(corners[0]), axes)
-        flat = ((corners - corners[0]) @ axes)[:, :2].astype(np.float32)
+        return tuple(corners[0]), axes, ((corners - corners[0]) @ axes)[:, :2].astype(np.float32)
+
+    def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        origin, axes, flat = self._frame
+        u, v, w = own_coordinates(x, y, z, origin, axes)
         inside, nearest = None, None
         for a, b in zip(flat, np.roll(flat, -1, axis=0), strict=True):
             along = b - a

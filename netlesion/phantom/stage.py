@@ -77,7 +77,7 @@ class Stage:
             _, b, c = region.xyz[0].shape
             i, j, k = (n - f for n, f in zip(index, region.first, strict=True))
             place = (i * b + j) * c + k
-            return tuple(along.ravel()[place] for along in region.xyz)
+            return tuple(along.reshape(-1).take(place) for along in region.xyz)
         return self._rigid(segment, [(i * block + (block - 1) / 2).astype(np.float32) for i in index])
 
     def sub_offsets(self, segment: str, split: int) -> np.ndarray:
