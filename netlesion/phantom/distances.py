@@ -97,7 +97,7 @@ class Distances:
     def _look_into(
         self, stage: Stage, blocks: tuple[np.ndarray, ...], first: tuple[int, ...], size: tuple[int, ...], block: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Each of some blocks as eight: their places in a flat array of this size, which starts at `first`, and values."""
+        """Some blocks as eight each: places in a flat array of this size, which starts at `first`, and distances."""
         count = blocks[0].size
         place, found = np.empty((count, 2, 2, 2), dtype=np.intp), np.empty((count, 2, 2, 2), dtype=np.float32)
         step = SLAB_SAMPLES // 8

@@ -15,10 +15,11 @@ import numpy as np
 
 from netlesion.phantom.biodistribution import FDG, SSTR
 from netlesion.phantom.body.labels import LABELS
+from netlesion.phantom.chain import apart
 from netlesion.phantom.compounds import Offset
 from netlesion.phantom.focus import LESION_KINDS
-from netlesion.phantom.paint import paint, share_of
-from netlesion.phantom.shares import blend
+from netlesion.phantom.paint import paint, shares_of
+from netlesion.phantom.shares import NOTHING, Share, blend
 from netlesion.phantom.texture import Texture, cells
 from netlesion.phantom.tissues import TISSUE_LABELS
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from netlesion.phantom.biodistribution import Uptake
     from netlesion.phantom.body.parts import Body
     from netlesion.phantom.focus import Focus
-    from netlesion.phantom.shares import Share
     from netlesion.phantom.stage import Stage
 
 #: A lesion shows in a tracer's map from this contrast on (true mean over what lies around it before it grew).
@@ -103,27 +103,47 @@ def paint_tracers(
     for part, share in paint(stage, body.parts):
         cov = settings.cov(part.tissue)
         if cov > 0.0:
-            where = share.share > 0.0
+            where = np.nonzero(share.share)
             stage.keep([share.box], part.segment)
-            index = tuple(i + s.start for i, s in zip(np.nonzero(where), share.box, strict=True))
+            index = tuple(n + s.start for n, s in zip(where, share.box, strict=True))
             places = cells(*stage.middles_at(part.segment, index), settings.texture_fwhm_mm)
         for channel in channels:
             value = uptake.suv[channel][part.tissue] * part.factor
             if cov > 0.0:
-                factors = np.ones(where.shape, dtype=np.float32)
+                factors = np.ones(share.share.shape, dtype=np.float32)
                 factors[where] = textures[channel].factors(places, cov)
                 value = np.float32(value) * factors
             blend(suv[channel], share, value)
         inside = share.share >= 0.5
-        tissue[share.box][inside] = TISSUE_LABELS[part.tissue]
+        np.copyto(tissue[share.box], TISSUE_LABELS[part.tissue], where=inside)
         if part.organ:
-            organ[share.box][inside] = LABELS[part.organ]
-    lesions = tuple(f for f in foci if f.kind in LESION_KINDS)
-    mimics = tuple(f for f in foci if f.kind not in LESION_KINDS)
-    return {
-        channel: _with_foci(channel, suv[channel], tissue, organ, mimics, lesions, stage, settings)
-        for channel in channels
-    }
+            np.copyto(organ[share.box], LABELS[part.organ], where=inside)
+    drawn = _draw_foci(stage, foci)
+    return {channel: _with_foci(channel, suv[channel], tissue, organ, drawn, settings) for channel in channels}
+
+
+@dataclass(frozen=True, eq=False)
+class _DrawnFocus:
+    """A focus on the grid: the share of each voxel in it, in it or its surroundings, and in its core if it has one."""
+
+    focus: Focus
+    share: Share
+    around: Share
+    core: Share
+
+
+def _draw_foci(stage: Stage, foci: tuple[Focus, ...]) -> list[_DrawnFocus]:
+    """Mimics first, then lesions, each in the order given."""
+    ordered = sorted(foci, key=lambda f: f.kind in LESION_KINDS)
+    shapes = []
+    for focus in ordered:
+        solid = focus.solid
+        shapes += [(apart(s), focus.segment) for s in (solid, Offset(solid, SURROUNDINGS_MM))]
+    cores = [(apart(f.core), f.segment) for f in ordered if f.core is not None]
+    shares, of_cores = shares_of(stage, shapes), shares_of(stage, cores)
+    return [
+        _DrawnFocus(f, next(shares), next(shares), NOTHING if f.core is None else next(of_cores)) for f in ordered
+    ]
 
 
 def _with_foci(
@@ -131,34 +151,33 @@ def _with_foci(
     suv: np.ndarray,
     tissue: np.ndarray,
     organ: np.ndarray,
-    mimics: tuple[Focus, ...],
-    lesions: tuple[Focus, ...],
-    stage: Stage,
+    drawn: list[_DrawnFocus],
     settings: PaintSettings,
 ) -> TracerTruth:
     """Paints the foci over the body's uptake, in place, and notes what is true of each lesion."""
-    for mimic in mimics:
-        share = share_of(stage, mimic.solid, mimic.segment)
-        if share.share.size:
-            blend(suv, share, mimic.suv[channel])
-    contrasts = {f.lesion_id: f.mean_suv(channel) / max(_background(suv, stage, f), 1e-3) for f in lesions}
+    lesions = [d for d in drawn if d.focus.kind in LESION_KINDS]
+    for mimic in (d for d in drawn if d.focus.kind not in LESION_KINDS):
+        blend(suv, mimic.share, mimic.focus.suv[channel])
+    contrasts = [d.focus.mean_suv(channel) / max(_mean(suv, d.around), 1e-3) for d in lesions]
     instances = np.zeros(suv.shape, dtype=np.uint16)
     of_lesions = np.zeros(suv.shape, dtype=bool)
-    boxes = {}
-    for lesion in lesions:
-        share = share_of(stage, lesion.solid, lesion.segment)
-        boxes[lesion.lesion_id] = share.box
-        if share.share.size:
-            blend(suv, share, lesion.suv[channel])
-            if lesion.core is not None:
-                blend(suv, share_of(stage, lesion.core, lesion.segment), lesion.suv[channel] * lesion.core_ratio)
-            voxels = _voxels_of(share)
-            of_lesions[share.box][voxels] = True
-            if contrasts[lesion.lesion_id] >= LEAST_CONTRAST:
-                instances[share.box][voxels] = lesion.lesion_id
+    for lesion, contrast in zip(lesions, contrasts, strict=True):
+        focus, share = lesion.focus, lesion.share
+        if not share.share.size:
+            continue
+        blend(suv, share, focus.suv[channel])
+        if lesion.core.share.size:
+            blend(suv, lesion.core, focus.suv[channel] * focus.core_ratio)
+        voxels = _voxels_of(share)
+        of_lesions[share.box][voxels] = True
+        if contrast >= LEAST_CONTRAST:
+            instances[share.box][voxels] = focus.lesion_id
     physiologic = (suv >= settings.physiologic_min_suv[channel]) & ~of_lesions
-    seen = tuple(_seen(n, contrasts[n], suv[box], instances[box]) for n, box in boxes.items())
-    return TracerTruth(suv, tissue, organ, instances, physiologic.astype(np.uint8), seen)
+    seen = tuple(
+        _seen(d.focus.lesion_id, contrast, suv[d.share.box], instances[d.share.box])
+        for d, contrast in zip(lesions, contrasts, strict=True)
+    )
+    return TracerTruth(suv, tissue, organ, instances, physiologic.view(np.uint8), seen)
 
 
 def paint_values(
@@ -173,18 +192,15 @@ def paint_values(
     canvas = np.full(stage.geometry.shape, empty, dtype=np.float32)
     for part, share in paint(stage, body.parts):
         blend(canvas, share, value_of_tissue[part.tissue])
-    for focus in foci:
-        value = value_of_focus(focus)
-        if value is not None:
-            share = share_of(stage, focus.solid, focus.segment)
-            if share.share.size:
-                blend(canvas, share, value)
+    seen = [(focus, value) for focus in foci if (value := value_of_focus(focus)) is not None]
+    shares = shares_of(stage, [(apart(focus.solid), focus.segment) for focus, _ in seen])
+    for share, (_, value) in zip(shares, seen, strict=True):
+        blend(canvas, share, value)
     return canvas
 
 
-def _background(suv: np.ndarray, stage: Stage, focus: Focus) -> float:
-    """Mean SUV where the lesion and its near surroundings are, as painted without any lesion; 0 off the grid."""
-    share = share_of(stage, Offset(focus.solid, SURROUNDINGS_MM), focus.segment)
+def _mean(suv: np.ndarray, share: Share) -> float:
+    """Mean SUV where the share is; 0 off the grid."""
     total = float(share.share.sum(dtype=np.float64))
     return float((suv[share.box] * share.share).sum(dtype=np.float64)) / total if total > 0.0 else 0.0
 
