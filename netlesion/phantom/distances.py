@@ -98,18 +98,14 @@ class Distances:
         self, stage: Stage, blocks: tuple[np.ndarray, ...], first: tuple[int, ...], size: tuple[int, ...], block: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Some blocks as eight each: places in a flat array of this size, which starts at `first`, and distances."""
-        count = blocks[0].size
-        place, found = np.empty((count, 2, 2, 2), dtype=np.intp), np.empty((count, 2, 2, 2), dtype=np.float32)
-        step = SLAB_SAMPLES // 8
-        for start in range(0, count, step):
+        row, plane = size[2], size[1] * size[2]
+        place = 2 * ((blocks[0] * size[1] + blocks[1]) * size[2] + blocks[2])
+        place = place[:, None] + np.array([0, 1, row, row + 1, plane, plane + 1, plane + row, plane + row + 1])
+        index = [n + f // 2 for n, f in zip(blocks, first, strict=True)]
+        found, step = np.empty((len(place), 2, 2, 2), dtype=np.float32), SLAB_SAMPLES // 8
+        for start in range(0, len(place), step):
             slab = slice(start, start + step)
-            child = [
-                2 * n[slab].reshape(-1, 1, 1, 1) + np.arange(2).reshape([2 if a == axis else 1 for a in range(3)])
-                for axis, n in enumerate(blocks)
-            ]
-            place[slab] = (child[0] * size[1] + child[1]) * size[2] + child[2]
-            xyz = stage.middles_at(self._segment, tuple(c + f for c, f in zip(child, first, strict=True)), block)
-            found[slab] = self._solid.distance(*xyz)
+            found[slab] = self._solid.distance(*stage.eighths(self._segment, [n[slab] for n in index], block))
         return place.ravel(), found.ravel()
 
     def _touched(self, values: np.ndarray, reach_mm: float) -> np.ndarray:

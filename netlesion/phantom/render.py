@@ -141,9 +141,7 @@ def _draw_foci(stage: Stage, foci: tuple[Focus, ...]) -> list[_DrawnFocus]:
         shapes += [(apart(s), focus.segment) for s in (solid, Offset(solid, SURROUNDINGS_MM))]
     cores = [(apart(f.core), f.segment) for f in ordered if f.core is not None]
     shares, of_cores = shares_of(stage, shapes), shares_of(stage, cores)
-    return [
-        _DrawnFocus(f, next(shares), next(shares), NOTHING if f.core is None else next(of_cores)) for f in ordered
-    ]
+    return [_DrawnFocus(f, next(shares), next(shares), NOTHING if f.core is None else next(of_cores)) for f in ordered]
 
 
 def _with_foci(

@@ -302,7 +302,7 @@ def contains(solid: Solid, points_N3: np.ndarray) -> np.ndarray:
 
 def own_coordinates(x: np.ndarray, y: np.ndarray, z: np.ndarray, origin: Point, axes: np.ndarray) -> list[np.ndarray]:
     """The coordinates seen from `origin` along the columns of `axes`; zero factors keep arrays small."""
-    shifted = [c - np.float32(o) for c, o in zip((x, y, z), origin, strict=True)]
+    shifted = [c - np.float32(o) if o else c for c, o in zip((x, y, z), origin, strict=True)]
     own = []
     for column in axes.T:
         terms = [c if f == 1.0 else c * np.float32(f) for c, f in zip(shifted, column, strict=True) if abs(f) > 1e-9]

@@ -70,15 +70,24 @@ class Stage:
         index = np.ix_(*(np.arange(s.start, s.stop) for s in box))
         return self._rigid(segment, [(i * block + (block - 1) / 2).astype(np.float32) for i in index])
 
-    def middles_at(self, segment: str, index: Coordinates, block: int = 1) -> Coordinates:
-        """Of single blocks. index: whole numbers along each axis, that broadcast; in the trunk within what is kept."""
+    def middles_at(self, segment: str, index: Coordinates) -> Coordinates:
+        """Of single voxels. index: whole numbers along each axis, (N,); in the trunk within what is kept."""
         if self._is_displaced(segment):
-            region = self._trunk.region(block)
-            _, b, c = region.xyz[0].shape
-            i, j, k = (n - f for n, f in zip(index, region.first, strict=True))
-            place = (i * b + j) * c + k
-            return tuple(along.reshape(-1).take(place) for along in region.xyz)
-        return self._rigid(segment, [(i * block + (block - 1) / 2).astype(np.float32) for i in index])
+            return self._trunk.region(1).take(index)
+        return self._rigid(segment, [i.astype(np.float32) for i in index])
+
+    def eighths(self, segment: str, index: Coordinates, block: int) -> Coordinates:
+        """Of the eight blocks of `block` voxels an edge (1, 2) that make up each larger one, (N, 2, 2, 2) or broadcastable.
+
+        index: of the larger blocks, whole numbers along each axis, (N,).
+        """
+        if self._is_displaced(segment):
+            return self._trunk.region(block).take([2 * i for i in index], eighths=True)
+        places = [
+            2 * block * i.astype(np.float32).reshape(-1, 1, 1, 1) + (block * n + np.float32((block - 1) / 2))
+            for i, n in zip(index, np.ix_(*[np.arange(2, dtype=np.float32)] * 3), strict=True)
+        ]
+        return self._rigid(segment, places)
 
     def sub_offsets(self, segment: str, split: int) -> np.ndarray:
         """(3, split^3) float32: from a voxel's middle to its sub-voxels', mm in the reference body.

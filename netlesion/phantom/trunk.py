@@ -8,6 +8,7 @@ and a Displacement. Pure but for what it keeps; knows nothing about shapes.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -33,6 +34,16 @@ class Region:
 
     first: tuple[int, int, int]
     xyz: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+    def take(self, index: Sequence[np.ndarray], eighths: bool = False) -> tuple[np.ndarray, ...]:
+        """x, y, z of single blocks, (N,); with `eighths` of each and its seven neighbours further on, (N, 2, 2, 2)."""
+        _, b, c = self.xyz[0].shape
+        i, j, k = (n - f for n, f in zip(index, self.first, strict=True))
+        place = (i * b + j) * c + k
+        if eighths:
+            place = place[:, None] + np.array([0, 1, c, c + 1, b * c, b * c + 1, b * c + c, b * c + c + 1])
+            place = place.reshape(-1, 2, 2, 2)
+        return tuple(along.reshape(-1).take(place) for along in self.xyz)
 
 
 class TrunkCoordinates:
@@ -64,22 +75,13 @@ class TrunkCoordinates:
         return self._regions[block]
 
     def _displaced(self, places: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-        """The rigid coordinates plus the displacement, on the grid of these places (voxels) along each axis."""
+        """x, y, z on the grid of these places (voxels) along each axis, which may lie a little beyond the Geometry's."""
         basis = []
         for knots, at, near in zip(self._knots, places, self._near, strict=True):
-            at = np.clip(at, knots[3], knots[-4] - 1e-9)
-            basis.append(BSpline.design_matrix(at, knots, 3).toarray()[:, near].astype(np.float32))
-        found = []
-        index = np.ix_(*(p.astype(np.float32) for p in places))
-        for row, coarse in zip(self._matrix.astype(np.float32), self._lattice, strict=True):
-            field = np.matmul(basis[1], np.tensordot(basis[0], coarse, (1, 0))) @ basis[2].T
-            rigid = row[3]
-            for factor, along in zip(row[:3], index, strict=True):
-                if factor != 0.0:
-                    rigid = rigid + factor * along
-            field += rigid
-            found.append(field)
-        return tuple(found)
+            basis.append(BSpline.design_matrix(at, knots, 3, extrapolate=True).toarray()[:, near].astype(np.float32))
+        return tuple(
+            np.matmul(basis[1], np.tensordot(basis[0], coarse, (1, 0))) @ basis[2].T for coarse in self._lattice
+        )
 
     def _support(self, axis: int, s: slice) -> tuple[int, int]:
         """Which spline coefficients along an axis matter for voxels s."""
@@ -98,19 +100,20 @@ class TrunkCoordinates:
         return knots
 
     def _coefficients(self) -> np.ndarray:
-        """(3, a, b, c) float32: of the displacement's splines near the box, from its values at their own sites."""
+        """(3, a, b, c) float32: of the splines near the box, from rigid place and displacement at their own sites."""
         sites, inner = [], []
         for knots, s in zip(self._knots, self._near, strict=True):
             first, last = max(s.start - 1, 0), min(s.stop + 1, len(knots) - 4)
             sites.append(((knots[1:-3] + knots[2:-2] + knots[3:-1]) / 3.0)[first:last])
             inner.append(slice(s.start - first, s.stop - first))
         index = np.stack(np.meshgrid(*sites, indexing="ij"), axis=-1).reshape(-1, 3)
-        vectors = self._displacement.at(index @ self._matrix[:, :3].T + self._matrix[:, 3]).T
-        values = vectors.reshape(3, *(len(s) for s in sites))
+        posed = index @ self._matrix[:, :3].T + self._matrix[:, 3]
+        rigid, values = (v.T.reshape(3, *map(len, sites)) for v in (posed, self._displacement.at(posed)))
         for axis in (1, 2, 3):
             # quasi-interpolation of cubic B-splines: exact for cubics, no system to solve
             values = _smoothed(values, axis)
-        return values[(slice(None), *inner)].astype(np.float32)
+        # what is straight is its own coefficients
+        return (rigid + values)[(slice(None), *inner)].astype(np.float32)
 
 
 def _smoothed(values: np.ndarray, axis: int) -> np.ndarray:
