@@ -119,15 +119,18 @@ def _add_noise(
     factors = coarse_factors(spacing_mm, COARSE_MM)
     lengths = Lengths(kernel_fwhm_mm, STREAK_LENGTH * kernel_fwhm_mm, kernel_fwhm_mm)
     room = room_around(hu_XYZ > BODY_HU, spacing_mm, MARGIN_MM)
+    shares: tuple[np.ndarray, ...] = ()
     for texture in texture_chunks(hu_XYZ.shape, spacing_mm, lengths, seed, room):
+        if not shares:
+            # paths differ from place to place so gently that weights may be taken where paths are known
+            is_x, weights = texture.weights(np.maximum(more_y, 0.0), np.maximum(-more_y, 0.0))
+            shares = sd * weights.fine, sd * weights.streak * is_x, sd * weights.streak * ~is_x
         places = [np.arange(s.start, s.stop) for s in texture.box]
-        local_sd, local_y = sd, more_y
-        for axis in (2, 0, 1):
-            local_sd = refine(local_sd, axis, factors[axis], places[axis])
-            local_y = refine(local_y, axis, factors[axis], places[axis])
-        noise = texture.blend(np.maximum(local_y, 0.0), np.maximum(-local_y, 0.0))
-        noise *= local_sd
-        hu_XYZ[texture.box] += noise
+        for share, field in zip(shares, (texture.ff, texture.cf, texture.fc), strict=True):
+            for axis in (2, 0, 1):
+                share = refine(share, axis, factors[axis], places[axis])
+            share *= field
+            hu_XYZ[texture.box] += share
 
 
 def _body_box(hu_XYZ: np.ndarray, axes: ScanAxes) -> tuple[slice, slice, slice] | None:

@@ -89,14 +89,18 @@ class NoiseMaps:
 
     def squared_cov(self, suv: np.ndarray) -> np.ndarray:
         """Relative variance of voxels of this SUV, for maps as fine as they are."""
-        along_x, along_y = self.slope_x * suv, self.slope_y * suv
-        for along, slope in ((along_x, self.slope_x), (along_y, self.slope_y)):
-            along += 1.0
-            along *= along
-            np.divide(slope, along, out=along)
-        along_x += along_y
-        along_x *= self.scale
-        return along_x
+        return self.squared_cov_of_u(self.slope_x * suv, self.slope_y * suv)
+
+    def squared_cov_of_u(self, u_x: np.ndarray, u_y: np.ndarray) -> np.ndarray:
+        """The same where u is known."""
+        total = None
+        for u, slope in ((u_x, self.slope_x), (u_y, self.slope_y)):
+            part = u + np.float32(1.0)
+            part *= part
+            np.divide(slope, part, out=part)
+            total = part if total is None else np.add(total, part, out=total)
+        total *= self.scale
+        return total
 
 
 def noise_maps(
@@ -151,8 +155,11 @@ def add_noise(
 
 def _noisy(suv: np.ndarray, maps: NoiseMaps, texture: TextureChunk) -> np.ndarray:
     """Log-normal noise of mean 1 times the image, and the air's faint reading where there is hardly any activity."""
-    variance = np.log1p(np.minimum(maps.squared_cov(suv), np.float32(LARGEST_COV**2)))
-    field = texture.blend(*(_coarse_share(slope, suv) for slope in (maps.slope_x, maps.slope_y)))
+    u_x, u_y = maps.slope_x * suv, maps.slope_y * suv
+    variance = maps.squared_cov_of_u(u_x, u_y)
+    np.minimum(variance, np.float32(LARGEST_COV**2), out=variance)
+    np.log1p(variance, out=variance)
+    field = texture.blend(_coarse_share(u_x), _coarse_share(u_y))
     field *= np.sqrt(variance)
     variance *= 0.5
     field -= variance
@@ -166,13 +173,12 @@ def _noisy(suv: np.ndarray, maps: NoiseMaps, texture: TextureChunk) -> np.ndarra
     return noisy
 
 
-def _coarse_share(slope: np.ndarray, suv: np.ndarray) -> np.ndarray:
-    """1 / (1 + (u / EQUAL_LENGTHS_AT)^2)."""
-    share = slope * suv
-    share *= np.float32(1.0 / EQUAL_LENGTHS_AT)
-    share *= share
-    share += 1.0
-    return np.reciprocal(share, out=share)
+def _coarse_share(u: np.ndarray) -> np.ndarray:
+    """1 / (1 + (u / EQUAL_LENGTHS_AT)^2), in place."""
+    u *= np.float32(1.0 / EQUAL_LENGTHS_AT)
+    u *= u
+    u += 1.0
+    return np.reciprocal(u, out=u)
 
 
 def _scatter(trues: np.ndarray, num_angles: int, bin_mm: float, fraction: float) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -34,42 +35,70 @@ class Lengths:
 
 
 @dataclass(frozen=True, eq=False)
-class TextureChunk:
-    """A box (XYZ): the four fields, SD 1 each (first letter x, second y: fine or coarse).
+class Weights:
+    """How much of each field makes a blend of SD 1; arrays that broadcast."""
 
-    likeness: correlation of fine with coarse along x and along y.
+    fine: np.ndarray
+    both: np.ndarray
+    streak: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class TextureChunk:
+    """A box (XYZ) of four fields, SD 1 each (first letter x, second y: fine or coarse); coarse ones are made when used.
+
+    kernels: along x and along y, each makes a fine field a coarse one. likeness: correlation of both, along x and y.
     """
 
     box: tuple[slice, slice, slice]
     ff: np.ndarray
-    fc: np.ndarray
-    cf: np.ndarray
-    cc: np.ndarray
+    kernels: tuple[np.ndarray, np.ndarray]
     likeness: tuple[float, float]
 
-    def blend(self, coarse_x: np.ndarray, coarse_y: np.ndarray) -> np.ndarray:
-        """A field of SD 1, coarse along x and along y by these shares (0 to 1) of its variance.
+    @cached_property
+    def cf(self) -> np.ndarray:
+        return ndimage.correlate1d(self.ff, self.kernels[0], axis=0, mode="wrap")
 
-        What both axes share is coarse both ways, and only the rest is a streak, so that no grid of crosses appears.
+    @cached_property
+    def fc(self) -> np.ndarray:
+        return ndimage.correlate1d(self.ff, self.kernels[1], axis=1, mode="wrap")
+
+    @cached_property
+    def cc(self) -> np.ndarray:
+        return ndimage.correlate1d(self.fc, self.kernels[0], axis=0, mode="wrap")
+
+    def weights(self, coarse_x: np.ndarray, coarse_y: np.ndarray) -> tuple[np.ndarray, Weights]:
+        """Where a blend is coarse along x rather than y, and its weights; coarse along x and y by these shares.
+
+        Shares are 0 to 1 of the variance. What both axes share is coarse both ways, and only the rest is a streak, so
+        that no grid of crosses appears.
         """
-        like_x, like_y = self.likeness
-        both = np.sqrt(np.minimum(coarse_x, coarse_y))
-        fine = np.sqrt(1.0 - np.maximum(coarse_x, coarse_y))
-        streak_x = np.sqrt(np.maximum(coarse_x - coarse_y, 0.0))
-        streak_y = np.sqrt(np.maximum(coarse_y - coarse_x, 0.0))
-        norm = both * fine
-        norm *= np.float32(like_x * like_y)
-        norm += streak_x * (fine * np.float32(like_x) + both * np.float32(like_y))
-        norm += streak_y * (fine * np.float32(like_y) + both * np.float32(like_x))
+        along_x = coarse_x > coarse_y
+        lower, higher = np.minimum(coarse_x, coarse_y), np.maximum(coarse_x, coarse_y)
+        streak = higher - lower
+        both = np.sqrt(lower, out=lower)
+        np.sqrt(streak, out=streak)
+        np.subtract(1.0, higher, out=higher)
+        fine = np.sqrt(higher, out=higher)
+        like_x, like_y = (np.float32(like) for like in self.likeness)
+        norm = fine * np.where(along_x, like_x, like_y)
+        norm += both * np.where(along_x, like_y, like_x)
+        norm *= streak
+        norm += both * fine * (like_x * like_y)
         norm *= 2.0
         norm += 1.0
-        for weight, field in ((fine, self.ff), (both, self.cc), (streak_x, self.cf), (streak_y, self.fc)):
-            weight *= field
-        fine += both
-        fine += streak_x
-        fine += streak_y
-        fine /= np.sqrt(norm, out=norm)
-        return fine
+        np.sqrt(norm, out=norm)
+        for weight in (fine, both, streak):
+            weight /= norm
+        return along_x, Weights(fine, both, streak)
+
+    def blend(self, coarse_x: np.ndarray, coarse_y: np.ndarray) -> np.ndarray:
+        """A field of SD 1, coarse along x and along y by these shares of its variance."""
+        along_x, weights = self.weights(coarse_x, coarse_y)
+        field = weights.fine * self.ff
+        field += weights.both * self.cc
+        field += weights.streak * np.where(along_x, self.cf, self.fc)
+        return field
 
 
 def texture_chunks(
@@ -79,29 +108,25 @@ def texture_chunks(
 
     room: where it is wanted; at the rim of a room, within a kernel's reach, fields of two chunks do not meet.
     """
-    white = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
-    _smooth(white, 2, spacing_mm[2], lengths.axial_mm)
     more_mm = (lengths.coarse_mm**2 - lengths.fine_mm**2) ** 0.5
-    plain = np.sqrt(_kernel_moments(shape[2], spacing_mm[2], lengths.axial_mm, 0.0)[0])
-    x, y = (_kernel_moments(shape[a], spacing_mm[a], lengths.fine_mm, more_mm) for a in (0, 1))
-    likeness = tuple(float(m[2] / np.sqrt(m[0] * m[1])) for m in (x, y))
+    axial = gaussian_kernel(lengths.axial_mm / spacing_mm[2])
+    fine, more = ([gaussian_kernel(mm / h) for h in spacing_mm[:2]] for mm in (lengths.fine_mm, more_mm))
+    moments = [_moments(n, f, m) for n, f, m in zip(shape, fine, more, strict=False)]
+    fine[0] *= 1.0 / np.sqrt(moments[0][0] * moments[1][0] * _moments(shape[2], axial, np.ones(1))[0])
+    for kernel, (of_fine, of_both, _) in zip(more, moments, strict=True):
+        kernel *= np.sqrt(of_fine / of_both)
+    likeness = tuple(float(m[2] / np.sqrt(m[0] * m[1])) for m in moments)
+    white = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+    white = ndimage.correlate1d(white, axial, axis=2, mode="wrap", output=white)
     step = max(1, int(CHUNK_VOXELS // max(1, shape[0] * shape[1])))
     for start in range(0, shape[2], step):
         slices = slice(start, min(start + step, shape[2]))
         across = (slice(0, shape[0]), slice(0, shape[1])) if room is None else room(slices)
         if across is None:
             continue
-        ff = np.ascontiguousarray(white[(*across, slices)])
-        for axis in (0, 1):
-            _smooth(ff, axis, spacing_mm[axis], lengths.fine_mm)
-        fc, cf = ff.copy(), ff.copy()
-        _smooth(fc, 1, spacing_mm[1], more_mm)
-        _smooth(cf, 0, spacing_mm[0], more_mm)
-        cc = fc.copy()
-        _smooth(cc, 0, spacing_mm[0], more_mm)
-        for field, along_x, along_y in ((ff, x[0], y[0]), (fc, x[0], y[1]), (cf, x[1], y[0]), (cc, x[1], y[1])):
-            field *= np.float32(1.0 / (plain * np.sqrt(along_x * along_y)))
-        yield TextureChunk((*across, slices), ff, fc, cf, cc, likeness)
+        ff = ndimage.correlate1d(white[(*across, slices)], fine[0], axis=0, mode="wrap")
+        ff = ndimage.correlate1d(ff, fine[1], axis=1, mode="wrap", output=ff)
+        yield TextureChunk((*across, slices), ff, tuple(more), likeness)
 
 
 def room_around(filled_XYZ: np.ndarray, spacing_mm: tuple[float, ...], margin_mm: float) -> Room:
@@ -121,18 +146,18 @@ def room_around(filled_XYZ: np.ndarray, spacing_mm: tuple[float, ...], margin_mm
     return room
 
 
-def _smooth(field: np.ndarray, axis: int, spacing_mm: float, fwhm_mm: float) -> None:
-    """A Gaussian along one axis in place, around the border, so that the variance is the same everywhere."""
-    sigma = fwhm_mm / FWHM_PER_SIGMA / spacing_mm
-    if sigma > 0.0 and field.shape[axis] > 1:
-        ndimage.gaussian_filter1d(field, sigma, axis=axis, output=field, mode="wrap", truncate=TRUNCATE)
+def gaussian_kernel(fwhm_voxels: float) -> np.ndarray:
+    """A Gaussian of sum 1, (2 r + 1,)."""
+    sigma = max(fwhm_voxels / FWHM_PER_SIGMA, 1e-3)
+    reach = int(TRUNCATE * sigma + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    return kernel / kernel.sum()
 
 
-def _kernel_moments(length: int, spacing_mm: float, fine_mm: float, more_mm: float) -> tuple[float, float, float]:
-    """Variance of white noise after the fine kernel, after both, and the covariance of the two, along one axis."""
-    fine = np.zeros(length)
-    fine[length // 2] = 1.0
-    _smooth(fine, 0, spacing_mm, fine_mm)
-    coarse = fine.copy()
-    _smooth(coarse, 0, spacing_mm, more_mm)
-    return float((fine**2).sum()), float((coarse**2).sum()), float((fine * coarse).sum())
+def _moments(length: int, fine: np.ndarray, more: np.ndarray) -> tuple[float, float, float]:
+    """Variance of white noise after the fine kernel, after both, and the covariance of the two, around an axis."""
+    once = np.zeros(length)
+    once[length // 2] = 1.0
+    once = ndimage.correlate1d(once, fine, mode="wrap")
+    twice = ndimage.correlate1d(once, more, mode="wrap")
+    return float((once**2).sum()), float((twice**2).sum()), float((once * twice).sum())

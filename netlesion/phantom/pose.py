@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: `to_scan` inverts y + v(y) = x by this many fixed-point steps; v bends gently, so each gains a digit or so.
 FIXED_POINT_STEPS = 12
 CONVERGED_MM = 1e-3
+#: On the lattice itself the inverse is a first guess, and the bound of a box.
+GUESSED_MM = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,7 @@ class Displacement:
         """(3, a, b, c): y - x at every lattice point x, where y + v(y) = x."""
         ticks = [o + self.spacing_mm * np.arange(n) for o, n in zip(self.origin_mm, self.values.shape[1:], strict=True)]
         points = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1).reshape(-1, 3)
-        return (self._undone(points, points) - points).T.reshape(self.values.shape)
+        return (self._undone(points, points, GUESSED_MM) - points).T.reshape(self.values.shape)
 
     def undone(self, points_N3: np.ndarray) -> np.ndarray:
         """The y (N, 3) with y + v(y) = x, for points x (N, 3); right to 0.001 mm or so."""
@@ -70,11 +72,11 @@ class Displacement:
         near = [map_coordinates(c, index, order=1, mode="nearest", prefilter=False) for c in self._inverse]
         return self._undone(points, points + np.stack(near, axis=1))
 
-    def _undone(self, points: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def _undone(self, points: np.ndarray, y: np.ndarray, converged_mm: float = CONVERGED_MM) -> np.ndarray:
         """From a first guess y."""
         for _ in range(FIXED_POINT_STEPS):
             before, y = y, points - self.at(y)
-            if np.abs(y - before).max(initial=0.0) < CONVERGED_MM:
+            if np.abs(y - before).max(initial=0.0) < converged_mm:
                 break
         return y
 

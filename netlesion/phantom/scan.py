@@ -112,16 +112,22 @@ def body_box(patient: PatientDraw, pose: Pose, settings: PhantomSettings) -> tup
     z_low = ends[0] - (margin if settings.ends[0] == "sole" else 0.0)
     z_high = ends[1] + (margin if settings.ends[1] == "vertex" else 0.0)
     low, high = np.array([np.inf, np.inf, z_low]), np.array([-np.inf, -np.inf, z_high])
+    corners: dict[str, list[np.ndarray]] = {}
     for part in patient.body.parts_of(tissue="skin"):
-        box = part.solid.bounds_mm()
-        points = np.array(np.meshgrid(*box.T, indexing="ij")).reshape(3, -1).T
-        points = pose.to_scan(points, part.segment)
-        if points[:, 2].max() > z_low and points[:, 2].min() < z_high:
-            low[:2] = np.minimum(low[:2], points[:, :2].min(axis=0))
-            high[:2] = np.maximum(high[:2], points[:, :2].max(axis=0))
+        corners.setdefault(part.segment, []).append(corners_of(part.solid.bounds_mm()))
+    for segment, own in corners.items():
+        for points in np.split(pose.to_scan(np.concatenate(own), segment), len(own)):
+            if points[:, 2].max() > z_low and points[:, 2].min() < z_high:
+                low[:2] = np.minimum(low[:2], points[:, :2].min(axis=0))
+                high[:2] = np.maximum(high[:2], points[:, :2].max(axis=0))
     low[:2] -= BODY_MARGIN_MM
     high[:2] += BODY_MARGIN_MM
     return low, high
+
+
+def corners_of(box: np.ndarray) -> np.ndarray:
+    """(8, 3) of a box (2, 3)."""
+    return np.array(np.meshgrid(*box.T, indexing="ij")).reshape(3, -1).T
 
 
 def grid_around(low: np.ndarray, high: np.ndarray, spacing_mm: tuple[float, ...], orientation: str) -> Geometry:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.interpolate import BSpline
+from scipy.ndimage import spline_filter1d
 
 from netlesion.phantom.shares import Box, common, hull
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from netlesion.phantom.pose import Displacement
 
 #: The displacement is sampled this often over the grid and interpolated by cubic splines in between.
-LATTICE_MM = 16.0
+LATTICE_MM = 20.0
 #: Regions are kept from a multiple of this many voxels to a multiple of it: the largest blocks.
 LARGEST_BLOCK = 4
 
@@ -110,15 +111,7 @@ class TrunkCoordinates:
         posed = index @ self._matrix[:, :3].T + self._matrix[:, 3]
         rigid, values = (v.T.reshape(3, *map(len, sites)) for v in (posed, self._displacement.at(posed)))
         for axis in (1, 2, 3):
-            # quasi-interpolation of cubic B-splines: exact for cubics, no system to solve
-            values = _smoothed(values, axis)
+            values = spline_filter1d(values, 3, axis, mode="mirror")
         # what is straight is its own coefficients
         return (rigid + values)[(slice(None), *inner)].astype(np.float32)
 
-
-def _smoothed(values: np.ndarray, axis: int) -> np.ndarray:
-    """Values at the knots of a uniform cubic B-spline -> its coefficients: (-1, 8, -1) / 6, ends repeated."""
-    padded = np.concatenate([values.take([0], axis), values, values.take([-1], axis)], axis)
-    n = values.shape[axis]
-    before, after = padded.take(range(n), axis), padded.take(range(2, n + 2), axis)
-    return (8.0 * values - before - after) / 6.0
