@@ -14,9 +14,10 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
+
+from netlesion.phantom.curve import through
 
 Point = tuple[float, float, float]
 #: Step of the tables in which a Loft keeps its sections.
@@ -176,14 +177,6 @@ class Plate:
         return np.sqrt(np.where(inside, np.float32(0), nearest) + w * w) - np.float32(self.radius_mm)
 
 
-def smooth_curve(points_mm: np.ndarray, step_mm: float) -> np.ndarray:
-    """Control points (N, 3) -> points every step_mm or so on a smooth curve through them (M, 3)."""
-    points = np.asarray(points_mm, dtype=np.float64)
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    count = max(2, int(np.ceil(along[-1] / step_mm)) + 1)
-    return PchipInterpolator(along, points)(np.linspace(0.0, along[-1], count))
-
-
 @dataclass(frozen=True)
 class Section:
     """A cross-section of a Loft at height z_mm: an outline around (x, y), half as wide as half_width_mm.
@@ -226,7 +219,7 @@ class Loft:
         rows = np.array([[s.half_width_mm, s.front_mm, s.back_mm, s.x_mm, s.y_mm, s.power] for s in self.sections])
         low, high = self._ends
         count = int(np.ceil((high - low) / LOFT_STEP_MM)) + 1
-        return PchipInterpolator(z, rows)(np.linspace(low, high, count)).T.astype(np.float32)
+        return through(z, rows, np.linspace(low, high, count)).T.astype(np.float32)
 
     def bounds_mm(self) -> np.ndarray:
         return self._bounds

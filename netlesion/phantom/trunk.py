@@ -114,4 +114,3 @@ class TrunkCoordinates:
             values = spline_filter1d(values, 3, axis, mode="mirror")
         # what is straight is its own coefficients
         return (rigid + values)[(slice(None), *inner)].astype(np.float32)
-

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from netlesion.phantom.compounds import Blend, Mirrored, Rough, Turned, Within, tube
+from netlesion.phantom.curve import smooth_curve
 from netlesion.phantom.solids import (
     Capsule,
     Ellipsoid,
@@ -13,7 +14,6 @@ from netlesion.phantom.solids import (
     Sampled,
     Section,
     contains,
-    smooth_curve,
     sphere,
 )
 

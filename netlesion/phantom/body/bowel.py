@@ -15,7 +15,8 @@ from netlesion.phantom.body.cavities import abdominal_cavity
 from netlesion.phantom.body.draw import draw_organ, factor
 from netlesion.phantom.body.parts import Part
 from netlesion.phantom.compounds import Union, Within, tube
-from netlesion.phantom.solids import Ellipsoid, contains, smooth_curve
+from netlesion.phantom.curve import smooth_curve
+from netlesion.phantom.solids import Ellipsoid, contains
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape

@@ -14,7 +14,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from netlesion.phantom.compounds import Blend, Rough, Union, tube
-from netlesion.phantom.solids import Ellipsoid, smooth_curve
+from netlesion.phantom.curve import smooth_curve
+from netlesion.phantom.solids import Ellipsoid
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
