@@ -77,7 +77,7 @@ class Stage:
         return self._rigid(segment, [i.astype(np.float32) for i in index])
 
     def eighths(self, segment: str, index: Coordinates, block: int) -> Coordinates:
-        """Of the eight blocks of `block` voxels an edge (1, 2) that make up each larger one, (N, 2, 2, 2) or broadcastable.
+        """Of the eight blocks of `block` voxels an edge (1, 2) in each larger one; they broadcast to (N, 2, 2, 2).
 
         index: of the larger blocks, whole numbers along each axis, (N,).
         """

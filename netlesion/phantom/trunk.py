@@ -76,7 +76,7 @@ class TrunkCoordinates:
         return self._regions[block]
 
     def _displaced(self, places: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-        """x, y, z on the grid of these places (voxels) along each axis, which may lie a little beyond the Geometry's."""
+        """x, y, z on the grid of these places (voxels) along each axis; they may lie a little beyond the Geometry's."""
         basis = []
         for knots, at, near in zip(self._knots, places, self._near, strict=True):
             basis.append(BSpline.design_matrix(at, knots, 3, extrapolate=True).toarray()[:, near].astype(np.float32))
