@@ -17,6 +17,8 @@ FWHM_PER_SIGMA = 2.3548
 FARTHEST_OFF_AXIS_MM = 250.0
 #: Gaussians end at this many SD.
 TRUNCATE = 3.0
+#: Voxels are worked on about this many at a time, which stay in the cache.
+SLAB_VOXELS = 65_536
 
 
 def blur_gaussian(image_XYZ: np.ndarray, spacing_mm: tuple[float, ...], fwhm_mm: tuple[float, ...]) -> None:
@@ -24,7 +26,39 @@ def blur_gaussian(image_XYZ: np.ndarray, spacing_mm: tuple[float, ...], fwhm_mm:
     for axis, (spacing, fwhm) in enumerate(zip(spacing_mm, fwhm_mm, strict=True)):
         sigma = fwhm / FWHM_PER_SIGMA / spacing
         if image_XYZ.shape[axis] > 1 and sigma > 0.05:
-            ndimage.gaussian_filter1d(image_XYZ, sigma, axis=axis, output=image_XYZ, mode="nearest", truncate=TRUNCATE)
+            kernel = gaussian_kernel(sigma)
+            if axis < 2:
+                _convolve_rows(image_XYZ, kernel, axis)
+            else:
+                ndimage.correlate1d(image_XYZ, kernel, axis=axis, output=image_XYZ, mode="nearest")
+
+
+def gaussian_kernel(sigma: float) -> np.ndarray:
+    """A Gaussian of this SD in voxels, sum 1, (2 r + 1,)."""
+    reach = int(TRUNCATE * sigma + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    return kernel / kernel.sum()
+
+
+def _convolve_rows(image_XYZ: np.ndarray, kernel: np.ndarray, axis: int) -> None:
+    """A symmetric kernel along x or y, in place, whole rows along z at a time: faster than scipy's line by line."""
+    reach, length = len(kernel) // 2, image_XYZ.shape[axis]
+    shares = kernel[reach:].astype(np.float32)
+    across = 1 - axis
+    step = max(1, SLAB_VOXELS * image_XYZ.shape[across] // image_XYZ.size)
+    for start in range(0, image_XYZ.shape[across], step):
+        slab = image_XYZ[(slice(None),) * across + (slice(start, start + step),)]
+        padded = np.concatenate([slab.take([0] * reach, axis), slab, slab.take([length - 1] * reach, axis)], axis)
+
+        def moved(by: int, padded: np.ndarray = padded) -> np.ndarray:
+            return padded[(slice(None),) * axis + (slice(reach + by, reach + by + length),)]
+
+        total = moved(0) * shares[0]
+        for by in range(1, reach + 1):
+            both = moved(by) + moved(-by)
+            both *= shares[by]
+            total += both
+        slab[...] = total
 
 
 def off_axis_variance(x_mm: np.ndarray, y_mm: np.ndarray, growth_mm: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from scipy import ndimage
 
-from netlesion.phantom.blur import FWHM_PER_SIGMA, TRUNCATE
+from netlesion.phantom.blur import FWHM_PER_SIGMA, gaussian_kernel
 
 #: Transverse slices are worked on in chunks of about this many voxels, which stay in the cache; their number does not
 #: change a result.
@@ -109,8 +109,8 @@ def texture_chunks(
     room: where it is wanted; at the rim of a room, within a kernel's reach, fields of two chunks do not meet.
     """
     more_mm = (lengths.coarse_mm**2 - lengths.fine_mm**2) ** 0.5
-    axial = gaussian_kernel(lengths.axial_mm / spacing_mm[2])
-    fine, more = ([gaussian_kernel(mm / h) for h in spacing_mm[:2]] for mm in (lengths.fine_mm, more_mm))
+    axial = _kernel(lengths.axial_mm, spacing_mm[2])
+    fine, more = ([_kernel(mm, h) for h in spacing_mm[:2]] for mm in (lengths.fine_mm, more_mm))
     moments = [_moments(n, f, m) for n, f, m in zip(shape, fine, more, strict=False)]
     fine[0] *= 1.0 / np.sqrt(moments[0][0] * moments[1][0] * _moments(shape[2], axial, np.ones(1))[0])
     for kernel, (of_fine, of_both, _) in zip(more, moments, strict=True):
@@ -146,12 +146,8 @@ def room_around(filled_XYZ: np.ndarray, spacing_mm: tuple[float, ...], margin_mm
     return room
 
 
-def gaussian_kernel(fwhm_voxels: float) -> np.ndarray:
-    """A Gaussian of sum 1, (2 r + 1,)."""
-    sigma = max(fwhm_voxels / FWHM_PER_SIGMA, 1e-3)
-    reach = int(TRUNCATE * sigma + 0.5)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    return kernel / kernel.sum()
+def _kernel(fwhm_mm: float, spacing_mm: float) -> np.ndarray:
+    return gaussian_kernel(max(fwhm_mm / spacing_mm / FWHM_PER_SIGMA, 1e-3))
 
 
 def _moments(length: int, fine: np.ndarray, more: np.ndarray) -> tuple[float, float, float]:

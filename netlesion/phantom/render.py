@@ -103,16 +103,12 @@ def paint_tracers(
     for part, share in paint(stage, body.parts):
         cov = settings.cov(part.tissue)
         if cov > 0.0:
-            where = np.nonzero(share.share)
             stage.keep([share.box], part.segment)
-            index = tuple(n + s.start for n, s in zip(where, share.box, strict=True))
-            places = cells(*stage.middles_at(part.segment, index), settings.texture_fwhm_mm)
+            places = cells(*stage.middles(part.segment, share.box), settings.texture_fwhm_mm)
         for channel in channels:
             value = uptake.suv[channel][part.tissue] * part.factor
             if cov > 0.0:
-                factors = np.ones(share.share.shape, dtype=np.float32)
-                factors[where] = textures[channel].factors(places, cov)
-                value = np.float32(value) * factors
+                value = np.float32(value) * textures[channel].factors(places, cov)
             blend(suv[channel], share, value)
         inside = share.share >= 0.5
         np.copyto(tissue[share.box], TISSUE_LABELS[part.tissue], where=inside)

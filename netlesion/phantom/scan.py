@@ -87,8 +87,13 @@ def render_pets(patient: PatientDraw, exam: Exam, settings: PhantomSettings) -> 
     truths = paint_tracers(
         patient.body, foci, exam.uptake, exam.channels, Stage(grid, pose), settings.paint, exam.seeds["texture"]
     )
+    # every tracer is seen through the same body
+    truth = next(iter(truths.values()))
+    mu = truth.of_tissue({name: t.mu_per_cm for name, t in TISSUES.items()})
+    lung = truth.of_tissue({"lung": 1.0})
     pets = {
-        channel: _pet_scan(patient, exam, channel, truth, grid, pose, settings) for channel, truth in truths.items()
+        channel: _pet_scan(patient, exam, channel, truth, mu, lung, grid, pose, settings)
+        for channel, truth in truths.items()
     }
     return pets, pose
 
@@ -151,23 +156,24 @@ def _pet_scan(
     exam: Exam,
     channel: str,
     truth: TracerTruth,
+    mu_IJK: np.ndarray,
+    lung_share_IJK: np.ndarray,
     grid: Geometry,
     pose: Pose,
     settings: PhantomSettings,
 ) -> PetScan:
-    """What the scanner makes of one tracer's truth."""
+    """What the scanner makes of one tracer's truth. mu_IJK: 1/cm at 511 keV. lung_share_IJK: 1 in lung."""
     facts = exam.acquisitions[channel]
     bq_ml_per_suv = 1.0 / facts.suv_factor
     scanner = SCANNERS[exam.scanner]
     dome = pose.to_scan(np.array([patient.body.landmarks["diaphragm_dome"]]), "trunk")[0, 2]
-    lung = truth.of_tissue({"lung": 1.0})
     image = pet_image(
         truth.suv,
-        truth.of_tissue({name: t.mu_per_cm for name, t in TISSUES.items()}),
+        mu_IJK,
         grid,
         scanner=scanner,
         counts=Counts(NUCLIDE[channel], bq_ml_per_suv, exam.seconds_per_bed if settings.noise else np.inf),
-        lung_share_IJK=lung,
+        lung_share_IJK=lung_share_IJK,
         breathing=Breathing(float(dome), exam.breathing_mm),
         seed=exam.seeds["noise"] + exam.channels.index(channel),
     )

@@ -50,4 +50,4 @@ class Texture:
         if cov not in self._tables:
             sigma = np.sqrt(np.log1p(cov**2))
             self._tables[cov] = np.exp(np.float32(sigma) * self._block - np.float32(sigma**2 / 2))
-        return self._tables[cov][cells]
+        return self._tables[cov].take(cells)

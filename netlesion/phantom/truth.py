@@ -104,8 +104,9 @@ def classes_of(truth: TracerTruth, foci: tuple[Focus, ...]) -> np.ndarray:
     for focus in foci:
         table[focus.lesion_id] = PRIMARY if focus.kind == "primary" else METASTASIS
     table[0] = BACKGROUND
-    classes = table[truth.instances]
-    classes[(truth.instances == 0) & (truth.physiologic > 0)] = PHYSIOLOGIC
+    classes = np.where(truth.physiologic > 0, np.uint8(PHYSIOLOGIC), np.uint8(BACKGROUND))
+    lesions = np.nonzero(truth.instances)
+    classes[lesions] = table[truth.instances[lesions]]
     return classes
 
 
