@@ -98,10 +98,9 @@ def refine(coarse: np.ndarray, axis: int, factor: int, fine: np.ndarray) -> np.n
     """Coarse values at the fine indices `fine` along one axis, linear between block centres, constant beyond."""
     place = np.clip((fine - (factor - 1) / 2) / factor, 0, coarse.shape[axis] - 1)
     low = np.minimum(place.astype(np.int64), max(coarse.shape[axis] - 2, 0))
-    high = np.minimum(low + 1, coarse.shape[axis] - 1)
     share = (place - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(coarse.ndim)])
-    below, above = coarse.take(low, axis=axis), coarse.take(high, axis=axis)
-    above -= below
-    above *= share
-    above += below
-    return above
+    rises = np.diff(coarse, axis=axis, append=coarse.take([-1], axis=axis))
+    found = rises.take(low, axis=axis)
+    found *= share
+    found += coarse.take(low, axis=axis)
+    return found

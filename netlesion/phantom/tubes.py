@@ -71,19 +71,18 @@ class Tubes:
         tube, i, j, k, share = (np.concatenate(c) for c in zip(nothing, *self._thin(thin), strict=True))
         own = owner[tube]
         order = np.argsort(own, kind="stable")
-        index, share = [n[order] for n in (i, j, k)], share[order]
-        starts = np.searchsorted(own[order], np.arange(num_owners + 1))
+        own, index, share = own[order], [n[order] for n in (i, j, k)], share[order]
+        starts = np.searchsorted(own, np.arange(num_owners + 1))
+        # one row for each owner that has any
+        firsts = np.unique(starts[:-1][starts[1:] > starts[:-1]])
+        low, high = (np.array([of.reduceat(n, firsts) for n in index]).T for of in (np.minimum, np.maximum))
         of_thick = np.searchsorted(owner[thick], np.arange(num_owners + 1))
         for n in range(num_owners):
             found = [self._thick(t) for t in thick[of_thick[n] : of_thick[n + 1]]]
             part = slice(starts[n], starts[n + 1])
             if part.stop > part.start:
-                box = tuple(slice(int(along[part].min()), int(along[part].max()) + 1) for along in index)
-                a, b, c = (s.stop - s.start for s in box)
-                i, j, k = (along[part] - s.start for along, s in zip(index, box, strict=True))
-                whole = np.zeros(a * b * c, dtype=np.float32)
-                np.maximum.at(whole, (i * b + j) * c + k, share[part])
-                found.append(Share(box, whole.reshape(a, b, c)))
+                row = np.searchsorted(firsts, part.start)
+                found.append(_gathered([n[part] for n in index], share[part], low[row].tolist(), high[row].tolist()))
             yield found
 
     def _thin(self, which: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
@@ -120,8 +119,8 @@ class Tubes:
         x, y, z = self._from_start(tube, index)
         distance = _distance(
             (x.astype(np.float32), y.astype(np.float32), z.astype(np.float32)),
-            self._columns(self.end_mm - self.start_mm, tube),
-            self._columns(self.radius_mm * np.maximum(self.flatten, 1.0)[:, None], tube),
+            [a[tube] for a in self._along],
+            [(r * np.maximum(self._flatten, ONE))[tube] for r in self._radius],
             None,
             None,
         )
@@ -132,9 +131,22 @@ class Tubes:
         """x, y, z (n,) in mm, float64, of voxels seen from their tubes' starts."""
         return [n * h - s[tube] for n, h, s in zip(index, self.spacing_mm, self.start_mm.T, strict=True)]
 
-    @staticmethod
-    def _columns(values: np.ndarray, tube: np.ndarray) -> tuple[np.ndarray, ...]:
-        return tuple(np.ascontiguousarray(v, dtype=np.float32)[tube] for v in values.T)
+    @cached_property
+    def _along(self) -> np.ndarray:
+        """(3, K) float32, from start to end; the next three likewise by rows."""
+        return np.ascontiguousarray((self.end_mm - self.start_mm).T, dtype=np.float32)
+
+    @cached_property
+    def _radius(self) -> np.ndarray:
+        return np.ascontiguousarray(self.radius_mm.T, dtype=np.float32)
+
+    @cached_property
+    def _flat_axis(self) -> np.ndarray:
+        return np.ascontiguousarray(self.flat_axis.T, dtype=np.float32)
+
+    @cached_property
+    def _flatten(self) -> np.ndarray:
+        return self.flatten.astype(np.float32)
 
     def _of_voxels(self, tube: np.ndarray, voxel: list[np.ndarray], split: int) -> np.ndarray:
         """The share (n,) of each voxel inside its tube (n,), by split^3 samples."""
@@ -143,10 +155,10 @@ class Tubes:
         is_flat = tube.size and self.flatten[tube[0]] != 1.0
         distance = _distance(
             (x[:, None, None], y[None, :, None], z[None, None]),
-            self._columns(self.end_mm - self.start_mm, tube),
-            self._columns(self.radius_mm, tube),
-            self._columns(self.flat_axis, tube) if is_flat else None,
-            self.flatten.astype(np.float32)[tube] if is_flat else None,
+            [a[tube] for a in self._along],
+            [r[tube] for r in self._radius],
+            [f[tube] for f in self._flat_axis] if is_flat else None,
+            self._flatten[tube] if is_flat else None,
         )
         share = _ramp(distance, split, self.voxel_mm).reshape(split**3, -1)
         return share[0] if split == 1 else share.mean(axis=0)
@@ -157,14 +169,18 @@ class Tubes:
         box = tuple(slice(int(a), int(b)) for a, b in zip(first[n], last[n], strict=True))
         at = zip(box, self.spacing_mm, self.start_mm[n], strict=True)
         points = np.ix_(*((np.arange(s.start, s.stop) * step - start).astype(np.float32) for s, step, start in at))
-        distance = _distance(
-            points,
-            tuple(np.float32(a) for a in self.end_mm[n] - self.start_mm[n]),
-            tuple(np.float32(r) for r in self.radius_mm[n]),
-            tuple(np.float32(f) for f in self.flat_axis[n]) if self.flatten[n] != 1.0 else None,
-            np.float32(self.flatten[n]),
-        )
+        flat_axis = self._flat_axis[:, n] if self.flatten[n] != 1.0 else None
+        distance = _distance(points, self._along[:, n], self._radius[:, n], flat_axis, self._flatten[n])
         return Share(box, _ramp(distance, 1, self.voxel_mm))
+
+
+def _gathered(index: list[np.ndarray], share: np.ndarray, low: list[int], high: list[int]) -> Share:
+    """Single voxels (n,) as one share, the largest of each; low and high: the first and last voxel along each axis."""
+    a, b, c = (last + 1 - first for first, last in zip(low, high, strict=True))
+    i, j, k = (n - first for n, first in zip(index, low, strict=True))
+    whole = np.zeros(a * b * c, dtype=np.float32)
+    np.maximum.at(whole, (i * b + j) * c + k, share)
+    return Share(tuple(slice(f, t + 1) for f, t in zip(low, high, strict=True)), whole.reshape(a, b, c))
 
 
 def splits(half_thickness_mm: np.ndarray, voxel_mm: float) -> np.ndarray:
