@@ -2,7 +2,7 @@
 
 A point y of the posed body's segment belongs to the scan's world at M @ y, and to the reference body at y + v(y):
 v is zero but in the trunk (breathing, bowel, the patient's own shape). `to_scan` and `to_body` go either way for
-points; `paint.Stage` does it for whole grids. Pure; all chance is drawn elsewhere.
+points; `stage.Stage` does it for whole grids. Pure; all chance is drawn elsewhere.
 """
 
 from __future__ import annotations

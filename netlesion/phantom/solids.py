@@ -3,7 +3,7 @@
 A solid answers two questions: which box can it reach (`bounds_mm`), and how far from its surface is a point
 (`distance`, first order: exact near the surface, only its sign is right far away). Coordinates come as three float32
 arrays that broadcast against each other, in the frame the solid is written in. `compounds` makes solids of solids.
-Everything is frozen and pure. Knows nothing about grids, tissues, patients or poses; `paint` turns a distance into the
+Everything is frozen and pure. Knows nothing about grids, tissues, patients or poses; `distances` turns one into the
 share of a voxel.
 """
 

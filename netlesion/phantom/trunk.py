@@ -76,10 +76,10 @@ class TrunkCoordinates:
         return self._regions[block]
 
     def _displaced(self, places: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-        """x, y, z on the grid of these places (voxels) along each axis; they may lie a little beyond the Geometry's."""
+        """x, y, z on the grid of these places (voxels) along each axis."""
         basis = []
         for knots, at, near in zip(self._knots, places, self._near, strict=True):
-            basis.append(BSpline.design_matrix(at, knots, 3, extrapolate=True).toarray()[:, near].astype(np.float32))
+            basis.append(BSpline.design_matrix(at, knots, 3).toarray()[:, near].astype(np.float32))
         return tuple(
             np.matmul(basis[1], np.tensordot(basis[0], coarse, (1, 0))) @ basis[2].T for coarse in self._lattice
         )
@@ -93,9 +93,10 @@ class TrunkCoordinates:
 
     @cached_property
     def _knots(self) -> list[np.ndarray]:
-        """Knots of a cubic spline along each axis, in voxels, every LATTICE_MM or so; at least four cells."""
+        """Knots of a cubic spline along each axis, in voxels, every LATTICE_MM or so, as far as blocks reach."""
         knots = []
         for n, s in zip(self._geometry.shape, self._geometry.spacing_mm, strict=True):
+            n = -(-n // LARGEST_BLOCK) * LARGEST_BLOCK
             cells = max(4, math.ceil(n * s / LATTICE_MM))
             knots.append(-0.5 + n / cells * np.arange(-3, cells + 4))
         return knots

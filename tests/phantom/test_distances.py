@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from netlesion.geometry import Geometry
 from netlesion.phantom import carve, distances
 from netlesion.phantom.compounds import Mirrored, Offset, Rough, Within
 from netlesion.phantom.distances import Distances
@@ -81,4 +82,18 @@ def test_looking_at_blocks_first_changes_nothing(name, margin, monkeypatch):
     plain = share_of(Stage(stage.geometry, moving()), Offset(LARGE[name], margin), "trunk")
     assert quick.box == plain.box
     assert plain.share.size > 2 * 4096
+    np.testing.assert_allclose(quick.share, plain.share, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", list(LARGE))
+def test_a_grid_one_voxel_thick_is_right(name, monkeypatch):
+    whole = grid((1.0, 1.2, 1.5))
+    affine = whole.affine_ras.copy()
+    affine[:3, 3] = whole.to_world(np.array([[0, 0, 41]]))[0]
+    thin = Geometry(affine, (*whole.shape[:2], 1))
+    quick = share_of(Stage(thin, moving()), LARGE[name], "trunk")
+    for module in (distances, carve):
+        monkeypatch.setattr(module, "LARGE_BOX", 10**9)
+    plain = share_of(Stage(thin, moving()), LARGE[name], "trunk")
+    assert plain.share.size > 2 * 1024
     np.testing.assert_allclose(quick.share, plain.share, rtol=0, atol=1e-6)

@@ -36,7 +36,7 @@ def test_blocks_lie_where_the_pose_says(segment, block):
 def test_single_places_and_eighths_are_those_of_the_whole_box(segment, pose):
     stage = Stage(grid(), pose)
     box = (slice(3, 15), slice(1, 11), slice(2, 30))
-    stage.keep([tuple(slice(0, 40) for _ in range(3))], segment)
+    stage.keep([tuple(slice(0, n) for n in stage.geometry.shape)], segment)
     whole = np.stack(np.broadcast_arrays(*stage.middles(segment, box)))
     index = tuple(np.array(n) for n in ((3, 7, 14), (1, 10, 4), (2, 29, 17)))
     single = np.stack(np.broadcast_arrays(*stage.middles_at(segment, index)))
@@ -52,6 +52,6 @@ def test_single_places_and_eighths_are_those_of_the_whole_box(segment, pose):
 def test_coordinates_do_not_depend_on_what_else_is_kept():
     box = (slice(5, 20), slice(4, 12), slice(10, 25))
     alone, among = Stage(grid(), moving()), Stage(grid(), moving())
-    among.keep([(slice(0, 32), slice(0, 22), slice(0, 40))], "trunk")
+    among.keep([tuple(slice(0, n) for n in among.geometry.shape)], "trunk")
     for a, b in zip(alone.middles("trunk", box), among.middles("trunk", box), strict=True):
         np.testing.assert_allclose(a, b, atol=0.15)
