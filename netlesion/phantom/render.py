@@ -7,7 +7,7 @@ nothing about scanners, files or time points.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -178,19 +178,21 @@ def paint_values(
     body: Body,
     foci: tuple[Focus, ...],
     stage: Stage,
-    value_of_tissue: Mapping[str, float],
-    value_of_focus: Callable[[Focus], float | None],
+    values_of_tissue: Sequence[Mapping[str, float]],
+    values_of_focus: Callable[[Focus], Sequence[float] | None],
     empty: float,
-) -> np.ndarray:
-    """Any property, float32 IJK: `empty` where there is no body; a focus of value None is not to be seen."""
-    canvas = np.full(stage.geometry.shape, empty, dtype=np.float32)
+) -> list[np.ndarray]:
+    """Any properties, each float32 IJK: `empty` where there is no body; a focus of value None is not to be seen."""
+    images = [np.full(stage.geometry.shape, empty, dtype=np.float32) for _ in values_of_tissue]
     for part, share in paint(stage, body.parts):
-        blend(canvas, share, value_of_tissue[part.tissue])
-    seen = [(focus, value) for focus in foci if (value := value_of_focus(focus)) is not None]
+        for image, values in zip(images, values_of_tissue, strict=True):
+            blend(image, share, values[part.tissue])
+    seen = [(focus, values) for focus in foci if (values := values_of_focus(focus)) is not None]
     shares = shares_of(stage, [(apart(focus.solid), focus.segment) for focus, _ in seen])
-    for share, (_, value) in zip(shares, seen, strict=True):
-        blend(canvas, share, value)
-    return canvas
+    for share, (_, values) in zip(shares, seen, strict=True):
+        for image, value in zip(images, values, strict=True):
+            blend(image, share, value)
+    return images
 
 
 def _mean(suv: np.ndarray, share: Share) -> float:

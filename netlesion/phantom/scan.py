@@ -75,7 +75,7 @@ def render_exam(patient: PatientDraw, exam: Exam, settings: PhantomSettings) -> 
     if exam.modality == "PET/CT":
         anatomical = {"ct": _render_ct(patient, exam, foci, still, settings)}
     else:
-        anatomical = {s.name: _render_mr(patient, exam, foci, still, s, settings) for s in SEQUENCES.values()}
+        anatomical = _render_mr(patient, exam, foci, still, settings)
     return ExamImages(pets, anatomical, pose)
 
 
@@ -210,12 +210,12 @@ def _render_ct(
     hu = {name: t.hu for name, t in TISSUES.items()} if contrast else {name: native_hu(name) for name in TISSUES}
     strength = 1.0 if contrast else 0.6
 
-    def value(focus: Focus) -> float | None:
+    def value(focus: Focus) -> tuple[float] | None:
         if focus.kind in LESION_KINDS or focus.kind == "inflamed_node":
-            return HU_OF_SITE[focus.site] * (1.0 if focus.site == "bone" else strength)
-        return {"fracture": 500.0, "degenerative": 420.0}.get(focus.kind)
+            return (HU_OF_SITE[focus.site] * (1.0 if focus.site == "bone" else strength),)
+        return {"fracture": (500.0,), "degenerative": (420.0,)}.get(focus.kind)
 
-    true = paint_values(patient.body, foci, Stage(grid, pose), hu, value, -1000.0)
+    (true,) = paint_values(patient.body, foci, Stage(grid, pose), [hu], value, -1000.0)
     noise_hu = float(rng.uniform(*settings.ct_noise_hu))
     metal: tuple[Metal, ...] = ()
     if rng.random() < settings.metal_share and "hip_left" in patient.body.joints:
@@ -243,23 +243,29 @@ def native_hu(tissue: str) -> float:
 
 
 def _render_mr(
-    patient: PatientDraw, exam: Exam, foci: tuple[Focus, ...], pose: Pose, sequence: Sequence, settings: PhantomSettings
-) -> Volume:
-    """One sequence on its own grid; echo-planar ones are bent along y."""
-    number = list(SEQUENCES).index(sequence.name)
-    rng = np.random.default_rng([exam.seeds["mr_noise"], number])
-    if sequence.distorted:
-        pose = _bent(pose, exam)
+    patient: PatientDraw, exam: Exam, foci: tuple[Focus, ...], pose: Pose, settings: PhantomSettings
+) -> dict[str, Volume]:
+    """Every sequence on its own grid, those of one grid painted together; echo-planar ones are bent along y."""
     factor = 1.0 if settings.spacing_mm is None else max(1.0, min(settings.spacing_mm) / 2.2)
-    low, high = body_box(patient, pose, settings)
-    grid = grid_around(low, high, tuple(min(6.0, s * factor) for s in sequence.spacing_mm), "LPS")
-    signals = {name: sequence.signal(t) for name, t in TISSUES.items()}
-    lesion = sequence.signal(LESION_TISSUE)
-    image = paint_values(patient.body, foci, Stage(grid, pose), signals, lambda f: lesion, 0.0)
-    brightest = max(signals.values())
-    scale = float(np.exp(rng.normal(np.log(500.0), 0.4))) / brightest
-    seed = int(rng.integers(2**62))
-    return Volume(mr_image(image, grid, noise=sequence.noise * brightest, scale=scale, seed=seed), grid, Quantity.MR)
+    alike: dict[tuple, list[Sequence]] = {}
+    for sequence in SEQUENCES.values():
+        alike.setdefault((sequence.spacing_mm, sequence.distorted), []).append(sequence)
+    found: dict[str, Volume] = {}
+    for (spacing_mm, distorted), sequences in alike.items():
+        own = _bent(pose, exam) if distorted else pose
+        low, high = body_box(patient, own, settings)
+        grid = grid_around(low, high, tuple(min(6.0, s * factor) for s in spacing_mm), "LPS")
+        signals = [{name: s.signal(t) for name, t in TISSUES.items()} for s in sequences]
+        lesion = [s.signal(LESION_TISSUE) for s in sequences]
+        images = paint_values(patient.body, foci, Stage(grid, own), signals, lambda f, lesion=lesion: lesion, 0.0)
+        for sequence, own_signals in zip(sequences, signals, strict=True):
+            rng = np.random.default_rng([exam.seeds["mr_noise"], list(SEQUENCES).index(sequence.name)])
+            brightest = max(own_signals.values())
+            scale = float(np.exp(rng.normal(np.log(500.0), 0.4))) / brightest
+            seed = int(rng.integers(2**62))
+            image = mr_image(images.pop(0), grid, noise=sequence.noise * brightest, scale=scale, seed=seed)
+            found[sequence.name] = Volume(image, grid, Quantity.MR)
+    return {name: found[name] for name in SEQUENCES}
 
 
 def _bent(pose: Pose, exam: Exam) -> Pose:
