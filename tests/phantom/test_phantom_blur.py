@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from netlesion.phantom.blur import blur_gaussian, off_axis_variance, spread_activity
+from netlesion.phantom import blur
+from netlesion.phantom.blur import FWHM_PER_SIGMA, blur_gaussian, off_axis_variance, spread_activity
 
 SPACING = (2.0, 3.0, 2.5)
 SHAPE = (51, 37, 43)
@@ -63,3 +65,16 @@ def test_one_voxel_stays_as_it_is():
     image = np.full((1, 1, 1), 3.0, dtype=np.float32)
     blur_gaussian(image, SPACING, (6.0,) * 3)
     assert image[0, 0, 0] == 3.0
+
+
+@pytest.mark.parametrize("shape", [(31, 22, 17), (3, 40, 5), (40, 2, 9), (1, 7, 1)])
+@pytest.mark.parametrize("slab", [50, 65_536])
+def test_a_gaussian_is_scipys_on_any_shape(shape, slab, monkeypatch):
+    monkeypatch.setattr(blur, "SLAB_VOXELS", slab)
+    image = np.random.default_rng(2).random(shape, dtype=np.float32)
+    spacing, fwhm = (2.0, 3.0, 2.5), (9.0, 6.0, 8.0)
+    sigma = [f / FWHM_PER_SIGMA / h if n > 1 else 0.0 for f, h, n in zip(fwhm, spacing, shape, strict=True)]
+    expected = ndimage.gaussian_filter(image.astype(np.float64), sigma, mode="nearest", truncate=3.0)
+    for own in (image.copy(order="C"), image.copy(order="F")):
+        blur_gaussian(own, spacing, fwhm)
+        np.testing.assert_allclose(own, expected, atol=1e-5)
