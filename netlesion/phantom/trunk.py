@@ -1,8 +1,8 @@
 """Where the voxels of a grid lie in a trunk that is displaced: the rigid place plus a smooth field of vectors.
 
-The displacement is looked up on a coarse lattice over the grid and interpolated by cubic splines: one small matrix per
-axis. Coordinates are kept over one region, for single voxels and for blocks of 2^3 and 4^3. Takes a Geometry, a matrix
-and a Displacement. Pure but for what it keeps; knows nothing about shapes.
+The displacement is looked up on a coarse lattice over the grid and interpolated by cubic splines. Coordinates are kept
+over one region, for single voxels and for blocks of 2^3 and 4^3. Takes a Geometry, a matrix and a Displacement. Pure but
+for what it keeps; knows nothing about shapes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import BSpline
 from scipy.ndimage import spline_filter1d
 
 from netlesion.phantom.shares import Box, common, hull
@@ -77,12 +76,20 @@ class TrunkCoordinates:
 
     def _displaced(self, places: list[np.ndarray]) -> tuple[np.ndarray, ...]:
         """x, y, z on the grid of these places (voxels) along each axis."""
-        basis = []
-        for knots, at, near in zip(self._knots, places, self._near, strict=True):
-            basis.append(BSpline.design_matrix(at, knots, 3).toarray()[:, near].astype(np.float32))
-        return tuple(
-            np.matmul(basis[1], np.tensordot(basis[0], coarse, (1, 0))) @ basis[2].T for coarse in self._lattice
-        )
+        taps = [_taps(knots, at, near.start) for knots, at, near in zip(self._knots, places, self._near, strict=True)]
+        found = []
+        for coarse in self._lattice:
+            for axis in (2, 1):
+                first, weights = taps[axis]
+                shape = [-1 if a == axis else 1 for a in range(3)]
+                coarse = sum(coarse.take(first + n, axis) * w.reshape(shape) for n, w in enumerate(weights))
+            planes = np.empty((len(places[0]), *coarse.shape[1:]), dtype=np.float32)
+            for plane, first, weights in zip(planes, taps[0][0], taps[0][1].T, strict=True):
+                np.multiply(coarse[first], weights[0], out=plane)
+                for n in (1, 2, 3):
+                    plane += coarse[first + n] * weights[n]
+            found.append(planes)
+        return tuple(found)
 
     def _support(self, axis: int, s: slice) -> tuple[int, int]:
         """Which spline coefficients along an axis matter for voxels s."""
@@ -115,3 +122,14 @@ class TrunkCoordinates:
             values = spline_filter1d(values, 3, axis, mode="mirror")
         # what is straight is its own coefficients
         return (rigid + values)[(slice(None), *inner)].astype(np.float32)
+
+
+def _taps(knots: np.ndarray, at: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first of the four coefficients that matter at each place, counted from `start`, and their weights (4, N).
+
+    Written out, and not as a product of matrices: whose bytes may change with the number of threads.
+    """
+    cell, t = np.divmod((at - knots[3]) / (knots[1] - knots[0]), 1.0)
+    u = 1.0 - t
+    weights = [u**3, 4.0 - 6.0 * t**2 + 3.0 * t**3, 4.0 - 6.0 * u**2 + 3.0 * u**3, t**3]
+    return cell.astype(np.intp) - start, (np.array(weights) / 6.0).astype(np.float32)
