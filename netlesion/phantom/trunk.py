@@ -1,8 +1,8 @@
 """Where the voxels of a grid lie in a trunk that is displaced: the rigid place plus a smooth field of vectors.
 
 The displacement is looked up on a coarse lattice over the grid and interpolated by cubic splines. Coordinates are kept
-over one region, for single voxels and for blocks of 2^3 and 4^3. Takes a Geometry, a matrix and a Displacement. Pure but
-for what it keeps; knows nothing about shapes.
+over one region, for single voxels and for blocks of 2^3 and 4^3. Takes a Geometry, a matrix and a Displacement. Pure
+but for what it keeps; knows nothing about shapes.
 """
 
 from __future__ import annotations

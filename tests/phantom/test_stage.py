@@ -1,5 +1,9 @@
 """Stage: points go both ways, voxels and blocks lie where the pose says, displaced or not, beyond the grid too."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -55,3 +59,25 @@ def test_coordinates_do_not_depend_on_what_else_is_kept():
     among.keep([tuple(slice(0, n) for n in among.geometry.shape)], "trunk")
     for a, b in zip(alone.middles("trunk", box), among.middles("trunk", box), strict=True):
         np.testing.assert_allclose(a, b, atol=0.15)
+
+
+PRINTED = """
+import hashlib, sys
+sys.path.insert(0, {root!r})
+from netlesion.phantom.stage import Stage
+from tests.small_stages import grid, moving
+stage = Stage(grid((1.0, 1.0, 1.0), (130.0, 150.0, 220.0)), moving())
+found = stage.middles("trunk", tuple(slice(0, n) for n in stage.geometry.shape))
+print(hashlib.sha256(b"".join(c.tobytes() for c in found)).hexdigest())
+"""
+
+
+def test_coordinates_are_the_same_bytes_on_any_number_of_threads():
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    printed = []
+    for threads in ("1", "3"):
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        command = [sys.executable, "-c", PRINTED.format(root=root)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        printed.append(done.stdout)
+    assert printed[0] == printed[1]
