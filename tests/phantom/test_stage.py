@@ -66,7 +66,7 @@ import hashlib, sys
 sys.path.insert(0, {root!r})
 from netlesion.phantom.stage import Stage
 from tests.small_stages import grid, moving
-stage = Stage(grid((1.0, 1.0, 1.0), (130.0, 150.0, 220.0)), moving())
+stage = Stage(grid((4.0, 4.0, 4.0), (420.0, 305.0, 877.0)), moving())
 found = stage.middles("trunk", tuple(slice(0, n) for n in stage.geometry.shape))
 print(hashlib.sha256(b"".join(c.tobytes() for c in found)).hexdigest())
 """
