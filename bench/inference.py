@@ -8,7 +8,7 @@ Each contestant is a process of its own (bench/contestant.py) that waits while a
 first small window are left out of all. `_tuned`: with the C library's heap told to keep its memory, which ours always
 does. exact: the instance-norm network, every window of MONAI's grid. stream: a network of the same widths whose norm
 does not depend on the tile, computed by ours once over the body's box, by the rivals window by window. Weights are
-trained for some seconds on the same computed bodies, which is enough to compare outputs, not to judge a network.
+trained for some minutes on the same computed bodies, which is enough to compare outputs, not to judge a network.
 nnU-Net lives in an environment that this script builds once. Prints a table and, last, one JSON line.
 """
 
@@ -106,7 +106,7 @@ def make_network(path: Path, image: Path, widths, norm: str, residual: bool, ste
     from netlesion.models.unet import unet
 
     arguments = {"widths": list(widths), "norm": norm, "residual": residual}
-    key = hashlib.sha256(json.dumps([arguments, steps, SIDE, torch.__version__]).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([arguments, steps, SIDE, "frozen", torch.__version__]).encode()).hexdigest()[:16]
     stored = cache() / f"weights-{key}.pt"
     if not stored.is_file():
         keep_heap()
@@ -115,7 +115,11 @@ def make_network(path: Path, image: Path, widths, norm: str, residual: bool, ste
         volume = torch.from_numpy(np.load(image))
         truth = torch.from_numpy(np.load(image.with_name(f"{image.stem}-truth.npy")).astype(np.int64))
         lesion, optimiser = np.argwhere(truth.numpy()), torch.optim.AdamW(network.parameters(), 3e-3)
-        for _ in range(steps):
+        for step in range(steps):
+            if step >= 0.7 * steps:  # as training does (optimisation.freeze_norm_share)
+                for module in network.modules():
+                    if isinstance(module, torch.nn.BatchNorm3d):
+                        module.eval()
             corners = [lesion[rng.integers(len(lesion))] - rng.integers(0, side, 3) for _ in range(2)]
             corners = [np.clip(c, 0, np.array(truth.shape) - side) for c in corners]
             cuts = [tuple(slice(a, a + side) for a in c) for c in corners]
