@@ -31,6 +31,14 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     "froc_score": ("froc", "froc_score"),
     "jafroc": ("froc", "jafroc"),
 }
+#: Ends of those columns -> the key of the estimate, and what it is.
+PARTS: Mapping[str, tuple[str, str]] = {
+    "": ("value", ""),
+    "_low": ("low", ", lower end of its 95 % interval"),
+    "_high": ("high", ", upper end"),
+    "_n": ("n", ", patients it rests on"),
+    "_note": ("note", ", what a reader of it must know"),
+}
 READER_COLUMNS: Mapping[str, Mapping[str, str]] = {
     "reader": {"Description": "Reader or model: the name in its table, or of its folder", "Units": "n/a"},
     "num_cases": {"Description": "Cases that it was scored on", "Units": "1"},
@@ -38,7 +46,7 @@ READER_COLUMNS: Mapping[str, Mapping[str, str]] = {
     **{
         f"{name}{part}": {"Description": f"{'.'.join(place)} of its summary.json{text}", "Units": "1"}
         for name, place in SHOWN.items()
-        for part, text in (("", ""), ("_low", ", lower end of its 95 % interval"), ("_high", ", upper end"))
+        for part, (_, text) in PARTS.items()
     },
 }
 
@@ -94,7 +102,5 @@ def _row(evaluated: Evaluated) -> dict[str, Any]:
         found: Any = summary
         for key in place:
             found = found.get(key) if isinstance(found, Mapping) else None
-        row |= {
-            f"{name}{part}": (found or {}).get(key) for part, key in (("", "value"), ("_low", "low"), ("_high", "high"))
-        }
+        row |= {f"{name}{part}": (found or {}).get(key) for part, (key, _) in PARTS.items()}
     return row

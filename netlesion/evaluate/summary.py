@@ -25,7 +25,7 @@ from netlesion.evaluate.reliability import score_reliability
 from netlesion.evaluate.statistics import NUM_RESAMPLES
 from netlesion.evaluate.statistics.calibration import Recalibration
 from netlesion.evaluate.statistics.estimate import join_notes
-from netlesion.evaluate.statistics.ratios import few_patients
+from netlesion.evaluate.statistics.ratios import AGREE, EXACT_OF_PATIENTS, few_patients
 from netlesion.evaluate.volume_agreement import volume_agreement
 
 Plain = dict[str, Any]
@@ -261,6 +261,9 @@ def _localisation(results: Sequence[CaseResult], resampling: Resampling) -> Plai
         one_each = len({c.patient for c in with_culprit}) == len(with_culprit)
         exact = exact_interval(int(sum(hits)), len(hits)) if one_each else None
         summary[name] |= {"exact_interval": exact, "num_hits": int(sum(hits)), "num_cases": len(hits)}
+        if exact is not None and summary[name]["low"] is None:
+            kept = [part for part in summary[name]["note"].split("; ") if part not in ("", AGREE, few_patients(1))]
+            summary[name] |= {"low": exact[0], "high": exact[1], "note": join_notes(*kept, EXACT_OF_PATIENTS)}
     return summary | {
         "num_cases_with_culprit": len(with_culprit),
         "num_cases_without_culprit": len(found) - len(with_culprit),

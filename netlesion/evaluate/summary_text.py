@@ -13,6 +13,10 @@ SUMMARY_DICTIONARY = {
     "value, low, high, n, note": "estimate, 95 % interval, number of patients, what a reader of it must know",
     "mean": "mean over cases, each weighing the same; n/a cases are left out and counted in the note",
     "pooled_*": "sums over all cases before dividing, so that a patient with many lesions weighs more",
+    "case_sensitivity, case_specificity": "cases with a counted lesion where something was found, cases without any "
+    "lesion (don't-care lesions among them) where nothing was; exact intervals where each case is a patient",
+    "false_positives_per_*": "false positive lesions per patient, and per case",
+    "counts": "sums over all cases of the columns num_*",
     "segmentation.dice_aggregated": "2 sum of shared volume / sum of both volumes over all cases",
     "segmentation.*_agreement": "per case, whole-body volume (ml) or SUV times volume (g: TLSRE, or TLG for FDG) of "
     "the prediction against the reference (clinical.md 8.3); num_cases of each figure beside its n (patients)",
@@ -31,7 +35,7 @@ SUMMARY_DICTIONARY = {
     "reliability": "true positives among predicted lesions in ten bins of score (those of the curves)",
     "calibration": "ece: expected calibration error over those bins, brier: mean squared error of the score; "
     "recalibrated: the same after --calibration, learned on other patients",
-    "localisation": "rank of the culprit (clinical.md 6.5)",
+    "localisation": "rank of the culprit (clinical.md 6.5); exact_interval of a hit: each patient one trial",
     "categories.*": "columns of both categories.tsv, paired by case (and lesion_id): accuracy (equal answers), "
     "sensitivity of each class of the reference, Cohen's kappa; kappa_linear and kappa_quadratic where classes are "
     "ordered (whole numbers, or a stated order); cross_table is reference, then prediction, then rows",
@@ -44,7 +48,7 @@ SUMMARY_DICTIONARY = {
 
 
 def summary_lines(summary: Mapping[str, Any]) -> list[str]:
-    """The summary in a few lines of text, each number with its 95 % interval."""
+    """The summary in a few lines of text, each number with its 95 % interval and its n, patients."""
     lines = [
         f"{summary['num_cases']} cases of {summary['num_patients']} patients, "
         f"{len(summary['cases_without_prediction'])} reference cases without a prediction (not scored)"
@@ -63,18 +67,22 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
             estimate = get()
         except KeyError:
             continue
-        lines.append(f"{name:<29}{estimate_text(estimate)}")
+        lines.append(f"{name:<29}{_with_n(estimate)}")
         if estimate.get("note"):
             notes[estimate["note"]] = None
     for name, found in summary.get("categories", {}).items():
         if isinstance(found, Mapping) and "accuracy" in found:
             kappa = "kappa_quadratic" if found["ordered"] else "kappa"
-            text = ", ".join(f"{key} {estimate_text(found[key])}" for key in ("accuracy", kappa))
+            text = ", ".join(f"{key} {_with_n(found[key])}" for key in ("accuracy", kappa))
             lines.append(f"{name:<29}{text}")
     lines += [f"note: {note}" for note in notes]
     if summary["unfinished_visits"]:
         lines.append(f"note: unfinished visits, not scored: {', '.join(summary['unfinished_visits'])}")
     return [*lines, *(f"note: {line}" for line in summary["remarks"])]
+
+
+def _with_n(estimate: Mapping[str, Any]) -> str:
+    return f"{estimate_text(estimate)}, n {estimate['n']}"
 
 
 def estimate_text(estimate: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ def test_a_partial_cohort_says_so_beside_every_number(folders, tmp_path):
     ):
         assert estimate["note"].startswith(remark)
     assert any(remark in line for line in summary_lines(summary))
+    assert all(", n " in line for line in summary_lines(summary)[1:] if not line.startswith("note"))
     assert "Partial cohort: 1 of 3" in (tmp_path / "out" / "evaluation.html").read_text()
 
 

@@ -27,6 +27,8 @@ def test_readers_marks_are_predictions_like_any_other(folders, tmp_path):
     assert ben.summary["pooled_lesion_sensitivity"]["value"] == 0.0
     rows = table(tmp_path / "out" / "readers.tsv")
     assert [(r["reader"], r["num_cases"], r["dice"]) for r in rows] == [("anna", "3", "n/a"), ("ben", "2", "n/a")]
+    assert rows[0]["sensitivity_n"] == "2"
+    assert "only 2 patients" in rows[0]["sensitivity_note"]
     assert (tmp_path / "out" / "ben" / "evaluation.html").is_file()
 
 

@@ -110,6 +110,9 @@ def test_localisation_counts_the_patients_it_rests_on(make):
         assert found[name]["note"].startswith("partial cohort")
         assert (f"only {n} patients" in found[name]["note"]) == (n < 10)
     assert found["hit_at_1"]["value"] == pytest.approx(6 / 9)
+    every = summarise(rows[:6], 0)["localisation"]["hit_at_1"]
+    assert (every["low"], every["high"]) == pytest.approx((0.025 ** (1 / 6), 1.0))
+    assert "no interval" not in every["note"]
 
 
 def test_nonsense_cohorts_are_refused(make):
