@@ -239,7 +239,7 @@ def test_the_verbs(validation, tmp_path, monkeypatch, capsys):
     assert code == 0
     assert "calibration error (ECE)      0.250" in text.out
     assert "- recalibrated" in text.out
-    assert "stage                        accuracy 1.000 [0.158, 1.000], kappa_quadratic 1.000" in text.out
+    assert "stage                        accuracy 1.000 [0.158, 1.000], n 2, kappa_quadratic 1.000" in text.out
     assert json.loads((tmp_path / "out" / "reporting.json").read_text())["n_lesions"]["by_reference_standard"] == {
         "followup": 4
     }
