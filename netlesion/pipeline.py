@@ -197,7 +197,8 @@ def _run(visit_id: str, image: Tensor, plan: Plan, card: ModelCard, predict: Pre
             plan, batch_size = _smaller(plan, batch_size, card, error)
             note(f"{visit_id}: out of memory; going on with batches of {batch_size}, {plan.explain()}")
         except ValueError as error:
-            hint = "; fp16 ends at 65504, try inference.precision=bf16" if settings.precision == "fp16" else ""
+            overflow = settings.precision == "fp16" and "not finite" in str(error)
+            hint = "; fp16 ends at 65504, try inference.precision=bf16" if overflow else ""
             raise InferenceError(f"{visit_id}: {error}{hint}") from error
 
 

@@ -219,3 +219,12 @@ def test_only_what_was_computed_goes_back_to_the_native_grid_and_nothing_is_lost
     np.testing.assert_allclose(found, everything, atol=1e-6)
     assert (found == 0).mean() > 0.4, "the rest was not computed"
     assert (found > 0.5).any()
+
+
+@pytest.mark.parametrize(("precision", "remedy"), [("fp32", False), ("fp16", True)])
+def test_a_result_that_is_not_finite_names_a_remedy_where_there_is_one(precision, remedy):
+    settings = InferenceSettings(precision=precision)
+    prepared = prepare(one_pet(), network_card("instance"), settings, Stopwatch())
+    with pytest.raises(InferenceError, match="not finite") as error:
+        forward(prepared, network_card("instance"), [lambda w: hot_fdg(w) * float("nan")], settings, Stopwatch())
+    assert ("try inference.precision=bf16" in str(error.value)) == remedy

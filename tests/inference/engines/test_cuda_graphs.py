@@ -30,6 +30,15 @@ def test_a_shape_is_recorded_once_and_only_when_it_comes_again():
     assert len(records) == 1, "a shape seen once is computed plainly"
 
 
+def test_what_takes_longer_than_its_launches_is_not_recorded(monkeypatch):
+    monkeypatch.setattr("netlesion.inference.engines.cuda_graphs.LARGEST", 64)
+    records = []
+    predict = graphed(twice, after=0, record=counting(records))
+    predict(torch.zeros(1, 3, 4, 4, 4))
+    predict(torch.zeros(2, 3, 4, 4, 4))
+    assert records == [(1, 3, 4, 4, 4)], "channels do not count, windows do"
+
+
 def test_the_least_used_shape_is_let_go():
     records = []
     predict = graphed(twice, after=0, record=counting(records))
