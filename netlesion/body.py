@@ -17,7 +17,7 @@ COARSE_MM = 8.0
 #: A piece smaller than this share of the largest is noise or a table's edge [P].
 SPECK_SHARE = 0.01
 #: Added on every side [P].
-MARGIN_MM = 16.0
+MARGIN_MM = 8.0
 
 
 def body_box(grid: Harmonised) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:

@@ -138,7 +138,7 @@ def test_mirror_images_are_mirrored_back_before_they_are_averaged():
 
 
 def test_a_device_out_of_memory_gets_smaller_batches_then_shallower_tiles_and_each_is_said():
-    lines, limit = [], 20 * 20 * 60
+    lines, limit = [], 16 * 16 * 60
 
     def small_device(windows):
         if len(windows) * windows[0, 0].numel() > limit:
