@@ -121,9 +121,19 @@ def _ours(mode: str):
         from netlesion.inference.sliding import sliding
         from netlesion.models import footprint
 
-        engine = choose(network, 2, WINDOW, device, precision=precision)
         collapse, widths = lesion_odds([(slice(0, 2), [1])]), list(network.filters)
-        cost = Cost(footprint.flop_per_voxel(2, 2, widths), footprint.activation_bytes_per_voxel(widths))
+        memory = available_gb(device) * 1e9
+
+        def cost_in(name: str) -> Cost:
+            at_once, by_level = footprint.activation_bytes_per_voxel(widths, name)
+            return Cost(footprint.flop_per_voxel(2, 2, widths), at_once, by_level if device == "cpu" else None)
+
+        def slab(name: str, voxels: int) -> int | None:
+            return cost_in(name).slab_voxels(voxels, memory)
+
+        by_level = slab if mode == "stream" and device == "cpu" else None
+        engine = choose(network, 2, WINDOW, device, precision=precision, slab=by_level)
+        cost = cost_in(engine.name)
         facts = {"engine": f"{engine.name} {engine.precision}"}
 
         def run(image, body):
@@ -135,7 +145,6 @@ def _ours(mode: str):
                 if mode == "crop":
                     plan = plan_windows(shape, WINDOW, 0.5, box, cost)
                 else:
-                    memory = available_gb(device) * 1e9
                     plan = plan_stream(shape, footprint.factor(widths), footprint.halo(widths), box, cost, memory)
             facts.update(windows=plan.num_tiles, flop=cost.flop * plan.voxels_computed, plan=plan.explain())
             at_once = windows_at_once(plan, device, available_gb(device))

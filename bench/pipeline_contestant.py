@@ -42,16 +42,19 @@ def _netlesion(folder: Path) -> Callable:
     from netlesion.inference.memory import available_gb
     from netlesion.io.cohort import open_cohort
     from netlesion.models.card import ModelCard
-    from netlesion.pipeline import InferenceSettings
+    from netlesion.pipeline import InferenceSettings, cost_of
 
     keep_heap()
     network, stored = load(folder / "network.pt"), torch.load(folder / "network.pt", weights_only=True)
     classes = {"sstr": ("background", "lesion")}
     card = ModelCard(CHANNELS, CHANNELS, classes, (4.0, 4.0, 4.0), WINDOW, stored["arguments"])
-    engine = choose(network, 2, WINDOW)
-    settings = InferenceSettings(
-        mode="stream", engine=engine.name, precision=engine.precision, memory_gb=available_gb("cpu")
-    )
+    memory_gb = available_gb("cpu")
+
+    def slab(name: str, voxels: int) -> int | None:
+        return cost_of(card, name, "cpu").slab_voxels(voxels, memory_gb * 1e9)
+
+    engine = choose(network, 2, WINDOW, slab=slab)
+    settings = InferenceSettings(mode="stream", engine=engine.name, precision=engine.precision, memory_gb=memory_gb)
     model = Model(card, (engine.predict,), "0" * 64)
     visits = {v.visit_id: v for v in open_cohort(folder / "cohort").visits}
 

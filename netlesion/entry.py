@@ -26,7 +26,7 @@ from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import load_checkpoint, load_network, save_checkpoint
 from netlesion.models.unet import unet
 from netlesion.normalise import num_inputs
-from netlesion.pipeline import InferenceSettings, mode_of, plan_of
+from netlesion.pipeline import InferenceSettings, cost_of, mode_of, plan_of
 from netlesion.provenance import Stopwatch, hash_file, provenance
 from netlesion.study import Tracer
 
@@ -123,7 +123,23 @@ def infer(config: DictConfig) -> int:
             "inference.engine=inductor compiles for each size of tile, and mode stream has another one for every body; "
             "use engine=openvino or torch, or mode=exact"
         )
-    engines = [choose(n, inputs, card.window, device, str(asked.engine), str(asked.precision)) for n in networks]
+    memory_gb = available_gb(device) if asked.memory_gb is None else float(asked.memory_gb)
+
+    def slab(engine: str, voxels: int) -> int | None:
+        return cost_of(card, engine, device).slab_voxels(voxels, memory_gb * 1e9)
+
+    engines = [
+        choose(
+            network,
+            inputs,
+            card.window,
+            device,
+            str(asked.engine),
+            str(asked.precision),
+            slab if mode == "stream" and device == "cpu" else None,
+        )
+        for network in networks
+    ]
     engine = _one_kind(engines, checkpoints)
     print(engine.explain() + (f"; {len(engines)} networks averaged" if len(engines) > 1 else ""))
     print(f"mode {mode}" + (f": {_why(mode, card)}" if asked.mode == "auto" else ": asked for"))
@@ -137,7 +153,7 @@ def infer(config: DictConfig) -> int:
         device=device,
         engine=engine.name,
         precision=engine.precision,
-        memory_gb=available_gb(device) if asked.memory_gb is None else float(asked.memory_gb),
+        memory_gb=memory_gb,
         flips=tuple(int(axis) for axis in asked.flips),
         folds=len(engines),
         audit=bool(asked.audit),

@@ -25,8 +25,9 @@ from netlesion.inference.plan import Box, Cost, Plan, plan_stream, plan_windows,
 from netlesion.inference.resample import at_positions, to_grid
 from netlesion.inference.sliding import sliding
 from netlesion.lesions import CONNECTIVITY, extract
+from netlesion.models import footprint
 from netlesion.models.card import ModelCard
-from netlesion.models.footprint import activation_bytes_per_voxel, factor, flop_per_voxel, halo, tile_independent
+from netlesion.models.footprint import factor, halo, tile_independent
 from netlesion.normalise import network_input, num_inputs
 from netlesion.provenance import Stopwatch
 from netlesion.quantify.table import LesionRow, measure
@@ -127,14 +128,22 @@ def mode_of(asked: str, card: ModelCard) -> str:
     return asked if asked != "auto" else "stream" if independent else "exact"
 
 
+def cost_of(card: ModelCard, engine: str, device: str) -> Cost | None:
+    """What the card's network costs in an engine; None for a network that is no U-Net of ours."""
+    widths, norm = card.network.get("widths"), card.network.get("norm", "instance")
+    if widths is None:
+        return None
+    inputs, outputs = num_inputs(card.channels, card.required_channels), card.scheme.num_outputs
+    at_once, by_level = footprint.activation_bytes_per_voxel(widths, engine, norm)
+    flop = footprint.flop_per_voxel(inputs, outputs, widths)
+    return Cost(flop, at_once, by_level if device == "cpu" else None)
+
+
 def plan_of(
     card: ModelCard, settings: InferenceSettings, shape: tuple[int, int, int], box: tuple | None = None
 ) -> Plan:
     """The plan of one volume; box: the body's (low, high), used by stream and crop, None for the whole volume."""
-    widths, cost = card.network.get("widths"), None
-    if widths is not None:
-        inputs = num_inputs(card.channels, card.required_channels)
-        cost = Cost(flop_per_voxel(inputs, card.scheme.num_outputs, widths), activation_bytes_per_voxel(widths))
+    widths, cost = card.network.get("widths"), cost_of(card, settings.engine, settings.device)
     body = None if box is None else Box(*box)
     if settings.mode == "stream":
         memory = None if settings.memory_gb is None else settings.memory_gb * 1e9
@@ -282,7 +291,8 @@ def _smaller(plan: Plan, batch_size: int, card: ModelCard, error: Exception) -> 
     if plan.mode == "stream":
         widths = card.network["widths"]
         need = plan.cost.activation_bytes * max(t.read.num_voxels for t in plan.tiles)
-        less = plan_stream(plan.shape, factor(widths), halo(widths), plan.box, plan.cost, need / 2)
+        cost = replace(plan.cost, by_level=None)
+        less = plan_stream(plan.shape, factor(widths), halo(widths), plan.box, cost, need / 2)
         if max(t.read.num_voxels for t in less.tiles) < max(t.read.num_voxels for t in plan.tiles):
             return less, 1
     raise InferenceError(

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 #: Of the memory that is free: the rest is for images, results and what else runs [P].
-SHARE = 0.5
+SHARE = 0.65
 #: Where the system does not tell.
 FALLBACK_GB = 4.0
 

@@ -16,6 +16,8 @@ from itertools import pairwise, product
 
 from netlesion.errors import ConfigError
 
+#: Share of the memory for activations that is left for slabs, where a tile does not fit at once.
+SLAB_SHARE = 0.3
 #: Windows in one forward on a GPU, at most: on an H200 one of 96^3 takes 7 ms, of four each 3.5, of sixteen 2.2.
 MOST_WINDOWS = 16
 
@@ -51,10 +53,22 @@ class Box:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a network costs for each voxel that it reads: floating-point operations, bytes of activations."""
+    """What a network costs for each voxel that it reads: floating-point operations, bytes of activations.
+
+    by_level: bytes where its first levels run slab by slab, for each voxel of the tile and for each of a slab; None
+    where they cannot.
+    """
 
     flop: float
     activation_bytes: float
+    by_level: tuple[float, float] | None = None
+
+    def slab_voxels(self, tile_voxels: int, memory: float) -> int | None:
+        """Of a slab, in what a tile leaves of `memory` bytes; None for a tile that fits at once."""
+        if self.by_level is None or self.activation_bytes * tile_voxels <= memory:
+            return None
+        tile, slab = self.by_level
+        return int(max(memory - tile * tile_voxels, SLAB_SHARE * memory) / slab)
 
 
 @dataclass(frozen=True)
@@ -77,6 +91,7 @@ class Plan:
     tiles: tuple[Tile, ...]
     blend: bool
     cost: Cost | None = None
+    by_level: bool = False
 
     @property
     def num_tiles(self) -> int:
@@ -106,7 +121,9 @@ class Plan:
         if self.cost is not None:
             largest = max(t.read.num_voxels for t in self.tiles)
             line += f"; {self.cost.flop * self.voxels_computed / 1e12:.2f} TFLOP"
-            line += f", about {self.cost.activation_bytes * largest / 1e9:.1f} GB of activations"
+            each = self.cost.by_level[0] if self.by_level else self.cost.activation_bytes
+            line += f", about {each * largest / 1e9:.1f} GB of activations"
+            line += " beside those of a slab" if self.by_level else ""
         return line
 
 
@@ -144,24 +161,27 @@ def plan_stream(
     """Tiles along K whose kept parts meet without a gap and equal one forward over the whole box.
 
     factor: what the network's sides must be divisible by; halo: voxels on each side that can reach a kept one, a
-    multiple of factor. memory: bytes of activations that a tile may take by `cost`, None for no limit; the shallowest
-    tile keeps `factor` slices, so a plan may need more than was given (`explain` says what). Raises ConfigError for
-    sizes below 1 or a halo that is no multiple of factor.
+    multiple of factor. memory: bytes of activations that a tile may take by `cost`, None for no limit. Where the box in
+    one tile takes more, its first levels run in slabs, if they can, which repeats less than halos do; then tiles get
+    shallower. The shallowest keeps `factor` slices, so a plan may need more than was given (`explain` says what).
+    Raises ConfigError for sizes below 1 or a halo that is no multiple of factor.
     """
     if min(shape) < 1 or factor < 1 or halo < 0 or halo % factor:
         raise ConfigError(f"volume {shape}, factor {factor} and halo {halo} make no plan; halo must be k * factor")
     box = _grown(Box((0, 0, 0), tuple(shape)) if box is None else box, shape, factor)
     padded = tuple(-(-n // factor) * factor for n in box.shape)
-    depth = padded[2]
+    depth, by_level = padded[2], False
     if cost is not None and memory is not None:
-        affordable = int(memory / (cost.activation_bytes * padded[0] * padded[1])) // factor * factor
-        depth = min(depth, max(affordable, factor))
+        plane = padded[0] * padded[1]
+        by_level = cost.slab_voxels(plane * depth, memory) is not None
+        affordable = (1.0 - SLAB_SHARE) * memory / cost.by_level[0] if by_level else memory / cost.activation_bytes
+        depth = min(depth, max(int(affordable / plane) // factor * factor, factor))
     tiles = []
     for keep_low, keep_high in _keeps(padded[2], depth, factor, halo):
         low, high = max(0, keep_low - halo), min(padded[2], keep_high + halo)
         read = Box((0, 0, low), (*padded[:2], high))
         tiles.append(Tile(read, Box((0, 0, keep_low), (*padded[:2], keep_high))))
-    return Plan("stream", tuple(shape), box, _pad_low(box, padded), padded, tuple(tiles), blend=False, cost=cost)
+    return Plan("stream", tuple(shape), box, _pad_low(box, padded), padded, tuple(tiles), False, cost, by_level)
 
 
 def _keeps(length: int, depth: int, factor: int, halo: int) -> list[tuple[int, int]]:

@@ -11,9 +11,11 @@ from typing import Any
 
 #: Norms whose statistics come from the tile that they see: with them the output depends on how a body is cut.
 TILE_DEPENDENT = frozenset({"instance"})
-#: Feature maps of the first resolution that inference is taken to hold at its peak: 4.5 to 6.1 were measured, 11.8 for
-#: layer norm in PyTorch (docs/benchmarks.md); a margin costs a halo, too little costs the run.
-MAPS_ALIVE = 8
+#: Feature maps of the first resolution alive at the peak of one forward at once, by engine and norm; where the first
+#: levels run slab by slab (inference.engines.by_level), those of the tile's size and of a slab's. By
+#: bench/tile_memory.py, with a margin.
+MAPS_ALIVE = {("openvino", "batch"): (5.1, 1.9, 12.0), ("openvino", "layer"): (5.1, 1.9, 15.0)}
+MAPS_ALIVE_OTHERS = {"batch": (10.5, 1.0, 9.0), "layer": (12.5, 1.0, 20.0)}
 
 
 def tile_independent(network: Mapping[str, Any]) -> bool:
@@ -47,6 +49,12 @@ def flop_per_voxel(in_channels: int, out_channels: int, widths: Sequence[int]) -
     return 2.0 * products
 
 
-def activation_bytes_per_voxel(widths: Sequence[int]) -> float:
-    """float32 activations alive at once: MAPS_ALIVE feature maps of the first resolution."""
-    return 4.0 * MAPS_ALIVE * widths[0]
+def activation_bytes_per_voxel(
+    widths: Sequence[int], engine: str = "torch", norm: str = "batch"
+) -> tuple[float, tuple[float, float]]:
+    """Bytes of float32 activations alive at once: for each voxel of a tile in one forward; by level, for each voxel of
+    the tile and each of a slab.
+    """
+    others = MAPS_ALIVE_OTHERS.get(norm, MAPS_ALIVE_OTHERS["batch"])
+    at_once, tile, slab = (4.0 * maps * widths[0] for maps in MAPS_ALIVE.get((engine, norm), others))
+    return at_once, (tile, slab)

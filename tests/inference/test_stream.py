@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlesion.errors import ConfigError
-from netlesion.inference.plan import Box, Cost, plan_stream
+from netlesion.inference.plan import SLAB_SHARE, Box, Cost, plan_stream
 from netlesion.inference.sliding import OUTSIDE, sliding
 from netlesion.models.footprint import factor, flop_per_voxel, halo
 from netlesion.models.unet import unet
@@ -111,6 +111,34 @@ def test_no_tile_takes_more_memory_than_given_where_that_is_possible():
     plan = plan_stream((32, 32, 1000), 16, 80, None, Cost(1.0, 100.0), 100.0 * 32 * 32 * 304)
     assert max(t.read.shape[2] for t in plan.tiles) == 304
     assert plan.voxels_computed / plan.box.num_voxels < 2.2
+
+
+def test_what_does_not_fit_at_once_is_one_tile_by_level_where_the_network_can():
+    cost, shape = Cost(1.0, 100.0, (40.0, 200.0)), (32, 32, 1000)
+    voxels = 32 * 32 * 1008.0
+    fits, by_level, cannot, still_too_large = (
+        plan_stream(shape, 16, 80, None, c, memory)
+        for c, memory in (
+            (cost, 100.0 * voxels),
+            (cost, 99.0 * voxels),
+            (Cost(1.0, 100.0), 99.0 * voxels),
+            (cost, 40.0 * voxels),
+        )
+    )
+    assert [(p.num_tiles, p.by_level) for p in (fits, by_level)] == [(1, False), (1, True)]
+    assert "GB of activations beside those of a slab" in by_level.explain()
+    assert "slab" not in fits.explain()
+    assert (cannot.num_tiles > 1, cannot.by_level) == (True, False)
+    assert (still_too_large.num_tiles > 1, still_too_large.by_level) == (True, True)
+    assert max(t.read.num_voxels for t in still_too_large.tiles) * 40.0 <= (1 - SLAB_SHARE) * 40.0 * voxels
+
+
+def test_a_slab_takes_what_its_tile_leaves_and_never_less_than_its_share():
+    cost = Cost(1.0, 100.0, (40.0, 200.0))
+    assert cost.slab_voxels(1000, 100e3) is None
+    assert cost.slab_voxels(1001, 100e3) == (100e3 - 1001 * 40) // 200
+    assert cost.slab_voxels(3000, 100e3) == SLAB_SHARE * 500
+    assert Cost(1.0, 100.0).slab_voxels(3000, 100e3) is None
 
 
 def test_what_the_plan_leaves_out_is_background():

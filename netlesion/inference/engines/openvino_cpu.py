@@ -9,12 +9,13 @@ is imported beside `openvino_telemetry`; it is imported here as if that package 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -63,18 +64,43 @@ def openvino_cpu(
     anew: convert even if `cache_folder()` holds this network. Raises what the converter raises for a network that it
     does not know.
     """
-    ov = load()
-    core = ov.Core()
     if precision == "fp32" and has_instance_norm(network):  # in bf16 OpenVINO's own norm adds in float32
         network, sides = with_short_sums(network), tuple(window)
     else:
         sides = (-1, -1, -1)
-    stored = cache_folder() / fingerprint(network, num_inputs, sides)
+    example = torch.zeros(1, num_inputs, *window)
+    run = compiled(network, [example], [(1, num_inputs, *sides)], precision, anew)
+
+    def predict(windows: Tensor) -> Tensor:
+        logits = None
+        for n, one in enumerate(windows.contiguous().float()):
+            answer = run(one[None])
+            logits = answer.new_empty((len(windows), *answer.shape[1:])) if logits is None else logits
+            logits[n] = answer[0]
+        return logits
+
+    return predict
+
+
+def compiled(
+    module: nn.Module,
+    example: Sequence[Tensor],
+    shapes: Sequence[tuple[int, ...]],
+    precision: str,
+    anew: bool = False,
+) -> Callable[..., Tensor]:
+    """A module as a callable of contiguous float32 tensors -> its output, which the next call overwrites.
+
+    example: tensors to trace it with; shapes: of each input, -1 where a size varies. anew: convert even what is stored.
+    """
+    ov = load()
+    core = ov.Core()
+    stored = cache_folder() / fingerprint(module, shapes)
     if anew:
         shutil.rmtree(stored, ignore_errors=True)
     if not (stored / "network.xml").is_file():
-        _store(_converted(network, num_inputs, window, sides), stored)
-    compiled = core.compile_model(
+        _store(_converted(module, example, shapes), stored)
+    model = core.compile_model(
         core.read_model(stored / "network.xml"),
         "CPU",
         {
@@ -83,16 +109,13 @@ def openvino_cpu(
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         },
     )
-    request = compiled.create_infer_request()
+    request = model.create_infer_request()
 
-    def predict(windows: Tensor) -> Tensor:
-        logits = []
-        for one in windows.contiguous().float():
-            request.infer([one[None].numpy()], share_inputs=True)
-            logits.append(torch.from_numpy(request.get_output_tensor(0).data.copy()))
-        return torch.cat(logits)
+    def run(*tensors: Tensor) -> Tensor:
+        request.infer([t.numpy() for t in tensors], share_inputs=True)
+        return torch.from_numpy(request.get_output_tensor(0).data)
 
-    return predict
+    return run
 
 
 def cache_folder() -> Path:
@@ -101,22 +124,20 @@ def cache_folder() -> Path:
     return Path(home) / "netlesion" / "openvino"
 
 
-def fingerprint(network: nn.Module, num_inputs: int, sides: tuple[int, int, int]) -> str:
-    """What decides a converted network: structure, weights by name, input channels, sides of a tile, versions."""
-    ov = load()
-    digest = hashlib.sha256(f"{network}\n{num_inputs} {sides}\n{ov.__version__} {torch.__version__}".encode())
+def fingerprint(network: nn.Module, shapes: Sequence[tuple[int, ...]]) -> str:
+    """What decides a converted network: structure, its class's source, weights by name, shapes of inputs, versions."""
+    source, versions = inspect.getsource(type(network)), f"{load().__version__} {torch.__version__}"
+    digest = hashlib.sha256(f"{network}\n{source}\n{list(shapes)}\n{versions}".encode())
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode() + str(tensor.dtype).encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:32]
 
 
-def _converted(network: nn.Module, num_inputs: int, window: tuple[int, int, int], sides: tuple[int, int, int]):
-    ov = load()
-    example = torch.zeros(1, num_inputs, *window)
+def _converted(module: nn.Module, example: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]):
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch.jit.trace, which the converter uses; the result is verified
-        return ov.convert_model(network.cpu().eval(), example_input=example, input=[1, num_inputs, *sides])
+        return load().convert_model(module.cpu().eval(), example_input=tuple(example), input=[list(s) for s in shapes])
 
 
 def _store(model, folder: Path) -> None:
