@@ -51,10 +51,12 @@ def _netlesion(folder: Path) -> Callable:
     memory_gb = available_gb("cpu")
 
     def slab(name: str, voxels: int) -> int | None:
-        return cost_of(card, name, "cpu").slab_voxels(voxels, memory_gb * 1e9)
+        return cost_of(card, name, True).slab_voxels(voxels, memory_gb * 1e9)
 
     engine = choose(network, 2, WINDOW, slab=slab)
-    settings = InferenceSettings(mode="stream", engine=engine.name, precision=engine.precision, memory_gb=memory_gb)
+    settings = InferenceSettings(
+        "stream", engine=engine.name, precision=engine.precision, memory_gb=memory_gb, by_level=True
+    )
     model = Model(card, (engine.predict,), "0" * 64)
     visits = {v.visit_id: v for v in open_cohort(folder / "cohort").visits}
 

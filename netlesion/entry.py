@@ -123,10 +123,12 @@ def infer(config: DictConfig) -> int:
             "inference.engine=inductor compiles for each size of tile, and mode stream has another one for every body; "
             "use engine=openvino or torch, or mode=exact"
         )
-    memory_gb = available_gb(device) if asked.memory_gb is None else float(asked.memory_gb)
+    sharing = len(networks) if device == "cpu" else 1  # an engine keeps what it has had
+    memory_gb = available_gb(device) / sharing if asked.memory_gb is None else float(asked.memory_gb)
+    by_level = mode == "stream" and device == "cpu"
 
     def slab(engine: str, voxels: int) -> int | None:
-        return cost_of(card, engine, device).slab_voxels(voxels, memory_gb * 1e9)
+        return cost_of(card, engine, by_level).slab_voxels(voxels, memory_gb * 1e9)
 
     engines = [
         choose(
@@ -136,7 +138,7 @@ def infer(config: DictConfig) -> int:
             device,
             str(asked.engine),
             str(asked.precision),
-            slab if mode == "stream" and device == "cpu" else None,
+            slab if by_level else None,
         )
         for network in networks
     ]
@@ -157,6 +159,7 @@ def infer(config: DictConfig) -> int:
         flips=tuple(int(axis) for axis in asked.flips),
         folds=len(engines),
         audit=bool(asked.audit),
+        by_level=by_level,
     )
     output = Path(config.output)
     result = run_batch(visits, output, model, settings, plain(config), int(config.seed), bool(config.overwrite))

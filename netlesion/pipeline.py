@@ -46,6 +46,7 @@ class InferenceSettings:
     6, 18 or 26. batch_size: windows in one forward; None: one on a CPU, on a GPU what `memory_gb` holds. flips: axes
     (0 left-right, 1 front-back, 2 head-foot) over whose mirror images logits are averaged.
     folds: networks whose logits are averaged. audit: mode crop computes exact as well, to be compared with it.
+    by_level: the networks take a tile of mode stream that does not fit at once (`inference.engines.by_level`).
 
     Raises ConfigError, with the setting's name, for a value that cannot be meant.
     """
@@ -62,13 +63,14 @@ class InferenceSettings:
     flips: tuple[int, ...] = ()
     folds: int = 1
     audit: bool = False
+    by_level: bool = False
 
     def __post_init__(self) -> None:
         for name, good, expected in (
             ("threshold", 0.0 < self.threshold <= 1.0, "above 0 and at most 1"),
             ("connectivity", self.connectivity in (6, 18, 26), "6, 18 or 26"),
             ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1, or null for what fits"),
-            ("memory_gb", self.memory_gb is None or self.memory_gb > 0, "above 0, or null for half of what is free"),
+            ("memory_gb", self.memory_gb is None or self.memory_gb > 0, "above 0, or null for what is free"),
             ("flips", sorted(set(self.flips) & {0, 1, 2}) == sorted(self.flips), "some of 0, 1, 2, each once"),
             ("audit", not self.audit or self.mode == "crop", f"false in mode {self.mode}, which computes every voxel"),
         ):
@@ -128,22 +130,22 @@ def mode_of(asked: str, card: ModelCard) -> str:
     return asked if asked != "auto" else "stream" if independent else "exact"
 
 
-def cost_of(card: ModelCard, engine: str, device: str) -> Cost | None:
+def cost_of(card: ModelCard, engine: str, by_level: bool) -> Cost | None:
     """What the card's network costs in an engine; None for a network that is no U-Net of ours."""
     widths, norm = card.network.get("widths"), card.network.get("norm", "instance")
     if widths is None:
         return None
     inputs, outputs = num_inputs(card.channels, card.required_channels), card.scheme.num_outputs
-    at_once, by_level = footprint.activation_bytes_per_voxel(widths, engine, norm)
+    at_once, in_slabs = footprint.activation_bytes_per_voxel(widths, engine, norm)
     flop = footprint.flop_per_voxel(inputs, outputs, widths)
-    return Cost(flop, at_once, by_level if device == "cpu" else None)
+    return Cost(flop, at_once, in_slabs if by_level else None)
 
 
 def plan_of(
     card: ModelCard, settings: InferenceSettings, shape: tuple[int, int, int], box: tuple | None = None
 ) -> Plan:
     """The plan of one volume; box: the body's (low, high), used by stream and crop, None for the whole volume."""
-    widths, cost = card.network.get("widths"), cost_of(card, settings.engine, settings.device)
+    widths, cost = card.network.get("widths"), cost_of(card, settings.engine, settings.by_level)
     body = None if box is None else Box(*box)
     if settings.mode == "stream":
         memory = None if settings.memory_gb is None else settings.memory_gb * 1e9

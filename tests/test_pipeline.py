@@ -9,12 +9,16 @@ import torch
 from netlesion.errors import ConfigError, InferenceError
 from netlesion.geometry import Geometry
 from netlesion.inference.average import averaged
+from netlesion.inference.engines.choose import choose
+from netlesion.inference.engines.torch_eager import eager
 from netlesion.inference.plan import MOST_WINDOWS, Box, windows_at_once
 from netlesion.inference.sliding import OUTSIDE
 from netlesion.models.card import ModelCard
+from netlesion.models.unet import unet
 from netlesion.pipeline import (
     InferenceSettings,
     _probability,
+    cost_of,
     forward,
     mode_of,
     plan_of,
@@ -160,6 +164,30 @@ def test_a_device_out_of_memory_gets_smaller_batches_then_shallower_tiles_and_ea
         " going on with batches of 4",
         " going on with batches of 2",
     ]
+
+
+def test_a_tile_that_does_not_fit_runs_by_level_where_the_engine_can_and_the_result_stays():
+    torch.manual_seed(0)
+    widths = (4, 6, 8)
+    network = unet(1, 2, widths=widths, norm="batch").eval()
+    card = replace(network_card("batch"), network={"widths": widths, "norm": "batch"}, window=(16, 16, 16))
+    plenty, little = InferenceSettings("stream"), InferenceSettings("stream", memory_gb=2e-3)
+    in_slabs, asked = replace(little, by_level=True), []
+
+    def slab(name, voxels):
+        asked.append(cost_of(card, name, True).slab_voxels(voxels, 2e6))
+        return asked[-1]
+
+    engine, visit = choose(network, 1, card.window, name="torch", slab=slab), one_pet()
+    plans = [prepare(visit, card, s, Stopwatch()).plan for s in (plenty, little, in_slabs)]
+    assert [(p.num_tiles > 1, p.by_level) for p in plans] == [(False, False), (True, False), (False, True)]
+    one, several, by_level = (
+        predict_visit(visit, card, [predict], s, Stopwatch())["fdg"].probability.array
+        for predict, s in ((eager(network), plenty), (eager(network), little), (engine.predict, in_slabs))
+    )
+    assert asked[-1] is not None
+    assert np.abs(several - one).max() < 1e-5
+    assert np.abs(by_level - one).max() < 1e-5
 
 
 def test_a_device_without_memory_for_one_tile_says_so():

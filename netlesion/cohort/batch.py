@@ -226,7 +226,7 @@ def _deciding(value: Any) -> Any:
     return {
         k: list(v) if isinstance(v, tuple) else v
         for k, v in value.items()
-        if k not in ("batch_size", "device", "memory_gb")
+        if k not in ("batch_size", "device", "memory_gb", "by_level")
     }
 
 
