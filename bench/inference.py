@@ -2,6 +2,7 @@
 
     python -m bench.inference --quick             # the lean network, every rival once between two runs of ours
     python -m bench.inference [--size nnunet] [--norm layer] [--residual] [--shapes 400,400,350] [--rounds 3]
+    python -m bench.inference --crop --shapes 200,200,350 --rounds 1   # mode crop as well, on the instance-norm network
     python -m bench.inference --device cuda       # one GPU: visits a minute, share of its bf16 roof
 
 Each contestant is a process of its own (bench/contestant.py) that waits while another runs; building, conversion and a
@@ -52,6 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--size", choices=WIDTHS, default="lean")
     parser.add_argument("--norm", choices=("batch", "layer"), default="batch", help="of the network of stream")
+    parser.add_argument("--crop", action="store_true", help="at each of the shapes mode crop as well")
     parser.add_argument("--residual", action="store_true", help="residual blocks in the network of stream")
     parser.add_argument("--exact-shape", type=_shape, default=(192, 144, 192))
     parser.add_argument("--shapes", type=_shape, nargs="+", default=[(200, 200, 350), (400, 400, 350)])
@@ -184,10 +186,11 @@ def _judge(arguments: argparse.Namespace, folder: Path) -> None:
     make_body(folder, "exact", arguments.exact_shape, BODY["tight"])
     make_network(folder / "instance.pt", folder / "exact.npy", widths, "instance", False)
     make_network(folder / "stream.pt", folder / "exact.npy", widths, arguments.norm, arguments.residual)
-    roof, stream_keys = _roof(arguments.device), {}
+    roof, fitted_keys = _roof(arguments.device), {}
     rounds = 1 if arguments.quick else arguments.rounds
-    contestants = Contestant.start(["exact", "stream", *rivals], folder, arguments)
-    exact, stream = contestants.pop("exact"), contestants.pop("stream")
+    fitted = {"stream": "stream"} | ({"crop": "instance"} if arguments.crop else {})  # mode -> network
+    contestants = Contestant.start(["exact", *fitted, *rivals], folder, arguments)
+    exact, ours = contestants.pop("exact"), {mode: contestants.pop(mode) for mode in fitted}
     others = contestants
 
     _contest(exact, others, "instance", ["exact"], rounds)
@@ -195,31 +198,32 @@ def _judge(arguments: argparse.Namespace, folder: Path) -> None:
     at = ("instance", "exact")
     result |= {f"exact_vs_{role}": round(other.seconds(*at) / exact.seconds(*at), 3) for role, other in others.items()}
     result |= _agreement(folder, "exact", "instance", "exact", others)
-    _print_rows(folder, "exact", exact, others, ["exact"], roof)
+    _print_rows(folder, "exact", exact, others, ["exact"], roof, "instance")
 
     for shape in arguments.shapes:
         size = "x".join(map(str, shape))
         for name, share in BODY.items():
             make_body(folder, f"{name}-{size}", shape, share)
         images = [f"{name}-{size}" for name in BODY]
-        _contest(stream, others, "stream", images, rounds)
-        for name, image in zip(BODY, images, strict=True):
-            # A rival computes every window of the volume, whatever is in it: one body serves both ratios.
-            seconds = {role: other.seconds("stream", images[0]) for role, other in others.items()}
-            mine = stream.seconds("stream", image)
-            tail = "" if len(arguments.shapes) == 1 else f"_{size}"
-            stream_keys |= {f"stream_vs_{role}_{name}{tail}": round(s / mine, 3) for role, s in seconds.items()}
-            if arguments.device == "cuda":
-                run = stream.runs["stream", image][-1]
-                stream_keys[f"visits_per_minute_{name}{tail}"] = round(60.0 / mine, 2)
-                stream_keys[f"share_of_bf16_roof_{name}{tail}"] = round(run["flop"] / mine / roof["bf16"], 3)
-        _print_rows(folder, "stream", stream, others, images, roof)
+        tail = "" if len(arguments.shapes) == 1 else f"_{size}"
+        for mode, network in fitted.items():
+            _contest(ours[mode], others, network, images, rounds)
+            for name, image in zip(BODY, images, strict=True):
+                # A rival computes every window of the volume, whatever is in it: one body serves both ratios.
+                seconds = {role: other.seconds(network, images[0]) for role, other in others.items()}
+                mine = ours[mode].seconds(network, image)
+                fitted_keys |= {f"{mode}_vs_{role}_{name}{tail}": round(s / mine, 3) for role, s in seconds.items()}
+                if arguments.device == "cuda":
+                    run = ours[mode].runs[network, image][-1]
+                    fitted_keys[f"{mode}_visits_per_minute_{name}{tail}"] = round(60.0 / mine, 2)
+                    fitted_keys[f"{mode}_share_of_bf16_roof_{name}{tail}"] = round(run["flop"] / mine / roof["bf16"], 3)
+            _print_rows(folder, mode, ours[mode], others, images, roof, network)
         for image in images:
             for suffix in (".npy", "-body.npy", "-truth.npy"):
                 (folder / f"{image}{suffix}").unlink()
-    for contestant in (exact, stream, *others.values()):
+    for contestant in (exact, *ours.values(), *others.values()):
         contestant.stop()
-    result |= stream_keys
+    result |= fitted_keys
     result["stream_max_dp_vs_untiled"] = _tiles_against_one_forward(folder)
     result["working_memory_mb_400x400x700"] = _working_memory((400, 400, 700))
     result |= {f"roof_{precision}_gflops": round(flops / 1e9, 1) for precision, flops in roof.items()}
@@ -251,15 +255,17 @@ def _agreement(folder: Path, role: str, network: str, image: str, others) -> dic
     }
 
 
-def _print_rows(folder: Path, mode: str, ours: Contestant, rivals: dict[str, Contestant], images, roof) -> None:
+def _print_rows(
+    folder: Path, mode: str, ours: Contestant, rivals: dict[str, Contestant], images, roof, network: str
+) -> None:
     """One line for every contestant and image of one contest."""
     head = (
         f"{'':13s}{'network':10s}{'volume':20s}{'seconds':>9s}{'ratio':>8s}{'tiles':>7s}{'of roof':>9s}{'work MB':>9s}"
     )
     print(f"{head}{'peak MB':>9s}{'Dice':>7s}{'to ours':>9s}  engine")
     for role, contestant in ({mode: ours} | rivals).items():
-        for (network, image), runs in contestant.runs.items():
-            if image not in images:
+        for (name, image), runs in contestant.runs.items():
+            if image not in images or name != network:
                 continue
             last, seconds = runs[-1], contestant.seconds(network, image)
             flop = last["flop"] if role == mode else _flop_per_window(folder, network) * last["windows"]

@@ -80,11 +80,11 @@ class Level:
 
 
 def pieces(
-    network: nn.Module, num_inputs: int, window: tuple[int, int, int], compile: Callable[..., Piece]
+    network: nn.Module, num_inputs: int, window: tuple[int, int, int], make: Callable[..., Piece]
 ) -> tuple[Level, Level, Piece]:
     """First level, second level, and what is below, of a U-Net of `models.unet`.
 
-    window: some size that the network takes. compile: (module, an example of each input) -> callable.
+    window: some size that the network takes. make: (module, an example of each input) -> callable.
     """
     image, third = torch.zeros(1, num_inputs, *window), network.skip_layers.next_layer.next_layer
     three_levels = not hasattr(third, "next_layer")
@@ -92,12 +92,12 @@ def pieces(
     with torch.inference_mode():
         second = down(image)
         last = next_down(second)
-    # Down: two convolutions of this level (the second level's are done), then one that strides and one more: 5 and 3.
-    # Up: two convolutions, on the first level two more before them for the skip: 4 and 2.
+    # The way down strides (1 slice) and convolves once more (2 of this level's slices), the way up convolves twice (2);
+    # on the first level both begin with its own two convolutions (2), on the second these are done: 5 and 4, 3 and 2.
     return (
-        Level(compile(down, image), compile(FirstUp(network).eval(), image, second), 6, 4),
-        Level(compile(next_down, second), compile(SecondUp(network).eval(), second, last), 4, 2),
-        (lambda features: features) if three_levels else compile(Coarse(network).eval(), last),
+        Level(make(down, image), make(FirstUp(network).eval(), image, second), 6, 4),
+        Level(make(next_down, second), make(SecondUp(network).eval(), second, last), 4, 2),
+        (lambda features: features) if three_levels else make(Coarse(network).eval(), last),
     )
 
 
