@@ -42,10 +42,8 @@ def main() -> None:
         command += ["--shape", ",".join(map(str, arguments.shape))]
         lines = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
         found = json.loads(lines[-1])
-        print(
-            f"{row[0]:10s}{row[1]:8s}{row[2]:14s}{found['mb']:8.0f}{found['maps']:7.2f}{found['planned']:9.2f}{found['seconds']:9.2f}",
-            flush=True,
-        )
+        figures = f"{found['mb']:8.0f}{found['maps']:7.2f}{found['planned']:9.2f}{found['seconds']:9.2f}"
+        print(f"{row[0]:10s}{row[1]:8s}{row[2]:14s}{figures}", flush=True)
         result["_".join(row).replace(" ", "_").replace("/", "_")] = found
     print(json.dumps(result))
 

@@ -125,7 +125,10 @@ def _torch(network, num_inputs, window, device, precision, reason, name="torch",
     def of_any_size(predict: Callable[[Tensor], Tensor], precision: str) -> Callable[[Tensor], Tensor]:
         if slab is None:
             return predict
-        piece = lambda module, *_: eager(module, device, precision)  # noqa: E731
+
+        def piece(module: nn.Module, *_: Tensor) -> Piece:
+            return eager(module, device, precision)
+
         return _large_by_level(predict, network, num_inputs, window, precision, piece, partial(slab, "torch"))
 
     if device == "cpu" and chosen == "fp32" and name == "torch":

@@ -1,4 +1,4 @@
-"""A tile whose first level runs in slabs gives what one forward gives, whatever the slabs."""
+"""A tile whose first levels run in slabs gives what one forward gives, whatever the slabs."""
 
 from dataclasses import replace
 
