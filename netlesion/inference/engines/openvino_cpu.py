@@ -1,9 +1,10 @@
 """OpenVINO: the network converted once, kept in a cache, run on the CPU.
 
-The converted network is stored by a hash of its weights, its structure and the versions, so that a second run starts
-without converting. Another size of tile costs nothing, but with instance norm in float32, which is converted for
-windows of one size (`instance_norm`); such a network has no other. `openvino` reports its use over the network when it
-is imported beside `openvino_telemetry`; it is imported here as if that package were absent, and sends nothing.
+In float32 its way up is merged first (`merged_up`). What was converted is stored by a hash of the weights, the
+structure and the versions, so that a second run starts without converting. Another size of tile costs nothing, but with
+instance norm in float32, which is converted for windows of one size (`instance_norm`); such a network has no other.
+`openvino` reports its use over the network when it is imported beside `openvino_telemetry`; it is imported here as if
+that package were absent, and sends nothing.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def compiled(
     """
     ov = load()
     core = ov.Core()
-    # bf16 is computed 32 channels at a time: halves of 16 of the finest level would gain nothing.
+    # AMX multiplies 32 channels of bf16 at a time: halves of 16, at the finest level, would gain nothing.
     merged = precision == "fp32"
     stored = cache_folder() / fingerprint(module, shapes, merged)
     if anew:
