@@ -27,6 +27,6 @@ def nnunet_python() -> Path:
         print(f"building {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         wanted = [f"{name}=={number}" for name, number in versions.items()]
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True, stdout=sys.stderr)
+        subprocess.run([python, "-I", "-m", "pip", "install", "--quiet", *wanted], check=True, stdout=sys.stderr)
         done.touch()
     return python
