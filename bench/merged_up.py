@@ -16,22 +16,15 @@ import time
 from statistics import median
 from unittest.mock import patch
 
+from bench.inference import WIDTHS, machine
+
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-import torch  # noqa: E402
-
-from bench.contestant import WINDOW  # noqa: E402
-from bench.inference import WIDTHS, machine  # noqa: E402
-from netlesion.inference.engines import openvino_cpu as openvino  # noqa: E402
-from netlesion.inference.heap import keep_heap  # noqa: E402
-from netlesion.models.unet import unet  # noqa: E402
-
 #: Size, norm, residual, tile: a window of mode exact, a whole body at 4 mm of mode stream.
 ROWS = (
-    ("lean", "instance", False, WINDOW),
+    ("lean", "instance", False, (96, 96, 96)),
     ("lean", "batch", False, (144, 80, 224)),
     ("lean", "batch", True, (144, 80, 224)),
-    ("nnunet", "instance", False, WINDOW),
+    ("nnunet", "instance", False, (96, 96, 96)),
 )
 
 
@@ -39,25 +32,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    keep_heap()
-    torch.manual_seed(0)
     result: dict = {"machine": machine("cpu"), "rounds": rounds}
     print(f"{'':34s}{'as it is, s':>12s}{'merged, s':>11s}{'ratio':>7s}{'difference':>12s}")
     with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, {"XDG_CACHE_HOME": cache}):
         for size, norm, residual, shape in ROWS:
             name = f"{size} {norm}{' residual' if residual else ''} {'x'.join(map(str, shape))}"
-            plain, merged, difference = in_turns(unet(2, 2, WIDTHS[size], residual, norm).eval(), shape, rounds)
+            plain, merged, difference = in_turns(WIDTHS[size], norm, residual, shape, rounds)
             print(f"{name:34s}{plain:12.3f}{merged:11.3f}{plain / merged:7.3f}{difference:12.1e}", flush=True)
             result[name.replace(" ", "_")] = round(plain / merged, 3)
     print(json.dumps(result))
 
 
-@torch.inference_mode()
-def in_turns(network: torch.nn.Module, shape: tuple[int, int, int], rounds: int) -> tuple[float, float, float]:
-    image = torch.randn(1, 2, *shape)
-    merged = openvino.openvino_cpu(network, 2, WINDOW, "fp32")
-    with patch.object(openvino, "with_merged_up", lambda module: module):
-        plain = openvino.openvino_cpu(network, 2, WINDOW, "fp32", anew=True)
+def in_turns(
+    widths: tuple[int, ...], norm: str, residual: bool, shape: tuple[int, int, int], rounds: int
+) -> tuple[float, float, float]:
+    import torch
+
+    from bench.contestant import WINDOW
+    from netlesion.inference.engines import merged_up
+    from netlesion.inference.engines.openvino_cpu import openvino_cpu
+    from netlesion.inference.heap import keep_heap
+    from netlesion.models.unet import unet
+
+    keep_heap()
+    torch.manual_seed(0)
+    network, image = unet(2, 2, widths, residual, norm).eval(), torch.randn(1, 2, *shape)
+    merged = openvino_cpu(network, 2, WINDOW, "fp32")
+    with patch.object(merged_up, "with_merged_up", lambda module: module):
+        plain = openvino_cpu(network, 2, WINDOW, "fp32", anew=True)
     seconds: dict = {plain: [], merged: []}
     logits = {run: run(image) for run in seconds}
     for number in range(rounds):

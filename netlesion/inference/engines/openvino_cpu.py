@@ -26,7 +26,6 @@ from torch import Tensor, nn
 
 from netlesion.inference.engines import merged_up
 from netlesion.inference.engines.instance_norm import has_instance_norm, with_short_sums
-from netlesion.inference.engines.merged_up import with_merged_up
 
 HINTS = {"fp32": "f32", "bf16": "bf16"}
 
@@ -104,7 +103,7 @@ def compiled(
     if anew:
         shutil.rmtree(stored, ignore_errors=True)
     if not (stored / "network.xml").is_file():
-        _store(_converted(with_merged_up(module) if merged else module, example, shapes), stored)
+        _store(_converted(merged_up.with_merged_up(module) if merged else module, example, shapes), stored)
     model = core.compile_model(
         core.read_model(stored / "network.xml"),
         "CPU",

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from monai.networks.blocks.dynunet_block import UnetUpBlock
 from monai.networks.nets import DynUNet
 
 from netlesion.inference.engines.merged_up import MergedUp, with_merged_up
@@ -21,8 +22,9 @@ def dyn_unet(kernels, strides, up_kernels, **more):
     return DynUNet(3, 2, 2, kernels, strides, up_kernels, filters=(4, 6, 8), norm_name="batch", **more)
 
 
-def num_merged(network):
-    return sum(isinstance(m, MergedUp) for m in network.modules())
+def num_up_blocks(network):
+    """(merged, as they were); DynUNet holds a block twice, and runs it from one of its places."""
+    return tuple(sum(isinstance(m, kind) for m in network.modules()) for kind in (MergedUp, UnetUpBlock))
 
 
 @torch.inference_mode()
@@ -34,7 +36,7 @@ def test_the_merged_network_is_the_network(norm, residual):
     before, image = str(network), torch.randn(2, 2, 8, 16, 24).double()
     merged = with_merged_up(network)
     torch.testing.assert_close(merged(image), network(image), rtol=1e-9, atol=1e-9)
-    assert num_merged(merged) == 3
+    assert num_up_blocks(merged) == (3, 0)
     assert str(network) == before
 
 
@@ -42,8 +44,8 @@ def test_the_merged_network_is_the_network(norm, residual):
 @pytest.mark.parametrize(
     ("kernels", "strides"),
     [
-        ([(1, 3, 3), 3, 3], [1, (1, 2, 2), 2]),  # thick slices, as nnU-Net plans them
-        ([5, 3, 3], [1, 2, (2, 1, 4)]),
+        ([(1, 3, 3), (1, 3, 3), 3], [1, (1, 2, 2), 2]),  # thick slices, as nnU-Net plans them
+        ([3, 5, (3, 1, 5)], [1, 2, (2, 1, 4)]),  # up blocks take the kernels of the levels below
     ],
 )
 def test_kernels_and_strides_that_differ_by_axis(kernels, strides):
@@ -51,7 +53,7 @@ def test_kernels_and_strides_that_differ_by_axis(kernels, strides):
     network = with_statistics(dyn_unet(kernels, strides, strides[1:]))
     image = torch.randn(1, 2, 8, 8, 16).double()
     merged = with_merged_up(network)
-    assert num_merged(merged) == 2
+    assert num_up_blocks(merged) == (2, 0)
     torch.testing.assert_close(merged(image), network(image), rtol=1e-9, atol=1e-9)
 
 
@@ -60,7 +62,7 @@ def test_an_upsampling_with_a_bias_stays_as_it_is():
     # Its bias ends at the border of the volume, where zeros follow: no convolution of the coarse voxels does that.
     network = with_statistics(dyn_unet([3, 3, 3], [1, 2, 2], [2, 2], trans_bias=True))
     merged = with_merged_up(network)
-    assert num_merged(merged) == 0
+    assert num_up_blocks(merged) == (0, 2)
     image = torch.randn(1, 2, 8, 8, 8).double()
     torch.testing.assert_close(merged(image), network(image), rtol=0, atol=0)
 
