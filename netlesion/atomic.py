@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, private: bool = False) -> Iterator[Path]:
     """Yields a temporary path in the same folder; on success it becomes `path`, on failure it is removed.
 
+    private: nobody but the owner can read it at any moment (mkstemp makes it so); else by the umask.
     Raises OutputError with one line when the system refuses (disk full, no permission, no such device).
     """
     path = Path(path)
@@ -36,7 +37,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield part
         with open(part, "rb") as written:
             os.fsync(written.fileno())
-        os.chmod(part, 0o666 & ~_umask())
+        if not private:
+            os.chmod(part, 0o666 & ~_umask())
         os.replace(part, path)
         part = None
     except OSError as error:
@@ -87,9 +89,9 @@ def atomic_folder(folder: str | Path) -> Iterator[Path]:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Writes UTF-8 text atomically."""
-    with atomic_path(path) as part:
+def write_text(path: str | Path, text: str, private: bool = False) -> None:
+    """Writes UTF-8 text atomically; private: readable by its owner only."""
+    with atomic_path(path, private) as part:
         part.write_text(text, encoding="utf-8")
 
 

@@ -19,13 +19,13 @@ from tqdm import tqdm
 
 from netlesion.atomic import write_json
 from netlesion.audit import HEADER, Audit
-from netlesion.cohort.lock import alone_in
 from netlesion.cohort.results import done_record, finish_visit, outputs_of, write_case
 from netlesion.cohort.stages import StageTable
 from netlesion.errors import ConfigError, NetlesionError, OutputError
 from netlesion.inference.average import Predict
 from netlesion.io.cohort import REFERENCE_DESC, VisitFiles, load_visit
 from netlesion.io.masks import RECORD
+from netlesion.lock import lock_inside
 from netlesion.models.card import ModelCard
 from netlesion.pipeline import InferenceSettings, Prepared, finish, forward, prepare
 from netlesion.provenance import Stopwatch, hash_file, provenance
@@ -66,7 +66,7 @@ def run_batch(
     A full disk (OutputError) ends the run at once, another run in the same folder (OutputError) forbids it; any other
     error of a visit is kept for the end.
     """
-    with alone_in(output):
+    with lock_inside(output):
         return _run_batch(visits, output, model, settings, config, seed, overwrite)
 
 

@@ -28,7 +28,7 @@ from netlesion.io.dicom_index import scan
 from netlesion.io.dicom_seg import segment_mask
 from netlesion.io.importers.dicom_facts import facts_of
 from netlesion.io.importers.dicom_plan import VISIT_WINDOW_DAYS, plan_import
-from netlesion.io.importers.key import DICOM, Key, key_path, locked
+from netlesion.io.importers.key import DICOM, Key, held_key, key_path
 from netlesion.io.importers.planned import Decision, ImportPlan, PlannedRoi, PlannedSeries
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.io.pet_image import read_bqml, require_activity, series_facts
@@ -74,8 +74,8 @@ def import_dicom(
     `progress` is told every file once it is written. Where nothing can be written, nothing is left. Raises
     CohortError for a key that does not fit, OutputError (which ends the import) for a full disk.
     """
-    with locked(key_path(cohort, key_file)):
-        plan = prepare_import(source, cohort, key_file, workers=workers, visit_window_days=visit_window_days)
+    with held_key(cohort, key_file) as key:
+        plan = _planned(source, Path(cohort), key, workers, visit_window_days)
         return write_plan(plan, source, cohort, progress, visit_window_days)
 
 
@@ -90,7 +90,11 @@ def prepare_import(
     """What an import would do; writes nothing. Raises DicomError when there is no DICOM at all."""
     cohort = Path(cohort)
     key = Key.read(key_path(cohort, key_file))
-    key.require_knows(cohort)
+    key.require_fits(cohort)
+    return _planned(source, cohort, key, workers, visit_window_days)
+
+
+def _planned(source: str | Path, cohort: Path, key: Key, workers: int | None, visit_window_days: int) -> ImportPlan:
     index = scan(source, workers)
     if not index.series and not index.issues:
         raise DicomError(f"{source}: holds no DICOM series; expected files of a PET, CT or MR export")
@@ -293,7 +297,7 @@ class _Writer:
     def _save_key(self) -> None:
         """Before the first image: a killed import must not leave a subject that nobody can name."""
         if not self.key_is_saved:
-            self.plan.key.save()
+            self.plan.key.save(self.cohort)
             self.key_is_saved = True
 
     def _add(self, path: Path) -> None:

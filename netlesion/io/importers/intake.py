@@ -19,7 +19,7 @@ from netlesion.errors import CohortError, NetlesionError, OutputError, QuantityE
 from netlesion.geometry import Geometry
 from netlesion.io.bids_write import SessionRow, derivative_path, image_path, write_dataset, write_image, write_pet
 from netlesion.io.cohort import ANAT_CHANNELS, DERIVATIVES, REFERENCE_DESC
-from netlesion.io.importers.key import Key, Place, key_path, locked
+from netlesion.io.importers.key import Key, Place, held_key
 from netlesion.io.importers.label_grid import label_on_grid
 from netlesion.io.importers.source import Listing, SourceLabels, SourcePet, SourceVisit
 from netlesion.io.nifti import read_volume, write_volume
@@ -70,12 +70,11 @@ def take_in(
 
     Raises the first problem when not a single case could be used.
     """
-    with locked(key_path(cohort, key_file)):
-        return _take_in(listing, Path(cohort), Key.read(key_path(cohort, key_file)), progress)
+    with held_key(cohort, key_file) as key:
+        return _take_in(listing, Path(cohort), key, progress)
 
 
 def _take_in(listing: Listing, cohort: Path, key: Key, progress: Callable[[Path], None]) -> Intake:
-    key.require_knows(cohort)
     places = [(visit, key.case(listing.door, visit)) for visit in listing.visits]
     outcome = _Outcome(progress, failures=list(listing.problems))
     if not places:
@@ -100,7 +99,7 @@ def _take_in_visit(cohort: Path, visit: SourceVisit, place: Place, outcome: _Out
         outcome.skipped.append(f"{visit.case}: already in the cohort")
         return
     outputs = _prepare(cohort, visit, place)
-    key.save()  # before the first image: a killed import must not leave a subject that nobody can name
+    key.save(cohort)  # before the first image: a killed import must not leave a subject that nobody can name
     for output in outputs:
         if output.path.is_file():
             continue

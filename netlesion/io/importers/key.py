@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +23,11 @@ from hashlib import blake2b
 from itertools import count
 from pathlib import Path
 
-from netlesion.atomic import write_text
+from netlesion.atomic import write_json, write_text
 from netlesion.errors import CohortError
+from netlesion.io.cohort import DERIVATIVES
 from netlesion.io.importers.source import SourceVisit
+from netlesion.lock import lock_beside
 
 HEADER = "# netlesion key {}, secret "
 VERSION = 3
@@ -47,6 +50,8 @@ DICOM = "dicom"
 #: Dates are moved back by at least this many days, so that all lie before 1925, as BIDS asks of shifted dates.
 SMALLEST_SHIFT_DAYS = 120 * 365
 SHIFT_RANGE_DAYS = 1000
+#: Which key a cohort was made with.
+FINGERPRINT = DERIVATIVES / "key.json"
 
 
 @dataclass(frozen=True)
@@ -116,8 +121,8 @@ class Key:
         """The same table, to be changed without changing this one."""
         return Key(self.path, self.secret, dict(self.places), dict(self.series), dict(self.rois))
 
-    def save(self) -> None:
-        """Writes the table, whole or not at all, readable by its owner only."""
+    def save(self, cohort: Path | None = None) -> None:
+        """Writes the table, whole or not at all, readable by its owner only; its fingerprint goes into the cohort."""
         text = io.StringIO()
         text.write(HEADER.format(VERSION) + self.secret.hex() + "\n")
         table = csv.writer(text, delimiter="\t", lineterminator="\n")
@@ -130,21 +135,36 @@ class Key:
             for digest, known in rows.items():
                 row = (kind, "", "", "", "", "", digest, known.num_files, known.target, known.name, "", "", "")
                 table.writerow(row)
-        write_text(self.path, text.getvalue())
-        self.path.chmod(0o600)
+        write_text(self.path, text.getvalue(), private=True)
+        if cohort is not None and _recorded_fingerprint(cohort) is None:
+            write_json(cohort / FINGERPRINT, {"key_fingerprint": self.fingerprint})
 
     def digest(self, text: str, size: int = 16) -> str:
         """A keyed hash: the same text under the same key only gives the same digest."""
         return blake2b(text.encode(), key=self.secret, digest_size=size).hexdigest()
 
-    def require_knows(self, cohort: Path) -> None:
-        """Raises CohortError when the cohort holds a subject that this key does not name: it may be anyone."""
+    @property
+    def fingerprint(self) -> str:
+        """What a cohort keeps of its key, to know it again: nothing can be learned from it."""
+        return self.digest("fingerprint of a key")
+
+    def require_fits(self, cohort: Path) -> None:
+        """Raises CohortError when the cohort was made with another key, or holds a subject that this one does not name.
+
+        Two keys may both name a sub-001, who are two people.
+        """
         known = {place.subject for place in self.places.values()}
         strangers = sorted({p.name.removeprefix("sub-") for p in cohort.glob("sub-*") if p.is_dir()} - known)
         if strangers:
             raise CohortError(
                 f"{cohort}: holds sub-{strangers[0]}, which {self.path} does not name; give the key this cohort was "
                 "made with (--key), or import into another folder"
+            )
+        recorded = _recorded_fingerprint(cohort)
+        if recorded is not None and recorded != self.fingerprint:
+            raise CohortError(
+                f"{cohort}: was made with another key than {self.path}; give that one (--key), or import into another "
+                "folder"
             )
 
     def day(self, patient: str, day: str) -> Place:
@@ -230,7 +250,7 @@ class Key:
 def key_path(cohort: str | Path, key_file: str | Path | None = None) -> Path:
     """Where the key lies: beside the cohort unless another place is named."""
     cohort = Path(cohort)
-    return Path(key_file) if key_file is not None else cohort.with_name(cohort.name + ".key.tsv")
+    return (Path(key_file) if key_file is not None else cohort.with_name(cohort.name + ".key.tsv")).resolve()
 
 
 def bids_label(name: str) -> str:
@@ -249,26 +269,30 @@ def _place(row: dict[str, str], version: int) -> Place:
     return Place(row["door"], row["patient_id"], row["study"], *where, row["case"], row["group"])
 
 
+def _recorded_fingerprint(cohort: Path) -> str | None:
+    """What the cohort says of its key; None for a new cohort, or one of before this was recorded."""
+    path = cohort / FINGERPRINT
+    if not path.is_file():
+        return None
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["key_fingerprint"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CohortError(f"{path}: does not say which key the cohort has; restore it, or remove it") from error
+
+
 def _date(day: str) -> date:
     return datetime.strptime(day, "%Y%m%d").date()
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds the key for one import; raises CohortError when another import holds it."""
-    try:
-        import fcntl
-    except ImportError:  # no such lock on this system
-        yield
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.with_name(path.name + ".lock")
-    with open(file, "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise CohortError(f"{path}: another import is using this key; wait until it has ended") from error
-        try:
-            yield
-        finally:
-            file.unlink(missing_ok=True)
+def held_key(cohort: str | Path, key_file: str | Path | None = None) -> Iterator[Key]:
+    """The key of a cohort, read while nobody else can write either, the cohort locked first.
+
+    Raises OutputError when another import is at work on the cohort or with the key, CohortError for a key that is not
+    this cohort's.
+    """
+    path = key_path(cohort, key_file)
+    with lock_beside(cohort), lock_beside(path):
+        key = Key.read(path)
+        key.require_fits(Path(cohort))
+        yield key

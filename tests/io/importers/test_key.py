@@ -1,15 +1,17 @@
 """One key and one cohort for every door: names never collide or change, and no table loses a row."""
 
 import csv
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from netlesion.errors import CohortError
+from netlesion.errors import CohortError, OutputError
 from netlesion.io.cohort import open_cohort
 from netlesion.io.importers.dicom import import_dicom
 from netlesion.io.importers.intake import take_in
-from netlesion.io.importers.key import COLUMNS, Key, locked
+from netlesion.io.importers.key import COLUMNS, FINGERPRINT, Key, held_key
 from netlesion.io.importers.source import SourceVisit
 from netlesion.io.importers.table import list_table
 from tests.small_images import write_suv
@@ -111,9 +113,43 @@ def test_one_key_may_lie_elsewhere_for_all(sources):
     assert not (sources / "cohort.key.tsv").exists()
 
 
-def test_two_imports_at_once_are_refused_whatever_the_door(sources):
-    with locked(sources / "cohort.key.tsv"), pytest.raises(CohortError, match="another import"):
-        from_table(sources)
+@pytest.mark.parametrize(
+    ("cohort", "key"),
+    [("cohort", None), ("cohort", "other.tsv"), ("new", "cohort.key.tsv"), ("link", "other.tsv"), ("new", "link.tsv")],
+)
+def test_two_imports_at_once_into_a_cohort_or_with_a_key_are_refused(sources, cohort, key):
+    (sources / "link").symlink_to(sources / "cohort")
+    (sources / "link.tsv").symlink_to(sources / "cohort.key.tsv")
+    second = import_dicom if cohort != "link" else lambda *a: take_in(list_table(sources / "files.tsv"), *a[1:])
+    with held_key(sources / "cohort"), pytest.raises(OutputError, match="another run is writing here"):
+        second(sources / "export", sources / cohort, None if key is None else sources / key)
+
+
+def test_a_key_of_another_cohort_is_refused_though_its_names_are_the_same(sources):
+    from_hospital(sources)
+    import_dicom(sources / "export", sources / "twin")
+    assert tables(sources).keys() == {p.name for p in (sources / "twin").rglob("*.tsv")} | {"README"}
+    write_series(sources / "export/c", STORED, changes={"PatientID": "THIRD"})
+    before = tables(sources)
+    with pytest.raises(CohortError, match="was made with another key than .*twin.key.tsv"):
+        import_dicom(sources / "export", sources / "cohort", sources / "twin.key.tsv")
+    assert tables(sources) == before
+    (sources / "cohort" / FINGERPRINT).unlink()  # a cohort of before keys were recorded takes the key that names it
+    assert from_hospital(sources).failures == ()
+    assert (sources / "cohort" / FINGERPRINT).is_file()
+
+
+def test_a_key_is_never_readable_by_others(sources, monkeypatch):
+    seen, move = {}, os.replace
+
+    def spied(part, path):
+        seen[Path(path).name] = os.stat(part).st_mode & 0o077
+        move(part, path)
+
+    monkeypatch.setattr(os, "replace", spied)
+    from_hospital(sources)
+    assert seen["cohort.key.tsv"] == 0
+    assert seen["participants.tsv"] != 0
 
 
 def test_what_a_person_wrote_into_a_table_stays(sources):
