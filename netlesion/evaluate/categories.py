@@ -11,7 +11,6 @@ Source: clinical.md 8.3, 8.4; kappa's own in `statistics.categories`.
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from netlesion.evaluate.statistics.categories import Weights, cross_table
 from netlesion.evaluate.statistics.estimate import join_notes
 from netlesion.evaluate.statistics.kappa import cohen_kappa
 from netlesion.io.masks import patient_of
+from netlesion.io.table_file import EMPTY, read_table
 
 TABLE = "categories.tsv"
 KEYS = ("case", "lesion_id", "patient")
@@ -38,7 +38,6 @@ KAPPAS: Mapping[str, Weights] = {
     "kappa_linear": Weights.LINEAR,
     "kappa_quadratic": Weights.QUADRATIC,
 }
-_EMPTY = ("", "n/a")
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def _pair(
     name: str, keys: list, reference: Mapping, prediction: Mapping, order: Sequence[str] | None
 ) -> PairedCategory:
     rows = [(key, reference[key][name], prediction[key][name]) for key in keys]
-    both = [(key, g, p) for key, g, p in rows if g not in _EMPTY and p not in _EMPTY]
+    both = [(key, g, p) for key, g, p in rows if g not in EMPTY and p not in EMPTY]
     whole = {value: _whole(value) for _, g, p in both for value in (g, p)}
     numbers = [] if None in whole.values() else sorted(set(whole.values()))
     if numbers:
@@ -185,7 +184,7 @@ def _pair(
 
 def _patient(case: str, row: Mapping[str, str]) -> str:
     named = row.get("patient", "")
-    return patient_of(case) if named in _EMPTY else named
+    return patient_of(case) if named in EMPTY else named
 
 
 def _whole(text: str) -> int | None:
@@ -196,13 +195,10 @@ def _read(path: Path) -> tuple[list[str], dict[tuple[str, str], dict[str, str]]]
     if not path.is_file():
         raise CohortError(f"{path}: no such table; expected a column case and one for each category")
     rows: dict[tuple[str, str], dict[str, str]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        table = csv.DictReader(lines, delimiter="\t")
-        if "case" not in (table.fieldnames or ()):
-            raise CohortError(f"{path}: no column case; expected it beside one column for each category")
-        for row in table:
-            key = ((row["case"] or "").strip(), (row.get("lesion_id") or "").strip())
-            if key in rows:
-                raise CohortError(f"{path}: case {' '.join(key).strip()} is there twice, expected once")
-            rows[key] = {name: (text or "").strip() for name, text in row.items() if name is not None}
-        return [name for name in table.fieldnames if name not in KEYS], rows
+    table = read_table(path, ("case",))
+    for row in table.rows:
+        key = (row.cells["case"], row.cells.get("lesion_id", ""))
+        if key in rows:
+            raise CohortError(f"{path}: case {' '.join(key).strip()} is there twice, expected once")
+        rows[key] = dict(row.cells)
+    return [name for name in table.columns if name not in KEYS], rows

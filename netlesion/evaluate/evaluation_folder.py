@@ -6,7 +6,6 @@ statistics, nor how the tables were made.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections import Counter
@@ -20,6 +19,7 @@ from netlesion.evaluate.froc import CaseDetections
 from netlesion.evaluate.localise import TopCandidate
 from netlesion.evaluate.reference_standard import LesionReference, parse_standard
 from netlesion.io.masks import patient_of
+from netlesion.io.table_file import read_table
 
 CASES, LESIONS, SUMMARY, DETECTIONS = "cases.tsv", "lesions.tsv", "summary.json", "detections.tsv"
 #: Columns of cases.tsv that name the row.
@@ -182,9 +182,8 @@ def _tops(rows: list[CaseRow], scores: Mapping[str, float] | None) -> tuple[TopC
     )
 
 
-def _table(path: Path) -> list[dict[str, str]]:
-    with open(path, encoding="utf-8", newline="") as text:
-        return list(csv.DictReader(text, delimiter="\t"))
+def _table(path: Path) -> list[Mapping[str, str]]:
+    return [row.cells for row in read_table(path).rows]
 
 
 def _json(path: Path) -> dict[str, Any]:

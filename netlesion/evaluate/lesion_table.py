@@ -8,13 +8,13 @@ about images. Source: clinical.md 8.4.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from netlesion.errors import CohortError
 from netlesion.evaluate.reference_standard import ReferenceStandard
+from netlesion.io.table_file import read_table
 
 STANDARDS = tuple(s.value for s in ReferenceStandard if s is not ReferenceStandard.UNKNOWN)
 
@@ -43,27 +43,22 @@ def read_lesion_facts(path: str | Path) -> Mapping[str, Mapping[int, LesionFacts
     if not path.is_file():
         raise CohortError(f"{path}: no such file; expected columns case, lesion_id and any of {', '.join(NAMES)}")
     found: dict[str, dict[int, LesionFacts]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.DictReader(lines, delimiter="\t")
-        names = rows.fieldnames or ()
-        if not {"case", "lesion_id"} <= set(names) or not set(NAMES) & set(names):
+    table = read_table(path, ("case", "lesion_id"))
+    if not set(NAMES) & set(table.columns):
+        raise CohortError(
+            f"{path}: has columns {', '.join(table.columns)}; expected case, lesion_id and any of {', '.join(NAMES)}"
+        )
+    for row in table.rows:
+        lesion, case = row.whole("lesion_id"), row.text("case")
+        if lesion is None or case is None:
+            raise CohortError(f"{row.where}: no case or no lesion_id; expected both")
+        facts = LesionFacts(**{name: row.text(name) or "" for name in NAMES})
+        if facts.reference_standard and facts.reference_standard not in STANDARDS:
             raise CohortError(
-                f"{path}: has columns {', '.join(names)}; expected case, lesion_id and any of {', '.join(NAMES)}"
+                f"{row.where}: reference_standard is {facts.reference_standard!r}, "
+                f"expected one of {', '.join(STANDARDS)}"
             )
-        for number, row in enumerate(rows, start=2):
-            try:
-                lesion = int(row["lesion_id"])
-            except (TypeError, ValueError) as error:
-                raise CohortError(
-                    f"{path}, line {number}: lesion_id is {row['lesion_id']!r}, expected a whole number"
-                ) from error
-            facts = LesionFacts(**{name: "" if row.get(name) in ("n/a", None) else row[name] for name in NAMES})
-            if facts.reference_standard and facts.reference_standard not in STANDARDS:
-                raise CohortError(
-                    f"{path}, line {number}: reference_standard is {facts.reference_standard!r}, "
-                    f"expected one of {', '.join(STANDARDS)}"
-                )
-            if lesion in found.setdefault(row["case"], {}):
-                raise CohortError(f"{path}, line {number}: lesion {lesion} of {row['case']} is there twice")
-            found[row["case"]][lesion] = facts
+        if lesion in found.setdefault(case, {}):
+            raise CohortError(f"{row.where}: lesion {lesion} of {case} is there twice")
+        found[case][lesion] = facts
     return found

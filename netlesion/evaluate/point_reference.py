@@ -37,7 +37,7 @@ def read_reference_points(path: str | Path) -> Mapping[str, np.ndarray]:
         points = found.setdefault(row.case, [])
         if row.point_mm is not None:
             if row.point_mm in points:
-                raise CohortError(f"{path}, line {row.line}: the same point of case {row.case} is there twice")
+                raise CohortError(f"{row.row.where}: the same point of case {row.case} is there twice")
             points.append(row.point_mm)
     return {case: np.array(points, dtype=np.float64).reshape(-1, 3) for case, points in sorted(found.items())}
 

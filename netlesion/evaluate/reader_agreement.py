@@ -10,7 +10,6 @@ Source: clinical.md 8.4, 8.6; kappa's own in `statistics.categories`.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,6 +19,7 @@ from typing import Any
 from netlesion.evaluate.interval import Resampling, plain
 from netlesion.evaluate.statistics.categories import fleiss_of_patients
 from netlesion.evaluate.statistics.kappa import cohen_kappa
+from netlesion.io.table_file import read_table
 
 Plain = dict[str, Any]
 ANSWERS = ("no", "yes")
@@ -99,6 +99,5 @@ def _common(answers: Sequence[Mapping[tuple[str, ...], bool]], patient: Mapping[
     )
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines, delimiter="\t"))
+def _rows(path: Path) -> list[Mapping[str, str]]:
+    return [row.cells for row in read_table(path).rows]

@@ -7,18 +7,16 @@ is not scored. Comma-separated (.csv) or tab-separated (.tsv). Knows nothing abo
 
 from __future__ import annotations
 
-import csv
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from netlesion.errors import CohortError, QuantityError
+from netlesion.errors import CohortError
+from netlesion.io.table_file import Row, read_table
 
 COORDINATES = ("x_mm", "y_mm", "z_mm")
 REQUIRED = ("case", *COORDINATES, "rating")
-_EMPTY = ("", "n/a", None)
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,11 @@ def is_reader_table(path: str | Path) -> bool:
 
 @dataclass(frozen=True)
 class MarkRow:
-    """One row of a table of points; point_mm None where it has no coordinates. cells: every column as it is written."""
+    """One row of a table of points; point_mm None where it has no coordinates. row: every column."""
 
-    line: int
+    row: Row
     case: str
     point_mm: tuple[float, float, float] | None
-    cells: Mapping[str, str]
 
 
 def marks_table(path: str | Path, required: Sequence[str]) -> tuple[MarkRow, ...]:
@@ -58,26 +55,21 @@ def marks_table(path: str | Path, required: Sequence[str]) -> tuple[MarkRow, ...
     if not path.is_file():
         raise CohortError(f"{path}: no such file; expected a table of points with columns {', '.join(required)}")
     found = []
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.DictReader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-        missing = [name for name in required if name not in (rows.fieldnames or ())]
-        if missing:
-            raise CohortError(f"{path}: no column {', '.join(missing)}; expected {', '.join(required)}")
-        for line, row in enumerate(rows, start=2):
-            case = (row["case"] or "").strip()
-            if not case:
-                raise CohortError(f"{path}, line {line}: no case; every mark belongs to one")
-            point = None
-            if any(row[name] not in _EMPTY for name in COORDINATES):
-                needed = [name for name in required if name != "case"]
-                if any(row[name] in _EMPTY for name in needed):
-                    raise CohortError(
-                        f"{path}, line {line}: a mark needs {', '.join(needed[:-1])} and {needed[-1]}; leave all three "
-                        "coordinates empty for a case without any mark"
-                    )
-                x, y, z = (_number(path, line, name, row[name]) for name in COORDINATES)
-                point = (x, y, z)
-            found.append(MarkRow(line, case, point, row))
+    for row in read_table(path, required, "\t" if path.suffix.lower() == ".tsv" else ",").rows:
+        case = row.text("case")
+        if case is None:
+            raise CohortError(f"{row.where}: no case; every mark belongs to one")
+        point = None
+        if any(row.text(name) is not None for name in COORDINATES):
+            needed = [name for name in required if name != "case"]
+            if any(row.text(name) is None for name in needed):
+                raise CohortError(
+                    f"{row.where}: a mark needs {', '.join(needed[:-1])} and {needed[-1]}; leave all three "
+                    "coordinates empty for a case without any mark"
+                )
+            x, y, z = (row.number(name) for name in COORDINATES)
+            point = (x, y, z)
+        found.append(MarkRow(row, case, point))
     if not found:
         raise CohortError(f"{path}: holds no row; expected one for each mark, and one for each case without marks")
     return tuple(found)
@@ -87,40 +79,29 @@ def read_marks(path: str | Path) -> tuple[ReaderList, ...]:
     """Every reader of a table, by name; without a reader column the file's name is the reader.
 
     Raises CohortError for a missing file or column, an incomplete row, a mark that is there twice, a case with marks
-    and without, or an empty table, QuantityError for a coordinate or rating that is not a finite number; the line is
-    named.
+    and without, an empty table, or a coordinate or rating that is not a finite number; the line is named.
     """
     path = Path(path)
     found: dict[str, dict[str, list[tuple[tuple[float, float, float], float]]]] = {}
-    silent: list[tuple[str, str, int]] = []
-    for row in marks_table(path, REQUIRED):
-        reader = (row.cells.get("reader") or path.stem).strip()
+    silent: list[tuple[str, str, str]] = []
+    for mark in marks_table(path, REQUIRED):
+        where, case = mark.row.where, mark.case
+        reader = mark.row.text("reader") or path.stem
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", reader):
             raise CohortError(
-                f"{path}, line {row.line}: reader is {reader!r}; use letters, digits, dot, dash and underscore, "
-                "it names a folder"
+                f"{where}: reader is {reader!r}; use letters, digits, dot, dash and underscore, it names a folder"
             )
-        marks = found.setdefault(reader, {}).setdefault(row.case, [])
-        if row.point_mm is None:
-            silent.append((reader, row.case, row.line))
-        elif row.point_mm in (point for point, _ in marks):
-            raise CohortError(f"{path}, line {row.line}: the same mark of {reader} in case {row.case} is there twice")
+        marks = found.setdefault(reader, {}).setdefault(case, [])
+        if mark.point_mm is None:
+            silent.append((reader, case, where))
+        elif mark.point_mm in (point for point, _ in marks):
+            raise CohortError(f"{where}: the same mark of {reader} in case {case} is there twice")
         else:
-            marks.append((row.point_mm, _number(path, row.line, "rating", row.cells["rating"])))
-    for reader, case, line in silent:
+            marks.append((mark.point_mm, mark.row.number("rating")))
+    for reader, case, where in silent:
         if found[reader][case]:
-            raise CohortError(f"{path}, line {line}: {reader} marked nothing in case {case}, and other rows hold marks")
+            raise CohortError(f"{where}: {reader} marked nothing in case {case}, and other rows hold marks")
     return tuple(
         ReaderList(reader, {c: Marks(tuple(p for p, _ in m), tuple(r for _, r in m)) for c, m in sorted(cases.items())})
         for reader, cases in sorted(found.items())
     )
-
-
-def _number(path: Path, line: int, name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise QuantityError(f"{path}, line {line}: {name} is {text!r}, expected a number") from error
-    if not math.isfinite(value):
-        raise QuantityError(f"{path}, line {line}: {name} is {text}, expected a finite number")
-    return value

@@ -9,7 +9,6 @@ Source: `statistics.calibration`.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -28,6 +27,7 @@ from netlesion.evaluate.statistics.calibration import (
     learn_isotonic,
     learn_temperature,
 )
+from netlesion.io.table_file import read_table
 from netlesion.provenance import hash_file, provenance
 
 METHODS: Mapping[str, Callable[..., Recalibration]] = {"temperature": learn_temperature, "isotonic": learn_isotonic}
@@ -50,12 +50,11 @@ def calibrate(
         raise CohortError(
             f"{folder}: holds no {DETECTIONS}; evaluate predictions that have probability maps or ratings"
         )
-    with table.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t"))
-    everyone = _patients_of(Path(folder), [row["patient"] for row in rows])
+    rows = read_table(table, ("patient", "score", "is_true")).rows
+    patients = [row.cells["patient"] for row in rows]
+    everyone = _patients_of(Path(folder), patients)
     not_known = require_validation(_partition(Path(folder), everyone, split_file), str(folder))
-    scores, real = [float(row["score"]) for row in rows], [row["is_true"] == "1" for row in rows]
-    patients = [row["patient"] for row in rows]
+    scores, real = [float(row.cells["score"]) for row in rows], [row.cells["is_true"] == "1" for row in rows]
     learned = METHODS[method](scores, real, patients)
     apart = Recalibration(learned.temperature, learned.knots, frozenset())
     record = {
@@ -110,8 +109,7 @@ def _partition(folder: Path, patients: set[str], split_file: str | Path | None) 
 
 def _patients_of(folder: Path, patients: list[str]) -> set[str]:
     """Every patient of the evaluation, also those in whom nothing was predicted."""
-    with (folder / "cases.tsv").open(encoding="utf-8", newline="") as lines:
-        return {row["patient"] for row in csv.DictReader(lines, delimiter="\t")} | set(patients)
+    return {row.cells["patient"] for row in read_table(folder / "cases.tsv", ("patient",)).rows} | set(patients)
 
 
 def _ece(scores, real, patients) -> float:

@@ -6,7 +6,6 @@ about visits.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from netlesion.errors import CohortError, QuantityError
 from netlesion.io.nifti import read_volume
+from netlesion.io.table_file import read_table
 from netlesion.study import Acquisition
 from netlesion.suv import LONGEST_DECAY_HALF_LIVES, suvbw_factor
 from netlesion.volume import Quantity, Volume
@@ -151,11 +151,9 @@ def session_weight(path: Path) -> float | None:
     table = path.parent.parent.parent / f"sub-{subject}_sessions.tsv"
     if session is None or not table.is_file():
         return None
-    with table.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines, delimiter="\t"):
-            if row.get("session_id") == f"ses-{session}":
-                value = row.get("weight", "n/a")
-                return None if value in (None, "", "n/a") else float(value)
+    for row in read_table(table, ("session_id",)).rows:
+        if row.cells["session_id"] == f"ses-{session}":
+            return row.number("weight")
     return None
 
 

@@ -18,6 +18,7 @@ from netlesion.errors import CohortError
 from netlesion.io import vocabulary
 from netlesion.io.cohort import DERIVATIVES
 from netlesion.io.nifti import write_volume
+from netlesion.io.table_file import read_table
 from netlesion.volume import Quantity, Volume
 
 BIDS_VERSION = "1.11.2"
@@ -182,11 +183,7 @@ def _rows(table: Path) -> dict[str, dict[str, str]]:
     """The rows of a BIDS table by their first column; none where there is no table."""
     if not table.is_file():
         return {}
-    with table.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t"))
-    if any(None in row or None in row.values() for row in rows):
-        raise CohortError(f"{table}: a row has more or fewer cells than its header; correct it")
-    return {next(iter(row.values())): row for row in rows}
+    return {next(iter(row.cells.values())): dict(row.cells) for row in read_table(table).rows}
 
 
 def _add_rows(table: Path, rows: list[dict[str, str]]) -> list[str]:

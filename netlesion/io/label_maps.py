@@ -8,7 +8,6 @@ Which names mean anything is the caller's business: he passes those he knows. Re
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Collection, Mapping
@@ -19,6 +18,7 @@ import numpy as np
 
 from netlesion.errors import CohortError, GeometryError
 from netlesion.io.nifti import read_volume
+from netlesion.io.table_file import read_table
 from netlesion.volume import Quantity, Volume
 
 ENDINGS = (".nii.gz", ".nii")
@@ -168,11 +168,10 @@ def _tables_of(path: Path) -> list[Path]:
 
 def _read_table(path: Path) -> dict[int, str]:
     """index -> name from TSV columns (index, name) or JSON: {"5": "liver"}, {"liver": 5}, or a list of both keys."""
+    if path.suffix == ".tsv":
+        return {row.whole("index"): row.cells["name"] for row in read_table(path, ("index", "name")).rows}
     try:
-        if path.suffix == ".tsv":
-            rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"))
-            return {int(row["index"]): row["name"].strip() for row in rows}
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         if isinstance(content, list):
             return {int(row["index"]): str(row["name"]).strip() for row in content}
         if all(isinstance(v, str) for v in content.values()):

@@ -7,12 +7,12 @@ listed, opens no image.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlesion.io.table_file import read_table
 from netlesion.io.transforms import frame_name, transform_path
 from netlesion.study import Tracer
 
@@ -35,11 +35,8 @@ def visit_values(subject_folder: Path) -> dict[str, str]:
     table = subject_folder / f"{subject_folder.name}_sessions.tsv"
     if not table.is_file():
         return {}
-    with table.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t"))
-    return {
-        r["session_id"]: r["visit"] for r in rows if r.get("session_id") and r.get("visit") not in (None, "", "n/a")
-    }
+    rows = read_table(table, ("session_id",)).rows
+    return {r.cells["session_id"]: visit for r in rows if (visit := r.text("visit")) is not None}
 
 
 def arrange(

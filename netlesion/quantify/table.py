@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from netlesion.atomic import write_json, write_text
 from netlesion.errors import QuantityError
+from netlesion.io.table_file import read_table
 from netlesion.lesions import bounding_box
 from netlesion.quantify.peak import sphere_kernel, sphere_means
 from netlesion.volume import Quantity, Volume
@@ -108,14 +109,11 @@ def write_lesions(path: str | Path, rows_by_case: Mapping[str, Iterable[LesionRo
 def read_lesions(path: str | Path) -> dict[str, tuple[LesionRow, ...]]:
     """Case -> rows of a table that `write_lesions` wrote (cases without a lesion have no row)."""
     rows: dict[str, list[LesionRow]] = {}
-    with Path(path).open(encoding="utf-8", newline="") as lines:
-        for line in csv.DictReader(lines, delimiter="\t"):
-            case = line.pop("case")
-            values = {
-                k: None if v == "n/a" else int(v) if k in ("lesion_id", "num_voxels") else float(v)
-                for k, v in line.items()
-            }
-            rows.setdefault(case, []).append(LesionRow(**values))
+    names = [f.name for f in fields(LesionRow)]
+    for row in read_table(path, (*names, "case")).rows:
+        whole = {name: row.whole(name) for name in ("lesion_id", "num_voxels")}
+        values = {name: row.number(name) for name in names if name not in whole}
+        rows.setdefault(row.cells["case"], []).append(LesionRow(**whole, **values))
     return {case: tuple(found) for case, found in rows.items()}
 
 

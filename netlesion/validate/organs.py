@@ -5,11 +5,11 @@ Names are TotalSegmentator's (clinical.md 5.4). Without the table no value has a
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
+from netlesion.io.table_file import read_table
 from netlesion.volume import Volume
 
 
@@ -18,8 +18,7 @@ def organ_mask(path: Path, labels: Volume, name: str) -> np.ndarray | None:
     table = path.with_name(path.name.removesuffix(".nii.gz") + ".tsv")
     if not table.is_file():
         return None
-    with table.open(encoding="utf-8", newline="") as lines:
-        rows = [row for row in csv.DictReader(lines, delimiter="\t") if row.get("name") == name]
-    values = [int(row["index"]) for row in rows if str(row.get("index", "")).isdigit()]
+    rows = read_table(table, ("index", "name")).rows
+    values = [row.whole("index") for row in rows if row.cells["name"] == name]
     mask = np.isin(labels.array, values)
     return mask if mask.any() else None

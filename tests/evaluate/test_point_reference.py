@@ -195,5 +195,5 @@ def test_a_table_of_points(tmp_path):
     assert found["a"].shape == (0, 3)
     assert found["b"].tolist() == [[1, 2, 3], [4, 5, 6]]
     (tmp_path / "points.tsv").write_text("case\tx_mm\ty_mm\tz_mm\nb\t1\tnan\t3\n")
-    with pytest.raises(QuantityError, match="line 2: y_mm is nan, expected a finite number"):
+    with pytest.raises(CohortError, match="line 2: y_mm is 'nan', expected a finite number"):
         read_reference_points(tmp_path / "points.tsv")

@@ -114,7 +114,7 @@ def test_what_is_no_label_map_is_refused(tmp_path, numbered):
     assert "label 99" in refused(CohortError, tmp_path / "strange.nii.gz")
     write(tmp_path / "broken.nii.gz", numbered)
     (tmp_path / "broken.tsv").write_text("number\tlabel\n1\tliver\n", encoding="utf-8")
-    with pytest.raises(CohortError, match=r"broken\.tsv: not a table"):
+    with pytest.raises(CohortError, match=r"broken\.tsv: no column index, name"):
         read_label_map(tmp_path / "broken.nii.gz", KNOWN, INTEGERS)
     (tmp_path / "text.nii.gz").write_text("liver")
     refused(CohortError, tmp_path / "text.nii.gz")

@@ -15,7 +15,7 @@ import csv
 import io
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -27,6 +27,7 @@ from netlesion.atomic import write_json, write_text
 from netlesion.errors import CohortError
 from netlesion.io.cohort import DERIVATIVES
 from netlesion.io.importers.source import SourceVisit
+from netlesion.io.table_file import parse_table, text_of
 from netlesion.lock import lock_beside
 
 HEADER = "# netlesion key {}, secret "
@@ -98,22 +99,24 @@ class Key:
         """The table of a file, or a new one with a new secret; raises CohortError for another kind of file."""
         if not path.is_file():
             return cls(path, secrets.token_bytes(16))
-        first, _, table = path.read_text(encoding="utf-8").partition("\n")
+        first, _, table = text_of(path).partition("\n")
+        first = first.strip().strip('"')  # a spreadsheet quotes a cell with a comma, and ends the line with tabs
         version = next((v for v in (2, VERSION) if first.startswith(HEADER.format(v))), None)
         if version is None:
             raise CohortError(
                 f"{path}: not a key of this version, which records every series; import into a new cohort folder"
             )
         quoting = csv.QUOTE_NONE if version == 2 else csv.QUOTE_MINIMAL
+        rows = parse_table(path, table, ("kind", "subject", "session"), skipped=1, quoting=quoting, verbatim=True).rows
         try:
             key = cls(path, bytes.fromhex(first.removeprefix(HEADER.format(version)).strip()))
-            for row in csv.DictReader(io.StringIO(table), delimiter="\t", quoting=quoting):
+            for row in (one.cells for one in rows):
                 if row["kind"] == "session":
                     key._add(_place(row, version))
                 else:
                     known = KnownSeries(row["target"], int(row["num_files"]), row["name"])
                     (key.series if row["kind"] == "series" else key.rois)[row["hash"]] = known
-        except (KeyError, ValueError, TypeError, csv.Error) as error:
+        except (KeyError, ValueError, TypeError) as error:
             raise CohortError(f"{path}: a broken key ({type(error).__name__}); restore it from a copy") from error
         return key
 
@@ -261,7 +264,7 @@ def bids_label(name: str) -> str:
     return label
 
 
-def _place(row: dict[str, str], version: int) -> Place:
+def _place(row: Mapping[str, str], version: int) -> Place:
     """A row of the table; version 2 knew DICOM alone."""
     where = (row["subject"], row["session"])
     if version == 2:

@@ -22,13 +22,13 @@ Empty, or n/a, is absent. SUV by another measure than body weight is refused: gi
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from netlesion.errors import CohortError
 from netlesion.io.bids_write import PetRecord
 from netlesion.io.importers.source import Listing, SourceLabels, SourcePet, SourceVisit
 from netlesion.io.suv_write import SuvConvention
+from netlesion.io.table_file import Row, read_table
 from netlesion.study import CHANNEL_QUANTITY, TRACER_OF_LABEL
 from netlesion.suv import HALF_LIFE_S
 from netlesion.volume import Quantity
@@ -41,17 +41,11 @@ QUANTITIES = {"suvbw": Quantity.SUVBW, "bqml": Quantity.BQML, "hu": Quantity.HU,
 LABELS = {0: "background", 1: "lesion"}
 
 
-class _Row:
-    """One row with its line number, so that every complaint can name it."""
+class _Image:
+    """One row and the folder that its paths start from."""
 
-    def __init__(self, table: Path, line: int, cells: dict[str, str | None]) -> None:
-        self.where = f"{table}: line {line}"
-        self.cells = {k: (v or "").strip() for k, v in cells.items() if k is not None}
-        self.folder = table.parent
-
-    def text(self, name: str) -> str | None:
-        value = self.cells.get(name, "")
-        return None if value in ("", "n/a") else value
+    def __init__(self, row: Row, folder: Path) -> None:
+        self.where, self.text, self.row, self.folder = row.where, row.text, row, folder
 
     def require(self, name: str, why: str = "") -> str:
         value = self.text(name)
@@ -60,15 +54,10 @@ class _Row:
         return value
 
     def number(self, name: str, low: float, high: float) -> float | None:
-        value = self.text(name)
-        if value is None:
-            return None
-        try:
-            number = float(value)
-        except ValueError:
-            number = float("nan")
-        if not low <= number <= high:
-            raise CohortError(f"{self.where}: {name} is {value!r}, expected a number from {low:g} to {high:g}")
+        number = self.row.number(name)
+        if number is not None and not low <= number <= high:
+            shown = self.text(name)
+            raise CohortError(f"{self.where}: {name} is {shown!r}, expected a number from {low:g} to {high:g}")
         return number
 
     def require_number(self, name: str, low: float, high: float) -> float:
@@ -86,31 +75,25 @@ def list_table(table: str | Path) -> Listing:
     """Every session of the table; raises CohortError, with the line, for the first row that is not as documented."""
     table = Path(table)
     rows = _rows(table)
-    sessions: dict[tuple[str, str], list[_Row]] = {}
+    sessions: dict[tuple[str, str], list[_Image]] = {}
     for row in rows:
         sessions.setdefault((row.require("patient"), row.require("session")), []).append(row)
     return Listing("table", tuple(_visit(*ids, rows) for ids, rows in sessions.items()))
 
 
-def _rows(table: Path) -> list[_Row]:
+def _rows(table: Path) -> list[_Image]:
     if not table.is_file():
         raise CohortError(f"{table}: no such file; expected a tab-separated table")
-    with table.open(encoding="utf-8", newline="") as lines:
-        reader = csv.DictReader(lines, delimiter="\t")
-        header = [name.strip() for name in reader.fieldnames or ()]
-        absent = [name for name in REQUIRED if name not in header]
-        unknown = [name for name in header if name not in REQUIRED + OPTIONAL]
-        if absent or unknown:
-            what = f"column {absent[0]} is missing" if absent else f"column {unknown[0]!r} is not known"
-            raise CohortError(f"{table}: {what}; columns are {', '.join(REQUIRED + OPTIONAL)}, separated by tabs")
-        reader.fieldnames = header
-        rows = [_Row(table, number, cells) for number, cells in enumerate(reader, start=2)]
-    if not rows:
+    read = read_table(table, REQUIRED)
+    unknown = [name for name in read.columns if name not in REQUIRED + OPTIONAL]
+    if unknown:
+        raise CohortError(f"{table}: column {unknown[0]!r} is not known; columns are {', '.join(REQUIRED + OPTIONAL)}")
+    if not read.rows:
         raise CohortError(f"{table}: holds no row")
-    return rows
+    return [_Image(row, table.parent) for row in read.rows]
 
 
-def _visit(patient: str, session: str, rows: list[_Row]) -> SourceVisit:
+def _visit(patient: str, session: str, rows: list[_Image]) -> SourceVisit:
     pets, others = {}, {}
     for row in rows:
         channel = row.require("channel")
@@ -139,7 +122,7 @@ def _visit(patient: str, session: str, rows: list[_Row]) -> SourceVisit:
     )
 
 
-def _quantity(row: _Row, channel: str) -> Quantity:
+def _quantity(row: _Image, channel: str) -> Quantity:
     word = row.require("quantity").lower()
     fitting = {
         q for q in QUANTITIES.values()
@@ -151,7 +134,7 @@ def _quantity(row: _Row, channel: str) -> Quantity:
     return QUANTITIES[word]
 
 
-def _pet(row: _Row, label: str, quantity: Quantity) -> SourcePet:
+def _pet(row: _Image, label: str, quantity: Quantity) -> SourcePet:
     convention = record = None
     if quantity is Quantity.SUVBW:
         who = row.require("computed_by", "; an SUV needs its author")
@@ -162,7 +145,7 @@ def _pet(row: _Row, label: str, quantity: Quantity) -> SourcePet:
     return SourcePet(label, row.file("path"), convention, record, labels)
 
 
-def _record(row: _Row, label: str) -> PetRecord:
+def _record(row: _Image, label: str) -> PetRecord:
     nuclide = row.require("nuclide", ", a PET in bqml needs it")
     if nuclide not in HALF_LIFE_S:
         raise CohortError(f"{row.where}: nuclide is {nuclide!r}, expected one of {', '.join(HALF_LIFE_S)}")
@@ -179,7 +162,7 @@ def _record(row: _Row, label: str) -> PetRecord:
     )
 
 
-def _agreed(rows: list[_Row], name: str, values: list) -> str | float | None:
+def _agreed(rows: list[_Image], name: str, values: list) -> str | float | None:
     """The one value that the rows of a session give; raises CohortError when they contradict each other."""
     given = list(dict.fromkeys(value for value in values if value is not None))
     if len(given) > 1:

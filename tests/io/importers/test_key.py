@@ -162,7 +162,7 @@ def test_what_a_person_wrote_into_a_table_stays(sources):
     }  # fmt: skip
     table.write_text("participant_id\tsex\nsub-001\n")
     write_series(sources / "export/c", STORED, changes={"PatientID": "THIRD"})
-    with pytest.raises(CohortError, match=r"participants.tsv: a row has more or fewer cells"):
+    with pytest.raises(CohortError, match=r"participants.tsv, line 2: 1 cells under 2 names"):
         from_hospital(sources)
 
 

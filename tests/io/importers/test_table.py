@@ -87,7 +87,7 @@ def test_a_channel_twice_and_weights_that_differ_are_refused(files):
 def test_headers_are_checked(files):
     with pytest.raises(CohortError, match="column 'dose' is not known"):
         list_table(table(files, SUV, header=HEADER.replace("dose_bq", "dose")))
-    with pytest.raises(CohortError, match="column channel is missing"):
+    with pytest.raises(CohortError, match="no column channel; expected patient"):
         list_table(table(files, SUV, header=HEADER.replace(" channel", "")))
     with pytest.raises(CohortError, match="holds no row"):
         list_table(table(files))
