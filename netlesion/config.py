@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from netlesion.data.split import Split, split_of
 from netlesion.data.transforms import LabelMeaning
-from netlesion.errors import ConfigError, NetlesionError
+from netlesion.errors import ConfigError, NetlesionError, warn_in_one_line
 from netlesion.io.cohort import Cohort
 from netlesion.io.nifti import read_volume
 from netlesion.models.card import ModelCard
@@ -40,6 +40,7 @@ def compose(name: str, overrides: Sequence[str]) -> DictConfig:
 
 def guarded(work: Callable[[DictConfig], int], config: DictConfig) -> None:
     """Runs an entry point; what a user can put right becomes one line on stderr and exit status 1."""
+    warn_in_one_line()
     sys.exit(run_guarded(lambda: work(config)))
 
 

@@ -14,6 +14,11 @@
 A message says what, where, the value found, what was expected, and the remedy.
 """
 
+import warnings
+
+#: Lines that were said already.
+_SAID: dict = {}
+
 
 class NetlesionError(ValueError):
     """Anything a user can put right; the command line prints its message and exits with 1."""
@@ -53,3 +58,22 @@ class InferenceError(NetlesionError):
 
 class OutputError(NetlesionError):
     """A result that could not be written."""
+
+
+class NetlesionWarning(UserWarning):
+    """What a user should know of a file that is read all the same."""
+
+
+def say(line: str) -> None:
+    """Warns with one line, once for each text."""
+    warnings.warn_explicit(line, NetlesionWarning, "netlesion", 1, registry=_SAID)
+
+
+def warn_in_one_line() -> None:
+    """Makes a NetlesionWarning print as `note: ...`; for whoever talks to a user on a terminal."""
+    usual = warnings.formatwarning
+
+    def formatted(message, category, *place) -> str:
+        return f"note: {message}\n" if issubclass(category, NetlesionWarning) else usual(message, category, *place)
+
+    warnings.formatwarning = formatted

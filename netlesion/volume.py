@@ -11,6 +11,9 @@ import numpy as np
 from netlesion.errors import GeometryError, QuantityError
 from netlesion.geometry import Geometry
 
+#: A label that was stored as a scaled integer comes back within the rounding of a float32 slope.
+LABEL_ROUNDING = 1e-6
+
 
 class Quantity(Enum):
     """What a voxel's number means; the value is its unit as written in side-cars."""
@@ -96,9 +99,12 @@ def _as_label(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
             raise QuantityError("a label map holds values that are not finite; expected whole numbers from 0")
-        if (array != np.rint(array)).any():
-            bad = float(array[array != np.rint(array)][0])
+        whole = np.rint(array)
+        off = np.abs(array - whole) > LABEL_ROUNDING * np.maximum(1, np.abs(whole))
+        if off.any():
+            bad = float(array[off][0])
             raise QuantityError(f"a label map holds {bad:g}; expected whole numbers from 0 (threshold it first)")
+        array = whole
     low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
     if low < 0:
         raise QuantityError(f"a label map holds {low}; expected whole numbers from 0")

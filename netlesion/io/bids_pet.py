@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from netlesion.errors import CohortError, QuantityError
+from netlesion.io.files import is_there
 from netlesion.io.nifti import read_volume
 from netlesion.io.table_file import read_table
 from netlesion.study import Acquisition
@@ -149,7 +150,7 @@ def session_weight(path: Path) -> float | None:
     """The weight of this file's session in sessions.tsv, or None where the table or value is absent."""
     subject, session = entity(path.name, "sub"), entity(path.name, "ses")
     table = path.parent.parent.parent / f"sub-{subject}_sessions.tsv"
-    if session is None or not table.is_file():
+    if session is None or not is_there(table):
         return None
     for row in read_table(table, ("session_id",)).rows:
         if row.cells["session_id"] == f"ses-{session}":
@@ -165,10 +166,10 @@ def sidecar_path(path: Path) -> Path:
 def sidecar_of(path: Path) -> dict | None:
     """What the JSON beside an image says, None where there is none; CohortError for one that is broken."""
     sidecar = sidecar_path(path)
-    if not sidecar.is_file():
+    if not is_there(sidecar):
         return None
     try:
-        value = json.loads(sidecar.read_text(encoding="utf-8"))
+        value = json.loads(sidecar.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise CohortError(f"{sidecar}: not valid JSON ({error})") from error
     if not isinstance(value, dict):

@@ -29,6 +29,7 @@ from netlesion.io.bids_pet import (
     sidecar_of,
     sidecar_path,
 )
+from netlesion.io.files import is_there, visible
 from netlesion.io.image_choice import ImageChoice, choose_image
 from netlesion.io.nifti import read_volume
 from netlesion.io.transforms import frame_name, read_transform, transform_path
@@ -225,9 +226,9 @@ def bids_sessions(root: Path, subject: Path, any_frame: bool = False) -> list[Vi
 
 def _bids_images(session: Path, derived: Path) -> dict[str, tuple[ImageFile, ...]]:
     found: dict[str, list[ImageFile]] = {}
-    raw = [ImageFile(path, Quantity.BQML) for path in sorted(session.glob("pet/*_pet.nii.gz"))]
+    raw = [ImageFile(path, Quantity.BQML) for path in visible(session, "pet/*_pet.nii.gz")]
     raw_names = {pet_stem(image.path) for image in raw}
-    given = [ImageFile(p, Quantity.SUVBW) for p in sorted(derived.glob(f"pet/*_desc-{SUV_DESC}_pet.nii.gz"))]
+    given = [ImageFile(p, Quantity.SUVBW) for p in visible(derived, f"pet/*_desc-{SUV_DESC}_pet.nii.gz")]
     for image in raw + [image for image in given if pet_stem(image.path) not in raw_names]:
         label = entity(image.path.name, "trc")
         if label not in TRACER_OF_LABEL:
@@ -235,10 +236,10 @@ def _bids_images(session: Path, derived: Path) -> dict[str, tuple[ImageFile, ...
                 f"{image.path}: tracer label trc-{label} is not known; known are {', '.join(TRACER_OF_LABEL)}"
             )
         found.setdefault(TRACER_OF_LABEL[label].value, []).append(replace(image, tracer_label=label))
-    for path in sorted(session.glob("ct/*_ct.nii.gz")):
+    for path in visible(session, "ct/*_ct.nii.gz"):
         found.setdefault("ct", []).append(ImageFile(path, Quantity.HU))
     for suffix, channel in ANAT_CHANNELS.items():
-        for path in sorted(session.glob(f"anat/*_{suffix}.nii.gz")):
+        for path in visible(session, f"anat/*_{suffix}.nii.gz"):
             found.setdefault(channel, []).append(ImageFile(path, Quantity.MR))
     return {channel: tuple(files) for channel, files in found.items()}
 
@@ -257,7 +258,7 @@ def _one_frame_of_reference(
     for channel, files in found.items():
         same = [f for f in files if f in pets or not frames or frame_of_reference(f.path) in frames | {None}]
         own, subject = entity(files[0].path.name, "ses") or "", entity(files[0].path.name, "sub") or ""
-        if transform_path(derivatives, subject, frame_name(own, channel), frame_name(own)).is_file():
+        if is_there(transform_path(derivatives, subject, frame_name(own, channel), frame_name(own))):
             same = list(files)
         if same:
             kept[channel] = tuple(same)
@@ -271,7 +272,7 @@ def _bids_masks(folder: Path, images: Mapping[str, tuple[ImageFile, ...]]) -> di
             if image.tracer_label is None:
                 continue
             stem = pet_stem(image.path)
-            for path in sorted(folder.glob(f"pet/{stem}_*desc-*_*.nii.gz")):
+            for path in visible(folder, f"pet/{stem}_*desc-*_*.nii.gz"):
                 if path.name.endswith(("_mask.nii.gz", "_dseg.nii.gz")):
                     masks.setdefault(channel, {})[entity(path.name, "desc")] = path
     return masks
@@ -279,14 +280,14 @@ def _bids_masks(folder: Path, images: Mapping[str, tuple[ImageFile, ...]]) -> di
 
 def _crop_visits(root: Path) -> list[VisitFiles]:
     visits = []
-    for folder in sorted(p for p in root.iterdir() if p.is_dir()):
+    for folder in (p for p in visible(root) if p.is_dir()):
         images = {
             channel: (ImageFile(path, CHANNEL_QUANTITY[channel], "fdg" if channel == "fdg" else None),)
             for channel, stem in CROP_CHANNELS.items()
-            if (path := folder / f"{stem}_image.nii.gz").is_file()
+            if is_there(path := folder / f"{stem}_image.nii.gz")
         }
         mask = folder / "PET_mask.nii.gz"
-        masks = {"fdg": {REFERENCE_DESC: mask}} if mask.is_file() and "fdg" in images else {}
+        masks = {"fdg": {REFERENCE_DESC: mask}} if is_there(mask) and "fdg" in images else {}
         if images:
             visits.append(VisitFiles(folder.name, folder.name, images, masks))
     return visits

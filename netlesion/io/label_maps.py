@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from netlesion.errors import CohortError, GeometryError
+from netlesion.io.files import is_there, visible
 from netlesion.io.nifti import read_volume
 from netlesion.io.table_file import read_table
 from netlesion.volume import Quantity, Volume
@@ -52,7 +53,7 @@ def find_label_maps(path: str | Path, known: Collection[str]) -> tuple[Path, ...
         return (path,)
     found = [
         p
-        for p in sorted(path.iterdir(), key=lambda p: p.name)
+        for p in visible(path)
         if (p.is_file() and p.name.endswith(ENDINGS)) or (p.is_dir() and _is_organ_folder(p, known))
     ]
     if not found:
@@ -89,7 +90,7 @@ def read_named_map(path: str | Path) -> LabelMap:
     path = Path(path)
     volume = read_volume(path, Quantity.LABEL)
     present = [int(n) for n in np.unique(volume.array) if n]
-    table = next((_read_table(p) for p in _tables_of(path) if p.is_file()), {})
+    table = next((_read_table(p) for p in _tables_of(path) if is_there(p)), {})
     names = {n: table[n] for n in present if n in table}
     if not names:
         raise CohortError(f"{path}: no table (index, name) names its labels; expected {_stem(path)}.tsv beside it")
@@ -100,8 +101,8 @@ def digest_of(path: str | Path) -> str:
     """SHA-256 of a map's files, names and content."""
     path = Path(path)
     total = hashlib.sha256()
-    beside = [p for p in _tables_of(path) if p.is_file()] if path.is_file() else []
-    for file in [path, *beside] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+    beside = [p for p in _tables_of(path) if is_there(p)] if path.is_file() else []
+    for file in [path, *beside] if path.is_file() else [p for p in visible(path, "**/*") if p.is_file()]:
         total.update(file.name.encode() + b"\0" + file.read_bytes())
     return total.hexdigest()
 
@@ -111,7 +112,7 @@ def _of_file(path: Path, known: Collection[str], default_names: Mapping[int, str
     present = [int(n) for n in np.unique(volume.array) if n]
     if not present:
         raise CohortError(f"{path}: the label map is empty; expected organs with labels above 0")
-    table = next((_read_table(p) for p in _tables_of(path) if p.is_file()), default_names)
+    table = next((_read_table(p) for p in _tables_of(path) if is_there(p)), default_names)
     names = {n: table[n] for n in present if table.get(n) in known}
     unknown = tuple(table.get(n, f"label {n}") for n in present if n not in names)
     return LabelMap(_stem(path), volume, names, unknown)
@@ -120,7 +121,7 @@ def _of_file(path: Path, known: Collection[str], default_names: Mapping[int, str
 def _of_folder(path: Path, known: Collection[str]) -> LabelMap:
     """All organs of a folder in one map; where masks overlap, the later name in the caller's order stays."""
     folder = path if not (path / ORGAN_FOLDER).is_dir() else path / ORGAN_FOLDER
-    files = {_stem(p): p for p in sorted(folder.iterdir()) if p.name.endswith(ENDINGS)}
+    files = {_stem(p): p for p in visible(folder) if p.name.endswith(ENDINGS)}
     order = [
         *(n for n in UNDERMOST if n in files and n in known),
         *(n for n in known if n in files and n not in UNDERMOST),
@@ -153,7 +154,7 @@ def _of_folder(path: Path, known: Collection[str]) -> LabelMap:
 def _is_organ_folder(path: Path, known: Collection[str]) -> bool:
     if (path / ORGAN_FOLDER).is_dir():
         return True
-    return any(p.name.endswith(ENDINGS) and _stem(p) in known for p in path.iterdir() if p.is_file())
+    return any(p.name.endswith(ENDINGS) and _stem(p) in known for p in visible(path) if p.is_file())
 
 
 def _tables_of(path: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from netlesion.errors import CohortError
 from netlesion.io.cohort import REFERENCE_DESC, open_cohort
+from netlesion.io.files import is_there, visible
 
 LABEL_MAP = f"_desc-{REFERENCE_DESC}_dseg.nii.gz"
 PROBABILITY = f"_desc-{REFERENCE_DESC}_probseg.nii.gz"
@@ -92,7 +93,7 @@ def _in_cohort(folder: Path, desc: str) -> MaskFolder | None:
 
 def _in_results(folder: Path, desc: str) -> MaskFolder | None:
     suffix = f"_desc-{desc}_dseg.nii.gz"
-    paths = sorted(folder.rglob(f"*{suffix}"))
+    paths = visible(folder, f"**/*{suffix}")
     if not paths:
         return None
     records = {parent: _record(parent) for parent in {folder, *(p.parent for p in paths)}}
@@ -108,7 +109,7 @@ def _in_results(folder: Path, desc: str) -> MaskFolder | None:
         if case in masks:
             raise CohortError(f"{folder}: case {case} is there twice, {masks[case].path} and {path}")
         probability = path.with_name(case + f"_desc-{desc}_probseg.nii.gz")
-        masks[case] = MaskFile(case, patient_of(case), path, probability if probability.is_file() else None)
+        masks[case] = MaskFile(case, patient_of(case), path, probability if is_there(probability) else None)
     if not masks:
         raise CohortError(
             f"{folder}: no visit is finished ({', '.join(sorted(unfinished))} hold masks without a record); "
@@ -148,7 +149,7 @@ def _is_finished(path: Path, record: dict[str, Any] | None) -> bool:
 
 def _in_plain_folder(folder: Path, desc: str) -> MaskFolder | None:
     masks: dict[str, MaskFile] = {}
-    for path in sorted([*folder.glob("*.nii.gz"), *folder.glob("*.nii")]):
+    for path in [*visible(folder, "*.nii.gz"), *visible(folder, "*.nii")]:
         case = path.name.removesuffix(".gz").removesuffix(".nii")
         if case in masks:
             raise CohortError(f"{folder}: case {case} is there twice, as .nii and as .nii.gz")

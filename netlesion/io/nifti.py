@@ -7,17 +7,25 @@ is several times faster than zlib and writes ordinary gzip.
 from __future__ import annotations
 
 import os
+from itertools import product
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from netlesion.atomic import atomic_path
-from netlesion.errors import CohortError, GeometryError, QuantityError
+from netlesion.errors import CohortError, GeometryError, NetlesionError, QuantityError, say
 from netlesion.geometry import Geometry
+from netlesion.io.files import is_there, require_content
 from netlesion.volume import Quantity, Volume
 
 HEADER_BYTES = 348
+#: What `xyzt_units` says of the affine's lengths; 0, unknown, is taken for mm.
+MM_OF_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+#: The smallest and the largest voxel (mm) of a patient's image; beyond it the unit is wrong [P].
+VOXEL_MM = (0.01, 100.0)
+#: sform and qform that lie farther apart are told [P].
+FORMS_AGREE_VOXELS = 0.1
 #: Bytes that isal is given at a time: what they become stays in the processor's cache while it is copied.
 CHUNK_BYTES = 1 << 18
 
@@ -25,19 +33,21 @@ CHUNK_BYTES = 1 << 18
 def read_volume(path: str | Path, quantity: Quantity) -> Volume:
     """Reads a 3D NIfTI (.nii, .nii.gz) as a Volume of the quantity named.
 
-    Singleton fourth axes are dropped. Raises CohortError when the file is missing or not a NIfTI, GeometryError
-    when it says nothing of its place in space (neither sform nor qform), QuantityError for complex or colour
-    values, NaN, and labels that are not whole; each with the file named.
+    Singleton fourth axes are dropped; metres and microns become mm. Raises CohortError when the file is missing, not
+    fetched or not a NIfTI, GeometryError when it says nothing of its place in space (neither sform nor qform) or has
+    voxels of no patient's size, QuantityError for complex or colour values, NaN, and labels that are not whole; each
+    with the file named. Warns where sform and qform disagree; the sform is used.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_there(path):
         raise CohortError(f"{path}: no such file")
     try:
         payload = _read_payload(path)
+        require_content(path, payload[:64].tobytes())
         header = _header(payload)
         _require_real_and_placed(path, header)
         array = _voxels(header, payload, quantity)
-    except (GeometryError, QuantityError):
+    except NetlesionError:
         raise
     except Exception as error:  # nibabel raises many kinds for a broken file; each means the same here
         raise CohortError(f"{path}: not a readable NIfTI file ({_first_line(error)})") from error
@@ -46,7 +56,7 @@ def read_volume(path: str | Path, quantity: Quantity) -> Volume:
     if array.ndim != 3:
         raise CohortError(f"{path}: shape {array.shape}; expected one 3D image (split a 4D series into its frames)")
     try:
-        return Volume(array, Geometry(header.get_best_affine(), array.shape), quantity)
+        return Volume(array, _geometry(path, header, array.shape), quantity)
     except (GeometryError, QuantityError) as error:
         raise type(error)(f"{path}: {error}") from error
 
@@ -81,7 +91,10 @@ def read_field(path: str | Path) -> tuple[np.ndarray, Geometry]:
     array = _voxels(header, payload, Quantity.MR).astype(np.float32, copy=False)
     if array.ndim != 5 or array.shape[3:] != (1, 3):
         raise CohortError(f"{path}: shape {array.shape}; expected a field of 3-vectors (I, J, K, 1, 3)")
-    return array[:, :, :, 0], Geometry(header.get_best_affine(), array.shape[:3])
+    try:
+        return array[:, :, :, 0], _geometry(path, header, array.shape[:3])
+    except GeometryError as error:
+        raise GeometryError(f"{path}: {error}") from error
 
 
 def _write_image(path: Path, image, geometry: Geometry) -> None:
@@ -128,6 +141,38 @@ def _require_real_and_placed(path: Path, header) -> None:
         raise GeometryError(
             f"{path}: neither sform nor qform is set, so nobody knows where its voxels are; convert it again from DICOM"
         )
+
+
+def _geometry(path: Path, header, shape: tuple[int, ...]) -> Geometry:
+    """The grid in mm; GeometryError for a unit that does not exist, or voxels that no patient's image has."""
+    unit = int(header["xyzt_units"]) & 7
+    if unit not in MM_OF_UNIT:
+        raise GeometryError(f"xyzt_units names unit {unit}, expected 1 (m), 2 (mm) or 3 (micron); correct it")
+    affine = header.get_best_affine()
+    affine[:3] *= MM_OF_UNIT[unit]
+    geometry = Geometry(affine, shape)
+    low, high = VOXEL_MM
+    if not low <= min(geometry.spacing_mm) <= max(geometry.spacing_mm) <= high:
+        sizes = " x ".join(f"{s:.3g}" for s in geometry.spacing_mm)
+        raise GeometryError(
+            f"voxels of {sizes} mm (xyzt_units {unit}), expected {low:g} to {high:g} mm; correct its affine or its unit"
+        )
+    _say_where_forms_disagree(path, header, shape)
+    return geometry
+
+
+def _say_where_forms_disagree(path: Path, header, shape: tuple[int, ...]) -> None:
+    if int(header["sform_code"]) == 0 or int(header["qform_code"]) == 0:
+        return
+    corners = np.array([(*corner, 1.0) for corner in product(*((0, n - 1) for n in shape))])
+    sform = header.get_sform()
+    try:
+        qform = header.get_qform()
+    except Exception:  # a quaternion that is none says nothing
+        return
+    voxels = np.abs(np.linalg.solve(sform, (qform - sform) @ corners.T)).max()
+    if voxels > FORMS_AGREE_VOXELS:
+        say(f"{path}: its qform and sform lie {voxels:.1f} voxels apart; the sform is used, other programs may differ")
 
 
 def _voxels(header, payload: np.ndarray, quantity: Quantity) -> np.ndarray:

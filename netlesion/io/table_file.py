@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netlesion.errors import CohortError
+from netlesion.io.files import is_there, require_content
 
 #: Cells that say that there is no value (BIDS writes n/a).
 EMPTY = ("", "n/a")
@@ -117,9 +118,10 @@ def parse_table(
 
 def text_of(path: Path) -> str:
     """A text file in UTF-8, with or without a byte order mark; raises CohortError for any other kind of file."""
-    if not path.is_file():
+    if not is_there(path):
         raise CohortError(f"{path}: no such file; expected a table")
     content = path.read_bytes()
+    require_content(path, content[:64])
     if content.startswith(WORKBOOKS):
         raise CohortError(f"{path}: a spreadsheet's workbook, expected text; save it as text in UTF-8")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlesion.io.files import is_there
 from netlesion.io.table_file import read_table
 from netlesion.io.transforms import frame_name, transform_path
 from netlesion.study import Tracer
@@ -33,7 +34,7 @@ class Group:
 def visit_values(subject_folder: Path) -> dict[str, str]:
     """Session folder name -> its value in the visit column; sessions without one are left out."""
     table = subject_folder / f"{subject_folder.name}_sessions.tsv"
-    if not table.is_file():
+    if not is_there(table):
         return {}
     rows = read_table(table, ("session_id",)).rows
     return {r.cells["session_id"]: visit for r in rows if (visit := r.text("visit")) is not None}
@@ -96,7 +97,7 @@ class _Store:
 
     def path(self, moving: str, fixed: str) -> Path | None:
         found = transform_path(self.derivatives, self.subject, moving, fixed)
-        return found if found.is_file() else None
+        return found if is_there(found) else None
 
     def links(self, reference: VisitFiles, other: VisitFiles) -> bool:
         """Whether any image of another session can be laid over the reference session's PET."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netlesion.errors import CohortError
+from netlesion.io.files import visible
 
 PARTS = ("train", "val", "test")
 
@@ -34,7 +35,7 @@ def read_split_files(paths: Iterable[str | Path]) -> tuple[SplitFile, ...]:
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            found = sorted(path.glob("*.json"))
+            found = visible(path, "*.json")
             if not found:
                 raise CohortError(f"{path}: holds no split file (*.json)")
             files += found

@@ -1,6 +1,7 @@
 """NIfTI comes back where it was in any orientation; what would be read in the wrong place or as another is refused."""
 
 import gzip
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -105,3 +106,48 @@ def test_a_damaged_file_is_named(tmp_path, damage):
     (tmp_path / "x.nii.gz").write_bytes(bad[damage])
     with pytest.raises(CohortError, match=r"x\.nii\.gz: not a readable NIfTI"):
         read_volume(tmp_path / "x.nii.gz", Quantity.HU)
+
+
+@pytest.mark.parametrize(("unit", "length"), [("mm", 1.0), ("unknown", 1.0), ("meter", 0.001), ("micron", 1000.0)])
+def test_lengths_are_mm_whatever_unit_the_header_names(tmp_path, unit, length):
+    image = nibabel.Nifti1Image(np.zeros((3, 5, 7), np.float32), np.diag([2.0 * length, 3 * length, 4 * length, 1.0]))
+    image.header.set_xyzt_units(unit)
+    image.to_filename(tmp_path / "x.nii.gz")
+    geometry = read_volume(tmp_path / "x.nii.gz", Quantity.MR).geometry
+    assert geometry.spacing_mm == pytest.approx((2, 3, 4))
+    assert geometry.voxel_volume_ml == pytest.approx(0.024)
+
+
+@pytest.mark.parametrize(
+    ("unit", "length"), [("mm", 0.001), ("unknown", 0.001), ("unknown", 1000.0), ("meter", 1.0), ("micron", 1.0)]
+)
+def test_voxels_of_no_patients_size_are_refused(tmp_path, unit, length):
+    image = nibabel.Nifti1Image(np.zeros((3, 5, 7), np.float32), np.diag([2.0 * length, 3 * length, 4 * length, 1.0]))
+    image.header.set_xyzt_units(unit)
+    image.to_filename(tmp_path / "x.nii.gz")
+    with pytest.raises(GeometryError, match=r"x.nii.gz: voxels of .* mm .*correct its affine or its unit"):
+        read_volume(tmp_path / "x.nii.gz", Quantity.MR)
+
+
+def test_a_unit_that_does_not_exist_is_refused(tmp_path):
+    image = nibabel.Nifti1Image(np.zeros((3, 5, 7), np.float32), np.eye(4))
+    image.header["xyzt_units"] = 5
+    image.to_filename(tmp_path / "x.nii.gz")
+    with pytest.raises(GeometryError, match="xyzt_units names unit 5"):
+        read_volume(tmp_path / "x.nii.gz", Quantity.MR)
+
+
+@pytest.mark.parametrize(("shift_mm", "said"), [(0.0, False), (0.15, False), (0.5, True), (30.0, True)])
+def test_forms_that_disagree_are_told_and_the_sform_is_used(tmp_path, shift_mm, said):
+    affine = np.diag([2.0, 3.0, 4.0, 1.0])
+    image = nibabel.Nifti1Image(np.zeros((3, 5, 7), np.float32), affine)
+    moved = affine.copy()
+    moved[0, 3] += shift_mm
+    image.set_sform(affine, 1)
+    image.set_qform(moved, 1)
+    image.to_filename(tmp_path / "x.nii.gz")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        volume = read_volume(tmp_path / "x.nii.gz", Quantity.MR)
+    assert np.allclose(volume.geometry.affine_ras, affine)
+    assert [str(w.message).partition(": ")[2].startswith("its qform and sform lie") for w in caught] == [True] * said

@@ -20,6 +20,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from netlesion.errors import CohortError
+from netlesion.io.files import visible
 from netlesion.io.importers.source import Listing, SourceLabels, SourcePet, SourceVisit
 from netlesion.io.suv_write import SuvConvention
 
@@ -47,14 +48,14 @@ def list_autopet(source: str | Path) -> Listing:
         raise CohortError(f"{source}: no such folder; expected imagesTr and labelsTr, or <patient>/<study>/SUV.nii.gz")
     if (source / "imagesTr").is_dir():
         return _nnunet_layout(source)
-    studies = sorted({path.parent for name in STUDY_FILES for path in source.glob(f"*/*/{name}")})
+    studies = sorted({path.parent for name in STUDY_FILES for path in visible(source, f"*/*/{name}")})
     if not studies:
         raise CohortError(f"{source}: holds neither imagesTr and labelsTr nor <patient>/<study>/SUV.nii.gz")
     return _study_folders(studies)
 
 
 def _nnunet_layout(source: Path) -> Listing:
-    images = sorted((source / "imagesTr").glob("*.nii.gz"))
+    images = visible(source / "imagesTr", "*.nii.gz")
     cases = sorted({_case(path) for path in images})
     visits, problems = [], []
     for case in cases:
@@ -74,7 +75,7 @@ def _nnunet_layout(source: Path) -> Listing:
             tracer, patient, study = parts
             pet = SourcePet(tracer, suv, CONVENTION[tracer], labels=SourceLabels(mask, LABELS, frozenset({1})))
             visits.append(SourceVisit(case, patient, study, (pet,), {"ct": ct}, one_grid=True))
-    strangers = {p.name.removesuffix(".nii.gz") for p in (source / "labelsTr").glob("*.nii.gz")} - set(cases)
+    strangers = {p.name.removesuffix(".nii.gz") for p in visible(source / "labelsTr", "*.nii.gz")} - set(cases)
     problems += [f"{case}: labels without images in imagesTr" for case in sorted(strangers)]
     return Listing("autopet", tuple(visits), tuple(problems))
 

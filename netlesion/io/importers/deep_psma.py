@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from netlesion.errors import CohortError, NetlesionError
+from netlesion.io.files import is_there, visible
 from netlesion.io.importers.source import Listing, SourceLabels, SourcePet, SourceVisit
 from netlesion.io.itk_transform import read_rigid_ras
 from netlesion.io.suv_write import SuvConvention
@@ -45,7 +46,7 @@ CONVENTION = SuvConvention(
 def list_deep_psma(source: str | Path, joint: bool = False) -> Listing:
     """Every case with both of its tracers; raises CohortError for a folder without any."""
     source = Path(source)
-    folders = sorted(p for p in source.glob("*") if any((p / t).is_dir() for t in TRACERS)) if source.is_dir() else []
+    folders = [p for p in visible(source) if any((p / t).is_dir() for t in TRACERS)]
     if not folders:
         raise CohortError(f"{source}: holds no case; expected <case>/PSMA/PET.nii.gz and <case>/FDG/PET.nii.gz")
     visits, problems = [], []
@@ -99,7 +100,7 @@ def _pet(folder: Path, label: str, to_visit_ras: np.ndarray | None = None) -> So
     for path in (ct, pet, ttb):
         if not path.is_file():
             raise CohortError(f"{folder.name}/{path.name} is missing")
-    further = [SourceLabels(organs, dict(enumerate(ORGANS)), keep_as="organs")] if organs.is_file() else []
+    further = [SourceLabels(organs, dict(enumerate(ORGANS)), keep_as="organs")] if is_there(organs) else []
     return SourcePet(
         label,
         pet,

@@ -26,6 +26,7 @@ from netlesion.io.dicom_entry import one_line
 from netlesion.io.dicom_file import RTSTRUCT, read_whole, text_of
 from netlesion.io.dicom_index import scan
 from netlesion.io.dicom_seg import segment_mask
+from netlesion.io.files import visible
 from netlesion.io.importers.dicom_facts import facts_of
 from netlesion.io.importers.dicom_plan import VISIT_WINDOW_DAYS, plan_import
 from netlesion.io.importers.key import DICOM, Key, held_key, key_path
@@ -98,7 +99,7 @@ def _planned(source: str | Path, cohort: Path, key: Key, workers: int | None, vi
     index = scan(source, workers)
     if not index.series and not index.issues:
         raise DicomError(f"{source}: holds no DICOM series; expected files of a PET, CT or MR export")
-    existing = {path.relative_to(cohort).as_posix() for path in cohort.rglob("*.nii.gz")}
+    existing = {path.relative_to(cohort).as_posix() for path in visible(cohort, "**/*.nii.gz")}
     return plan_import(index, facts_of(index), key, existing, visit_window_days)
 
 
@@ -273,7 +274,7 @@ class _Writer:
     def _require_one_weight(self, planned: PlannedSeries, weight_kg: float) -> None:
         """Raises CohortError where another PET of the session was weighed otherwise: sessions.tsv holds one weight."""
         path = self.cohort / planned.target
-        alone = all(other == path for other in path.parent.glob("*_pet.nii.gz"))
+        alone = all(other == path for other in visible(path.parent, "*_pet.nii.gz"))
         recorded = None if alone else session_weight(path)
         known = [row.weight_kg for row in self.rows.get((planned.subject, planned.session), ())]
         for other in (recorded, *known):

@@ -14,6 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from netlesion.errors import CohortError
+from netlesion.io.files import visible
 from netlesion.io.importers.source import Listing, SourceLabels, SourcePet, SourceVisit
 from netlesion.io.suv_write import SuvConvention
 
@@ -30,7 +31,7 @@ def list_hecktor(source: str | Path) -> Listing:
     """Every case of either layout; raises CohortError for a folder without any, or with a case twice."""
     source = Path(source)
     found: dict[str, Path] = {}
-    for path in sorted(source.rglob("*__PT.nii.gz")) + sorted(source.rglob("*__CT.nii.gz")):
+    for path in visible(source, "**/*__PT.nii.gz") + visible(source, "**/*__CT.nii.gz"):
         case = path.name.split("__")[0]
         if found.setdefault(case, path.parent) != path.parent:
             raise CohortError(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.errors import CohortError
+from netlesion.io.files import is_there, visible
 from netlesion.io.importers.source import Listing, SourceLabels, SourcePet, SourceVisit
 from netlesion.io.suv_write import SuvConvention
 from netlesion.study import CHANNEL_QUANTITY, TRACER_OF_LABEL
@@ -74,7 +75,7 @@ def list_nnunet(
             if absent:
                 problems.append(f"{case}: {absent[0].parent.name}/{absent[0].name} is missing")
                 continue
-            found = SourceLabels(labels, names, values, keep) if labels.is_file() else None
+            found = SourceLabels(labels, names, values, keep) if is_there(labels) else None
             visits.append(_visit(case, _patient(case, patient), meaning, files, found))
     count = sum(part == "Tr" for part in seen.values())
     if content["numTraining"] != count:
@@ -140,7 +141,7 @@ def _label_names(source: Path, labels: Mapping[str, Any]) -> dict[int, str]:
 
 
 def _cases(folder: Path, ending: str) -> list[str]:
-    names = [p.name.removesuffix(ending) for p in folder.glob(f"*{ending}")] if folder.is_dir() else []
+    names = [p.name.removesuffix(ending) for p in visible(folder, f"*{ending}")]
     return sorted({re.sub(r"_\d{4}$", "", name) for name in names})
 
 
