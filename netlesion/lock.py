@@ -19,17 +19,10 @@ NAME = ".lock"
 
 
 @contextmanager
-def lock_inside(folder: str | Path) -> Iterator[None]:
-    """Holds a folder of results, which is made, by FOLDER/.lock; raises OutputError when another process holds it."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _held(folder / NAME, folder):
-        yield
+def alone(path: str | Path) -> Iterator[None]:
+    """Holds a file or folder, which need not exist yet, by PARENT/.NAME.lock.
 
-
-@contextmanager
-def lock_beside(path: str | Path) -> Iterator[None]:
-    """Holds a file or folder, which need not exist yet, by PARENT/.NAME.lock; raises OutputError as `lock_inside`.
+    Raises OutputError, one line, when another process holds it.
 
     Two paths to one place (a link, a relative path) are one lock. Where the parent cannot be written to, as with a
     mounted folder, the lock lies inside.

@@ -5,19 +5,19 @@ import os
 import pytest
 
 from netlesion.errors import OutputError
-from netlesion.lock import lock_beside, lock_inside
+from netlesion.lock import alone
 
 
 def test_one_at_a_time_by_any_path_and_again_afterwards(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path / "a")
-    for lock, places in ((lock_beside, ("a", tmp_path / "a", "link", "x/../a")), (lock_inside, ("b", "./b"))):
-        with lock(places[0]):
-            for place in places:
-                with pytest.raises(OutputError, match="another run is writing here"), lock(place):
-                    raise AssertionError("held twice")
-        with lock(places[-1]):
-            pass
+    places = ("a", tmp_path / "a", "link", "x/../a")
+    with alone(places[0]):
+        for place in places:
+            with pytest.raises(OutputError, match="another run is writing here"), alone(place):
+                raise AssertionError("held twice")
+    with alone(places[-1]):
+        pass
     assert not (tmp_path / "a").exists()
 
 
@@ -32,13 +32,13 @@ def test_a_run_that_left_nothing_leaves_no_lock_and_nobody_holds_the_one_taken_a
             (tmp_path / ".a.lock").unlink()
         take(handle, how)
 
-    with lock_beside(tmp_path / "a"):
+    with alone(tmp_path / "a"):
         pass
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(fcntl, "flock", late)
-    with lock_beside(tmp_path / "a"):
+    with alone(tmp_path / "a"):
         assert (tmp_path / ".a.lock").is_file()
-        with pytest.raises(OutputError), lock_beside(tmp_path / "a"):
+        with pytest.raises(OutputError), alone(tmp_path / "a"):
             raise AssertionError("held twice")
 
 
@@ -46,10 +46,10 @@ def test_a_process_that_had_the_file_open_before_it_was_released_holds_the_same_
     import fcntl
 
     (tmp_path / "a").mkdir()
-    with lock_beside(tmp_path / "a"):
+    with alone(tmp_path / "a"):
         early = os.open(tmp_path / ".a.lock", os.O_RDWR)
     fcntl.flock(early, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    with pytest.raises(OutputError), lock_beside(tmp_path / "a"):
+    with pytest.raises(OutputError), alone(tmp_path / "a"):
         raise AssertionError("held twice")
     os.close(early)
 
@@ -59,12 +59,12 @@ def test_a_file_system_without_locks_and_a_parent_that_cannot_be_written(tmp_pat
 
     (tmp_path / "mounted").mkdir()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with lock_beside(tmp_path / "mounted"):
+    with alone(tmp_path / "mounted"):
         assert (tmp_path / "mounted" / ".lock").is_file()
 
     def unknown(*arguments):
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(fcntl, "flock", unknown)
-    with lock_inside(tmp_path / "b"), lock_inside(tmp_path / "b"):
+    with alone(tmp_path / "b"), alone(tmp_path / "b"):
         pass

@@ -19,13 +19,13 @@ from tqdm import tqdm
 
 from netlesion.atomic import write_json
 from netlesion.audit import HEADER, Audit
-from netlesion.cohort.results import done_record, finish_visit, outputs_of, write_case
+from netlesion.cohort.results import damaged, finish_visit, outputs_of, record_of, write_case
 from netlesion.cohort.stages import StageTable
 from netlesion.errors import ConfigError, NetlesionError, OutputError
 from netlesion.inference.average import Predict
 from netlesion.io.cohort import REFERENCE_DESC, VisitFiles, load_visit
 from netlesion.io.masks import RECORD
-from netlesion.lock import lock_inside
+from netlesion.lock import alone
 from netlesion.models.card import ModelCard
 from netlesion.pipeline import InferenceSettings, Prepared, finish, forward, prepare
 from netlesion.provenance import Stopwatch, hash_file, provenance
@@ -66,7 +66,7 @@ def run_batch(
     A full disk (OutputError) ends the run at once, another run in the same folder (OutputError) forbids it; any other
     error of a visit is kept for the end.
     """
-    with lock_inside(output):
+    with alone(output):
         return _run_batch(visits, output, model, settings, config, seed, overwrite)
 
 
@@ -74,13 +74,18 @@ def _run_batch(visits, output, model, settings, config, seed, overwrite) -> Batc
     signature = {"checkpoint_sha256": model.checkpoint_sha256, "settings": asdict(settings)}
     pending, skipped = [], []
     for files in visits:
-        record = None if overwrite else done_record(output / files.visit_id)
+        record = None if overwrite else record_of(output / files.visit_id)
         if record is None:
             pending.append(files)
-        else:
-            _require_same(record, signature, files.visit_id, output)
-            _require_same_inputs(record, files, model.card, output)
+            continue
+        _require_same(record, signature, files.visit_id, output)
+        _require_same_inputs(record, files, model.card, output)
+        damage = damaged(output / files.visit_id, record)
+        if damage is None:
             skipped.append(files.visit_id)
+        else:
+            print(f"{files.visit_id}: {damage}; it is done again", file=sys.stderr)
+            pending.append(files)
     done, failures, total = [], {}, Stopwatch()
     table = StageTable()
     with (
@@ -190,8 +195,8 @@ class _Run:
                 cases={channel: files.case_id(channel) for channel in results},
                 audits={files.case_id(c): asdict(r.audit) for c, r in results.items() if r.audit is not None},
                 channels_present=dict(zip(card.channels, prepared.present, strict=True)),
-                outputs=outputs,
             ),
+            outputs,
         )
 
 
@@ -265,7 +270,7 @@ def write_cohort(
     rows: dict[str, Sequence[LesionRow]] = {}
     pages, channels, audits = [], [], {}
     for files in visits:
-        record = done_record(output / files.visit_id)
+        record = record_of(output / files.visit_id)
         audits |= {case: Audit(**audit) for case, audit in (record or {}).get("audits", {}).items()}
         for channel, case in (record or {}).get("cases", {}).items():
             folder = output / files.visit_id

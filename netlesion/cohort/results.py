@@ -4,23 +4,37 @@
 <output>/<visit>/<case>_desc-lesions_dseg.nii.gz       lesion label map
 <output>/<visit>/<case>_desc-lesions.tsv (.json)       measurements and their dictionary
 <output>/<visit>/<case>_mip.png                        coronal and sagittal projections
-<output>/<visit>/provenance.json                       written last: a visit with it is done
+<output>/<visit>/provenance.json                       written last, with the hashes of the others
 <output>/lesions.tsv (.json)  report.html  provenance.json
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from netlesion.atomic import write_json
+from netlesion.errors import OutputError
 from netlesion.io.masks import LABEL_MAP, PROBABILITY, RECORD
 from netlesion.io.nifti import write_volume
 from netlesion.pipeline import TracerResult
+from netlesion.provenance import hash_file
 from netlesion.quantify.table import write_lesions
 from netlesion.report.mip import write_mip
+
+#: Fields of a visit's record that are read again, with their type; the last may be absent.
+FIELDS: tuple[tuple[str, type | tuple[type, ...], bool], ...] = (
+    ("outputs", (dict, list), False),
+    ("checkpoint_sha256", str, False),
+    ("settings", dict, False),
+    ("inputs_sha256", dict, False),
+    ("cases", dict, False),
+    ("channels_present", dict, False),
+    ("audits", dict, True),
+)
 
 
 def write_case(folder: Path, case: str, result: TracerResult) -> None:
@@ -33,13 +47,17 @@ def write_case(folder: Path, case: str, result: TracerResult) -> None:
         largest.result()
 
 
-def finish_visit(folder: Path, record: dict[str, Any]) -> None:
-    """Marks a visit as done."""
-    write_json(folder / RECORD, record)
+def finish_visit(folder: Path, record: Mapping[str, Any], outputs: Sequence[str]) -> None:
+    """Marks a visit as done: its record, with size and sha256 of every output, by which it is known again."""
+    sealed = {name: {"bytes": (folder / name).stat().st_size, "sha256": hash_file(folder / name)} for name in outputs}
+    write_json(folder / RECORD, {**record, "outputs": sealed})
 
 
-def done_record(folder: Path) -> dict[str, Any] | None:
-    """The provenance of a finished visit, or None when it is not finished."""
+def record_of(folder: Path) -> dict[str, Any] | None:
+    """The provenance of a visit; None when it has none, or one that was cut off.
+
+    Raises OutputError for a provenance.json of another shape: the folder is somebody else's.
+    """
     path = folder / RECORD
     if not path.is_file():
         return None
@@ -47,8 +65,48 @@ def done_record(folder: Path) -> dict[str, Any] | None:
         record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return None
-    files = [folder / name for name in record.get("outputs", ())]
-    return record if record.get("outputs") is not None and all(f.is_file() for f in files) else None
+    wrong = "a list or a single value" if not isinstance(record, dict) else _wrong_field(record)
+    if wrong:
+        raise OutputError(
+            f"{path}: is no record of an inference ({wrong}); give another output folder, or remove it to have the "
+            "visit done again"
+        )
+    return record
+
+
+def damaged(folder: Path, record: Mapping[str, Any]) -> str | None:
+    """Which output of a finished visit is not the file that was written, and why; None when all are whole.
+
+    Records of before outputs were hashed tell their names only: then an output must be there and not empty.
+    """
+    outputs = record["outputs"]
+    for name in outputs:
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        seal = outputs[name] if isinstance(outputs, Mapping) else None
+        found = path.stat().st_size
+        if found != seal["bytes"] if seal else found == 0:
+            return f"{name} holds {found} bytes" + (f", {seal['bytes']} were written" if seal else "")
+        if seal and hash_file(path) != seal["sha256"]:
+            return f"{name} was changed after it was written"
+    return None
+
+
+def _wrong_field(record: Mapping[str, Any]) -> str | None:
+    """The first field that inference, its report or a rerun would stumble over."""
+    for name, kind, optional in FIELDS:
+        if name not in record:
+            if not optional:
+                return f"no field {name!r}"
+        elif not isinstance(record[name], kind):
+            return f"field {name!r} is a {type(record[name]).__name__}"
+    outputs = record["outputs"]
+    if isinstance(outputs, dict):
+        sound = all(isinstance(seal, dict) and {"bytes", "sha256"} <= seal.keys() for seal in outputs.values())
+    else:
+        sound = all(isinstance(name, str) for name in outputs)
+    return None if sound else "field 'outputs' names no files"
 
 
 def outputs_of(case: str) -> list[str]:

@@ -115,7 +115,7 @@ def _in_results(folder: Path, desc: str) -> MaskFolder | None:
             f"{folder}: no visit is finished ({', '.join(sorted(unfinished))} hold masks without a record); "
             "run the inference to its end"
         )
-    configs = {case: (records[mask.path.parent] or {}).get("config") or {} for case, mask in masks.items()}
+    configs = {case: _config(records[mask.path.parent]) for case, mask in masks.items()}
     checkpoints = {str(r["checkpoint_sha256"]) for r in records.values() if r and r.get("checkpoint_sha256")}
     return MaskFolder(
         folder,
@@ -129,7 +129,7 @@ def _in_results(folder: Path, desc: str) -> MaskFolder | None:
 
 
 def _record(folder: Path) -> dict[str, Any] | None:
-    """The record of a run or a visit; an unreadable one counts as one that names nothing."""
+    """The record of a run or a visit; one that is unreadable or of another shape counts as one that names nothing."""
     path = folder / RECORD
     if not path.is_file():
         return None
@@ -137,9 +137,15 @@ def _record(folder: Path) -> dict[str, Any] | None:
         record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return {}
-    if not isinstance(record, dict):
+    if not isinstance(record, dict) or not isinstance(record.get("outputs", {}), (dict, list)):
         return {}
     return record if "outputs" in record or "visits_done" in record else None
+
+
+def _config(record: dict[str, Any] | None) -> dict[str, Any]:
+    """The configuration that a record names, with the part of the split that was asked for; {} where it names none."""
+    config = (record or {}).get("config")
+    return config if isinstance(config, dict) else {}
 
 
 def _is_finished(path: Path, record: dict[str, Any] | None) -> bool:

@@ -31,15 +31,20 @@ def hot_is_lesion(windows):
 MODEL = Model(CARD, (hot_is_lesion,), "0" * 64)
 
 
-@pytest.fixture
-def cohort(tmp_path):
+def make_cohort(root):
+    """Three patients with two lesions each."""
     for n in range(3):
         suv = np.ones(GRID.shape)
         suv[2:5, 3:6, 4:7] = 12.0
         suv[7, 10:12, 9] = 9.0
-        folder = tmp_path / "in" / f"P{n}"
+        folder = root / "in" / f"P{n}"
         write_volume(folder / "PET_image.nii.gz", Volume(suv, GRID, Quantity.SUVBW))
-    return tmp_path / "in"
+    return root / "in"
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    return make_cohort(tmp_path)
 
 
 def run(cohort, output, model=MODEL, **options):

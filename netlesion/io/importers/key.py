@@ -28,7 +28,7 @@ from netlesion.errors import CohortError
 from netlesion.io.cohort import DERIVATIVES
 from netlesion.io.importers.source import SourceVisit
 from netlesion.io.table_file import parse_table, text_of
-from netlesion.lock import lock_beside
+from netlesion.lock import alone
 
 HEADER = "# netlesion key {}, secret "
 VERSION = 3
@@ -295,7 +295,7 @@ def held_key(cohort: str | Path, key_file: str | Path | None = None) -> Iterator
     this cohort's.
     """
     path = key_path(cohort, key_file)
-    with lock_beside(cohort), lock_beside(path):
+    with alone(cohort), alone(path):
         key = Key.read(path)
         key.require_fits(Path(cohort))
         yield key
