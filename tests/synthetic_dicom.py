@@ -24,16 +24,19 @@ def write_series(
     spacing=(3.0, 2.0, 4.0),
     origin=(-10.0, -20.0, 30.0),
     slopes=None,
-    intercept: float = 0.0,
+    intercept: float | None = None,
     reverse_names: bool = False,
     changes: dict | None = None,
 ) -> list[Path]:
     """Writes stored values (I, J, K) of int16, I along `row`, J along `column`, K along their cross product.
 
     spacing: (row spacing between J neighbours, column spacing between I neighbours, slice step), mm, all LPS.
+    intercept: by default -1000 in a CT, else 0.
     `changes` sets header fields of every slice; a value of None deletes the field.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if intercept is None:
+        intercept = -1000.0 if modality == "CT" else 0.0
     row, column = np.asarray(row, float), np.asarray(column, float)
     normal = np.cross(row, column)
     series, study, frame = generate_uid(), generate_uid(), generate_uid()

@@ -14,9 +14,10 @@ import numpy as np
 import pydicom
 
 from netlesion.errors import DicomError, GeometryError, QuantityError
-from netlesion.io.dicom_file import IMAGES, RTSTRUCT, read_whole
+from netlesion.io.dicom_file import IMAGES, RTSTRUCT, read_whole, text_of
 from netlesion.io.dicom_index import Series, scan
 from netlesion.io.dicom_pixels import frames_of, rescaled
+from netlesion.io.hounsfield import is_hu, require_negative_hu
 from netlesion.io.multiframe import frame_headers, is_multiframe
 from netlesion.io.slice_stack import LPS_TO_RAS, stack_slices
 from netlesion.volume import Quantity, Volume
@@ -92,9 +93,12 @@ def read_image(series: Series) -> Volume:
     for name, _ in place:
         raise DicomError(f"{series.root / name}: holds fewer frames than its header says; restore it from its source")
     try:
-        return Volume(array, stack.geometry, quantity)
+        volume = Volume(array, stack.geometry, quantity)
     except (GeometryError, QuantityError) as error:
         raise type(error)(f"{series.label}: {error}") from error
+    if quantity is Quantity.HU:
+        require_negative_hu(volume, series.label)
+    return volume
 
 
 def require_one(all_series: Sequence[Series], modality: str, where: str | Path) -> Series:
@@ -137,4 +141,6 @@ def _planes(series: Series, path: Path, quantity: Quantity):
         if frame.shape != (one.plane.rows, one.plane.columns):
             raise DicomError(f"{path}: a frame of {frame.shape[0]}x{frame.shape[1]}, expected {one.plane.rows}x"
                              f"{one.plane.columns}")  # fmt: skip
+        if quantity is Quantity.HU and not is_hu(text_of(headers[n], "RescaleType")):
+            raise DicomError(f"{path}: Rescale Type (0028,1054) is not HU; export the CT in HU")
         yield (n if multi else None), rescaled(path, frame, headers[n], quantity is not Quantity.MR)

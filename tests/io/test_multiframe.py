@@ -68,7 +68,7 @@ def test_a_legacy_converted_image_of_highdicom_equals_its_classic_slices(tmp_pat
     highdicom = pytest.importorskip("highdicom")
     name = {"CT": "CT", "PT": "PET", "MR": "MR"}[modality]
     convert = getattr(highdicom.legacy, f"LegacyConvertedEnhanced{name}Image")
-    paths = write_series(tmp_path / "a", STORED, modality, slopes=np.full(7, 1.5), intercept=2.0)
+    paths = write_series(tmp_path / "a", STORED, modality, slopes=np.full(7, 1.5), intercept=-2.0)
     sources = [pydicom.dcmread(p) for p in paths]
     for source in sources:
         source.AccessionNumber, source.StudyID, source.PatientSex, source.SeriesNumber = "", "", "F", 1

@@ -53,6 +53,7 @@ class SeriesFacts:
     corrected_image: tuple[str, ...] = ()
     series_type: tuple[str, ...] = ()
     repetition_ms: float | None = None
+    rescale_type: str | None = None
     rois: tuple[Roi, ...] = ()
     problem: str = ""
 
@@ -85,6 +86,8 @@ def _read(series: Series) -> SeriesFacts:
     }
     if series.modality == "PT" and series.sop_class in IMAGES:
         facts |= _pet(series, header)
+    if series.modality == "CT":
+        facts["rescale_type"] = text_of(header, "RescaleType")
     if series.modality == "MR":
         repetition = floats_of(header, "RepetitionTime", 1)
         facts["repetition_ms"] = None if repetition is None else repetition[0]

@@ -20,6 +20,7 @@ from netlesion.io.dicom_entry import one_line
 from netlesion.io.dicom_file import IMAGES, RTSTRUCT, SEGMENTATIONS
 from netlesion.io.dicom_index import Index
 from netlesion.io.dicom_pixels import undecodable
+from netlesion.io.hounsfield import is_hu, other_map
 from netlesion.io.importers.dicom_facts import Roi, SeriesFacts
 from netlesion.io.importers.dicom_names import relation, seconds_apart, with_names
 from netlesion.io.importers.key import Key, KnownSeries
@@ -117,6 +118,8 @@ def _refusal(facts: SeriesFacts, strangers: frozenset[str], place: tuple[str, st
     reason = undecodable(facts.transfer_syntax)
     if reason:
         return f"{where}: {reason}"
+    if series.modality == "CT" and not is_hu(facts.rescale_type):
+        return f"{where}: Rescale Type (0028,1054) is not HU; what its values are is not known, export the CT in HU"
     if series.modality == "PT" and not place[0]:
         return f"{where}: the tracer cannot be told from its radiopharmaceutical code or text; code it in the header"
     return ""
@@ -137,6 +140,8 @@ def _taken_for(facts: SeriesFacts) -> tuple[str, tuple[str, str, tuple[str, ...]
     if series.modality == "CT":
         if types & {"REFORMATTED", "MPR", "MIP", "PROJECTION IMAGE", "CURVED"}:
             return "CT reformat", nowhere, (), "a reformat or projection, not an acquisition"
+        if (shown := other_map(facts.rescale_type)) is not None:
+            return "CT without HU", nowhere, (), f"{shown} (Rescale Type), not HU"
         return "CT", ("ct", "ct", ()), (), ""
     contrast = mr_contrast(
         facts.words, series.kind.image_type, series.kind.echo_ms, facts.repetition_ms, series.kind.b_value

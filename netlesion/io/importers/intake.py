@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from netlesion.atomic import write_json, write_text
-from netlesion.errors import CohortError, NetlesionError, OutputError, QuantityError
+from netlesion.errors import CohortError, NetlesionError, OutputError
 from netlesion.geometry import Geometry
 from netlesion.io.bids_write import SessionRow, derivative_path, image_path, write_dataset, write_image, write_pet
 from netlesion.io.cohort import ANAT_CHANNELS, DERIVATIVES, REFERENCE_DESC
+from netlesion.io.hounsfield import require_negative_hu
 from netlesion.io.importers.key import Key, Place, held_key
 from netlesion.io.importers.label_grid import label_on_grid
 from netlesion.io.importers.source import Listing, SourceLabels, SourcePet, SourceVisit
@@ -168,9 +169,8 @@ def _read_pet(pet: SourcePet) -> Volume:
 
 def _read_other(channel: str, path: Path) -> Volume:
     volume = read_volume(path, CHANNEL_QUANTITY[channel])
-    lowest = float(volume.array.min())
-    if channel == "ct" and lowest >= 0:
-        raise QuantityError(f"{path}: its lowest value is {lowest:g}, a CT in HU has negative ones (fat, air)")
+    if channel == "ct":
+        require_negative_hu(volume, str(path))
     return volume
 
 
