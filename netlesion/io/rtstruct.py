@@ -15,7 +15,7 @@ import numpy as np
 from pydicom.dataelem import RawDataElement
 
 from netlesion.errors import DicomError
-from netlesion.io.dicom_file import RTSTRUCT, read_whole, text_of
+from netlesion.io.dicom_file import RTSTRUCT, integer_of, read_whole, text_of
 from netlesion.io.slice_stack import LPS_TO_RAS
 from netlesion.volume import Quantity, Volume
 
@@ -37,7 +37,8 @@ LARGEST_COORDINATE_MM = 1e5
 class Structure:
     """One ROI: its name and number, the image series it was drawn on, and its closed contours in RAS+ mm (N, 3).
 
-    num_open: points and open lines that were left out; xor: whether overlaps are holes by declaration.
+    num_open: points, open lines and contours of fewer than three points, which were left out. xor: whether overlaps are
+    holes by declaration.
     """
 
     name: str
@@ -75,12 +76,13 @@ def read_structure(path: Path, dataset, number: int) -> Structure:
     for kind in kinds:
         if kind not in (*CLOSED, *OPEN):
             raise DicomError(f"{path}: ROI {number} has a contour of no known type; expected CLOSED_PLANAR")
-    closed = [c for c, kind in zip(contours, kinds, strict=True) if kind in CLOSED]
+    closed = [_points(path, number, c) for c, kind in zip(contours, kinds, strict=True) if kind in CLOSED]
+    closed = [points for points in closed if points is not None]
     return Structure(
         name=text_of(roi, "ROIName") or "",
         series_uid=_referenced_series(dataset),
         frame_of_reference_uid=text_of(roi, "ReferencedFrameOfReferenceUID"),
-        contours_mm=tuple(_points(path, number, contour) for contour in closed),
+        contours_mm=tuple(closed),
         number=number,
         num_open=len(contours) - len(closed),
         xor="CLOSEDPLANAR_XOR" in kinds,
@@ -168,8 +170,11 @@ def _fill(polygon: np.ndarray, shape: tuple[int, int]) -> _Filled:
     return _Filled((slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))), inside)
 
 
-def _points(path: Path, number: int, contour) -> np.ndarray:
-    """Contour Data as RAS+ mm, parsed from the stored text: pydicom's own numbers would take thirty times its size."""
+def _points(path: Path, number: int, contour) -> np.ndarray | None:
+    """Contour Data as RAS+ mm, None for fewer than three points, which enclose nothing.
+
+    Parsed from the stored text: pydicom's own numbers would take thirty times its size.
+    """
     item = contour.get_item("ContourData")
     try:
         if isinstance(item, RawDataElement):
@@ -180,8 +185,13 @@ def _points(path: Path, number: int, contour) -> np.ndarray:
         raise DicomError(
             f"{path}: contour data of ROI {number} are not triples of numbers; restore the file from its source"
         ) from error
-    if len(lps) < 3 or not (np.abs(lps) < LARGEST_COORDINATE_MM).all():
-        raise DicomError(f"{path}: ROI {number} has a closed contour of {len(lps)} points, or points beyond reason")
+    declared = integer_of(contour, "NumberOfContourPoints")
+    if len(lps) < 3 and declared is not None and declared != len(lps):
+        raise DicomError(f"{path}: ROI {number} has a contour of {declared} points that holds {len(lps)}; restore it")
+    if not (np.abs(lps) < LARGEST_COORDINATE_MM).all():
+        raise DicomError(f"{path}: ROI {number} has points beyond reason; restore the file from its source")
+    if len(lps) < 3:
+        return None
     return lps @ LPS_TO_RAS[:3, :3].T
 
 

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlesion.errors import DicomError, GeometryError
-from netlesion.geometry import Geometry
+from netlesion.geometry import SHEAR_TOLERANCE, Geometry
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 #: A slice may lie this share of the slice step away from its even position before it is a gap.
 POSITION_TOLERANCE = 0.05
+#: Positions may be rounded to this share of the slice step; a missing slice is another matter [P].
+LARGEST_ROUNDING = 0.2
+ROUNDINGS_MM = (1.0, 0.5, 0.1, 0.01)
 #: Largest difference of a direction cosine between slices of one series.
 ORIENTATION_TOLERANCE = 1e-4
 #: Slices nearer than this (mm) along the normal lie at the same position.
@@ -68,10 +71,11 @@ class Slice:
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Slices in the order of K, and their grid."""
+    """Slices in the order of K, and their grid. note: what was tolerated, for whoever talks to a user."""
 
     slices: tuple[Slice, ...]
     geometry: Geometry
+    note: str = ""
 
 
 def stack_slices(slices: Sequence[Slice], label: str) -> Stack:
@@ -87,7 +91,7 @@ def stack_slices(slices: Sequence[Slice], label: str) -> Stack:
     positions = np.array([one.position for one in slices])
     order = np.argsort(positions @ normal, kind="stable")
     ordered, positions = [slices[i] for i in order], positions[order]
-    step = _step(ordered, positions, normal)
+    step, note = _step(ordered, positions, normal)
     row, column = np.array(first.plane.orientation[:3]), np.array(first.plane.orientation[3:])
     affine_lps = np.eye(4)
     affine_lps[:3, 0] = row * first.plane.spacing_mm[1]
@@ -98,7 +102,7 @@ def stack_slices(slices: Sequence[Slice], label: str) -> Stack:
         geometry = Geometry(LPS_TO_RAS @ affine_lps, (first.plane.columns, first.plane.rows, len(ordered)))
     except GeometryError as error:
         raise GeometryError(f"{label}: {error}") from error
-    return Stack(tuple(ordered), geometry)
+    return Stack(tuple(ordered), geometry, note)
 
 
 def offsets_mm(slices: Sequence[Slice]) -> np.ndarray | None:
@@ -138,13 +142,16 @@ def _require_plane(one: Slice, first: Slice) -> None:
             raise DicomError(f"{one.name}: {what} is {_shown(found)}, but {_shown(expected)} in {first.name}")
 
 
-def _step(ordered: Sequence[Slice], positions: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """The vector from one slice to the next; raises DicomError at the first duplicate or gap."""
+def _step(ordered: Sequence[Slice], positions: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, str]:
+    """The vector from one slice to the next, and a note where positions are even but for their rounding.
+
+    Raises DicomError at the first duplicate or gap.
+    """
     if len(ordered) == 1:
         thickness = ordered[0].plane.thickness_mm
         if thickness is None or not SPACING_RANGE_MM[0] <= thickness <= SPACING_RANGE_MM[1]:
             raise DicomError(f"{ordered[0].name}: a single slice without Slice Thickness has no volume")
-        return normal * thickness
+        return normal * thickness, ""
     steps = np.diff(positions @ normal)
     typical = float(np.median(steps))
     for i in np.flatnonzero(steps < SAME_POSITION_MM):
@@ -152,20 +159,48 @@ def _step(ordered: Sequence[Slice], positions: np.ndarray, normal: np.ndarray) -
             f"{ordered[i + 1].name}: lies at the same position as {ordered[i].name}; "
             "duplicate slices or a dynamic series, keep one of them"
         )
-    for i in np.flatnonzero(np.abs(steps - typical) > POSITION_TOLERANCE * typical):
+    uneven = np.flatnonzero(np.abs(steps - typical) > POSITION_TOLERANCE * typical)
+    step = (positions[-1] - positions[0]) / (len(positions) - 1)
+    along = normal * (step @ normal)
+    sheared = np.linalg.norm(step - along) > SHEAR_TOLERANCE * typical
+    rounding = _rounding_mm(positions, normal) if len(uneven) or sheared else 0.0
+    if len(uneven) and rounding == 0:
+        i = int(uneven[0])
         raise DicomError(
             f"{ordered[i + 1].name}: lies {steps[i]:.3f} mm after {ordered[i].name}, "
             f"the series' step is {typical:.3f} mm; slices are missing or uneven, export the series again"
         )
-    step = (positions[-1] - positions[0]) / (len(positions) - 1)
     drift = np.abs(positions - positions[0] - np.arange(len(positions))[:, None] * step).max(axis=1)
     worst = int(drift.argmax())
-    if drift[worst] > POSITION_TOLERANCE * typical + 1e-3:
+    if drift[worst] > POSITION_TOLERANCE * typical + rounding + 1e-3:
         raise DicomError(
             f"{ordered[worst].name}: lies {drift[worst]:.3f} mm off the line through the series' slices; "
             "the stack is not straight"
         )
-    return step
+    if rounding == 0:
+        return step, ""
+    if np.abs(step - along).max() * (len(positions) - 1) <= rounding:  # a shear that rounding explains
+        step = along
+    return step, (
+        f"slice positions are rounded to {rounding:g} mm and are taken as even, {np.linalg.norm(step):.4g} mm apart"
+    )
+
+
+def _rounding_mm(positions: np.ndarray, normal: np.ndarray) -> float:
+    """To what (mm) even positions were rounded, 0 where that does not explain them: a missing slice lies farther off.
+
+    Of N slices with one missing, one lies at least a quarter of a step off any even line.
+    """
+    moving = positions[:, np.ptp(positions, axis=0) > 1e-6]
+    offsets = positions @ normal
+    step = float(np.diff(offsets).mean())
+    numbers = np.arange(len(offsets))
+    off = np.abs(offsets - np.polynomial.Polynomial.fit(numbers, offsets, 1)(numbers)).max()
+    for unit in ROUNDINGS_MM:
+        rounded = np.abs(moving - np.rint(moving / unit) * unit).max() < 1e-6
+        if rounded and unit <= LARGEST_ROUNDING * step and off <= min(0.75 * unit * np.abs(normal).sum(), 0.15 * step):
+            return unit
+    return 0.0
 
 
 def _shown(value: object) -> str:

@@ -98,11 +98,15 @@ def test_a_point_leaves_the_rest_of_its_structure_and_set(tmp_path):
     rois = [
         ("isocentre", [("POINT", [(-6, -12, 30)])]),
         ("GTV", [("CLOSED_PLANAR", lps_square(-6, -14, 30, 3)), ("POINT", [(0, 0, 30)])]),
-        ("broken", [("CLOSED_PLANAR", [(0, 0, 30), (1, 1, 30)])]),
-    ]
+        ("clicks", [("CLOSED_PLANAR", [(0, 0, 30), (1, 1, 30)][:n]) for n in (1, 2)]
+         + [("CLOSED_PLANAR", lps_square(-6, -14, 30, 3))]),
+    ]  # fmt: skip
     path = write_rtstruct(tmp_path / "rs.dcm", image, rois)
     dataset = read_whole(path)
     assert [len(read_structure(path, dataset, n).contours_mm) for n in (1, 2)] == [0, 1]
     assert read_structure(path, dataset, 2).num_open == 1
-    with pytest.raises(DicomError, match="ROI 3 has a closed contour of 2 points"):
+    clicks = read_structure(path, dataset, 3)
+    assert (len(clicks.contours_mm), clicks.num_open) == (1, 2)
+    dataset.ROIContourSequence[2].ContourSequence[1].NumberOfContourPoints = 50
+    with pytest.raises(DicomError, match="ROI 3 has a contour of 50 points that holds 2"):
         read_structure(path, dataset, 3)

@@ -85,3 +85,32 @@ def test_uneven_slices_are_refused(rotation, which, share):
 def test_a_slice_without_a_place_is_refused_by_name(plane, position, match):
     with pytest.raises(DicomError, match=rf"s\.dcm.*{match}"):
         stack_slices([Slice("s.dcm", plane, position)], "series")
+
+
+@pytest.mark.parametrize(
+    ("step", "unit"), [(1.25, 0.1), (0.7, 0.1), (1.9531, 0.1), (3.27, 0.5), (5.2, 1.0), (0.625, 0.01), (2.0, 0.1)]
+)
+@pytest.mark.parametrize("oblique", [False, True])
+def test_positions_that_rounding_explains_are_even_and_a_missing_slice_is_not(step, unit, oblique):
+    rotation = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0] if oblique else np.eye(3)
+    exact = make_slices(rotation, step=step, count=21, origin=(-250.1171875, 3.3, 7.4) if not oblique else (1, 2, 3))
+    columns = slice(None) if oblique else slice(2, 3)
+    slices = []
+    for one in exact:
+        position = np.array(one.position)
+        position[columns] = np.round(position[columns] / unit) * unit
+        slices.append(Slice(one.file, one.plane, tuple(position.tolist())))
+    stack = stack_slices(slices, "series")
+    assert stack.geometry.spacing_mm[2] == pytest.approx(step, abs=unit / 10)
+    if stack.note:
+        assert stack.note.startswith(f"slice positions are rounded to {unit:g} mm")
+    for missing in (1, 10, 19):
+        with pytest.raises(DicomError, match="missing or uneven"):
+            stack_slices(slices[:missing] + slices[missing + 1 :], "series")
+
+
+def test_what_was_tolerated_is_said():
+    slices = [Slice(f"{z}", make_slices(np.eye(3))[0].plane, (0.0, 0.0, z)) for z in (0.0, 0.8, 1.5, 2.2, 3.0)]
+    assert "rounded to 0.1 mm and are taken as even, 0.75 mm apart" in stack_slices(slices, "series").note
+    with pytest.raises(DicomError, match="uneven"):  # the same with digits that no rounding leaves
+        stack_slices([Slice(s.file, s.plane, (0.0, 0.0, s.position[2] * 1.00137)) for s in slices], "series")

@@ -245,11 +245,12 @@ class _Writer:
         dataset, warnings = read_whole(path), list(planned.warnings)
         if planned.facts.series.sop_class == RTSTRUCT:
             structure = read_structure(path, dataset, planned.roi.number)
+            what = f"{planned.roi.file}: ROI {planned.roi.number}"
             if structure.num_open:
-                what = f"{planned.roi.file}: ROI {planned.roi.number}"
-                warnings.append(f"{what}: {structure.num_open} points or open contours were left out")
+                left_out = "points, open contours or contours of one or two points"
+                warnings.append(f"{what}: {structure.num_open} {left_out} were left out")
             if not structure.contours_mm:
-                self.skipped.append(f"{planned.roi.file}: ROI {planned.roi.number} holds no closed contour")
+                self.skipped.append(f"{what} holds no closed contour of three points or more")
                 return
             mask: Volume = structure_mask(structure, geometry)
             beyond = beyond_mm(structure, geometry)

@@ -15,6 +15,7 @@ from netlesion.errors import NetlesionError
 from netlesion.io.dicom_entry import one_line
 from netlesion.io.dicom_file import IMAGES, RTSTRUCT, SEGMENTATIONS, floats_of, integer_of, text_of, transfer_syntax
 from netlesion.io.dicom_file import read_header as read_stored_header
+from netlesion.io.importers.person import Person, person_of
 from netlesion.io.pet_facts import nuclide
 from netlesion.io.tracer import Tracer, tracer_of
 
@@ -54,6 +55,7 @@ class SeriesFacts:
     series_type: tuple[str, ...] = ()
     repetition_ms: float | None = None
     rescale_type: str | None = None
+    person: Person = Person()
     rois: tuple[Roi, ...] = ()
     problem: str = ""
 
@@ -75,8 +77,10 @@ def _facts(series: Series) -> SeriesFacts:
 
 def _read(series: Series) -> SeriesFacts:
     header = series.header
+    day = _day(header)
     facts = {
-        "day": _day(header),
+        "day": day,
+        "person": person_of(header, day),
         "acquired": _moment(header, "Acquisition") or _moment(header, "Series") or _moment(header, "Study"),
         "series_number": integer_of(header, "SeriesNumber"),
         "frame_of_reference": text_of(header, "FrameOfReferenceUID"),

@@ -7,7 +7,7 @@ been part of it, but is broken or cannot be told). Names once given are in the k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -25,6 +25,7 @@ from netlesion.io.importers.dicom_facts import Roi, SeriesFacts
 from netlesion.io.importers.dicom_names import relation, seconds_apart, with_names
 from netlesion.io.importers.key import Key, KnownSeries
 from netlesion.io.importers.mr_contrast import NoContrast, mr_contrast
+from netlesion.io.importers.person import Person, contradiction
 from netlesion.io.importers.planned import Decision, ImportPlan, PlannedRoi, PlannedSeries
 from netlesion.io.slice_stack import stack_slices
 from netlesion.io.vocabulary import roi_label
@@ -47,7 +48,7 @@ def plan_import(
     existing: targets that are in the cohort already, as written in the key.
     """
     key, existing = key.copy(), frozenset(existing)
-    strangers = _patients_with_two_birth_dates(facts)
+    strangers = _ids_of_two_people(facts)
     judged = [_judge(one, strangers) for one in facts if not _holds_rois(one)]
     judged = _with_sessions(judged, key)
     judged = [_with_pet(one, judged) for one in judged]
@@ -68,15 +69,16 @@ def _holds_rois(facts: SeriesFacts) -> bool:
     return facts.series.sop_class == RTSTRUCT or facts.series.sop_class in SEGMENTATIONS
 
 
-def _patients_with_two_birth_dates(facts: Iterable[SeriesFacts]) -> frozenset[str]:
-    births: dict[str, set[str]] = {}
+def _ids_of_two_people(facts: Iterable[SeriesFacts]) -> dict[str, str]:
+    """Patient ID -> what tells that its series are of several people."""
+    people: dict[str, list[Person]] = {}
     for one in facts:
-        if one.series.birth_date:
-            births.setdefault(one.series.patient_id, set()).add(one.series.birth_date)
-    return frozenset(patient for patient, dates in births.items() if len(dates) > 1)
+        birth_date = one.series.birth_date or one.person.birth_date
+        people.setdefault(one.series.patient_id, []).append(replace(one.person, birth_date=birth_date))
+    return {patient: why for patient, found in people.items() if (why := contradiction(found))}
 
 
-def _judge(facts: SeriesFacts, strangers: frozenset[str]) -> PlannedSeries:
+def _judge(facts: SeriesFacts, strangers: Mapping[str, str]) -> PlannedSeries:
     """Whether a series is written, skipped or refused, and what it was taken for."""
     series = facts.series
     name = UID(series.sop_class).name if series.sop_class else "an object without class"
@@ -89,15 +91,17 @@ def _judge(facts: SeriesFacts, strangers: frozenset[str]) -> PlannedSeries:
     if refusal:
         return PlannedSeries(facts, Decision.REFUSE, taken_for, refusal)
     try:
-        geometry = stack_slices(series.slices, series.label).geometry
+        stack = stack_slices(series.slices, series.label)
     except NetlesionError as error:
         return PlannedSeries(facts, Decision.REFUSE, taken_for, one_line(error, series.root))
+    if stack.note:
+        warnings = (*warnings, stack.note)
     if series.num_duplicates:
         warnings = (*warnings, f"{series.num_duplicates} duplicate files were left out")
-    return PlannedSeries(facts, Decision.WRITE, taken_for, "", geometry=geometry, warnings=warnings, place=place)
+    return PlannedSeries(facts, Decision.WRITE, taken_for, "", geometry=stack.geometry, warnings=warnings, place=place)
 
 
-def _refusal(facts: SeriesFacts, strangers: frozenset[str], place: tuple[str, str, tuple[str, ...]]) -> str:
+def _refusal(facts: SeriesFacts, strangers: Mapping[str, str], place: tuple[str, str, tuple[str, ...]]) -> str:
     series = facts.series
     where = series.slices[0].file
     if facts.problem:
@@ -112,7 +116,8 @@ def _refusal(facts: SeriesFacts, strangers: frozenset[str], place: tuple[str, st
             f"{where}: Patient ID (0010,0020) has {len(series.patient_id)} characters, at most {LONGEST_ID} are allowed"
         )
     if series.patient_id in strangers:
-        return f"{where}: two birth dates under one Patient ID (0010,0020); correct the id of one patient"
+        why = strangers[series.patient_id]
+        return f"{where}: {why} under one Patient ID (0010,0020); correct the id of one patient"
     if facts.day is None:
         return f"{where}: Study Date (0008,0020) is missing or no date, expected YYYYMMDD"
     reason = undecodable(facts.transfer_syntax)
