@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from netlesion.cohort.batch import Model, run_batch
-from netlesion.geometry import Geometry
-from netlesion.inference.heap import keep_heap
-from netlesion.io.cohort import open_cohort
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
+from netlesion.inference.malloc import keep_heap
+from netlesion.io.bids.cohort import open_cohort
 from netlesion.io.nifti import write_volume
 from netlesion.models.card import ModelCard
-from netlesion.pipeline import InferenceSettings
-from netlesion.volume import Quantity, Volume
+from netlesion.predict.batch import Model, run_batch
+from netlesion.predict.visit import InferenceSettings
 
 PET_MM, WORKING_MM = (2.0, 2.0, 3.0), (2.45, 2.45, 4.0)
 CARD = ModelCard(("fdg", "ct"), ("fdg", "ct"), {"fdg": ("background", "lesion")}, WORKING_MM, (96, 96, 96), {})

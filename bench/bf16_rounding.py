@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.contestant import WINDOW, load
+from bench.baseline import WINDOW, load
 from bench.inference import BODY, WIDTHS, _dice, make_body, make_network
-from netlesion.inference.heap import keep_heap
-from netlesion.inference.odds import lesion_odds
+from netlesion.inference.malloc import keep_heap
 from netlesion.inference.plan import plan_windows
+from netlesion.inference.reduction import lesion_odds
 from netlesion.inference.sliding import sliding
 
 

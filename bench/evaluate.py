@@ -25,9 +25,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
 from netlesion.io.nifti import read_volume, write_volume
-from netlesion.volume import Quantity, Volume
 
 SHAPE = (400, 400, 350)
 SPACING_MM = (2.04, 2.04, 3.0)
@@ -110,9 +110,9 @@ def main() -> None:
 
 
 def run(arguments: argparse.Namespace, folder: Path) -> None:
-    from netlesion.evaluate.folders import evaluate_folders
-    from netlesion.evaluate.outcome import MatchSettings
-    from netlesion.evaluate.scoring import EvaluationSettings
+    from netlesion.evaluate.case.outcome import MatchSettings
+    from netlesion.evaluate.cohort.folders import evaluate_folders
+    from netlesion.evaluate.cohort.score import EvaluationSettings
 
     settings = EvaluationSettings(match=MatchSettings(criterion="iou"), workers=arguments.workers)
     for number in range(arguments.cases):

@@ -20,14 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netlesion.data.split import read_split
-from netlesion.entry import build_network
-from netlesion.inference.heap import keep_heap
+from netlesion.cli.entry import build_network
+from netlesion.image.split import read_split
+from netlesion.inference.malloc import keep_heap
 from netlesion.inference.plan import Box
-from netlesion.io.cohort import REFERENCE_DESC, load_visit, open_cohort
+from netlesion.io.bids.cohort import REFERENCE_DESC, load_visit, open_cohort
 from netlesion.models.checkpoint import load_checkpoint, load_network
-from netlesion.pipeline import InferenceSettings, finish, forward, prepare
-from netlesion.provenance import Stopwatch
+from netlesion.output.provenance import Stopwatch
+from netlesion.predict.visit import InferenceSettings, finish, forward, prepare
 
 #: A window whose CT is on average below this (network units, -1 is air) holds no body.
 AIR = -0.8

@@ -47,10 +47,10 @@ def main() -> None:
 
 def measure(folder: Path, workers: int) -> None:
     """Indexes and plans one folder and prints table and JSON."""
-    from netlesion.io.dicom_index import scan
-    from netlesion.io.importers.dicom_facts import facts_of
-    from netlesion.io.importers.dicom_plan import plan_import
-    from netlesion.io.importers.key import Key
+    from netlesion.datasets.dicom.facts import facts_of
+    from netlesion.datasets.dicom.plan import plan_import
+    from netlesion.datasets.key import Key
+    from netlesion.io.dicom.index import scan
 
     before, cpu_before = _peak_mb(), time.process_time()
     started = time.perf_counter()

@@ -5,7 +5,7 @@
     python -m bench.inference --crop --shapes 200,200,350 --rounds 1   # mode crop as well, on the instance-norm network
     python -m bench.inference --device cuda       # one GPU: visits a minute, share of its bf16 roof
 
-Each contestant is a process of its own (bench/contestant.py) that waits while another runs; building, conversion and a
+Each contestant is a process of its own (bench/baseline.py) that waits while another runs; building, conversion and a
 first small window are left out of all. The first run of ours on a volume is told apart (`first`): a tile of a new size
 maps memory that later ones find. `_tuned`: with the C library's heap told to keep its memory, which ours always
 does. exact: the instance-norm network, every window of MONAI's grid. stream: a network of the same widths whose norm
@@ -105,7 +105,7 @@ def make_network(path: Path, image: Path, widths, norm: str, residual: bool, ste
     import torch
     from torch.nn import functional
 
-    from netlesion.inference.heap import keep_heap
+    from netlesion.inference.malloc import keep_heap
     from netlesion.models.unet import unet
 
     arguments = {"widths": list(widths), "norm": norm, "residual": residual}
@@ -155,7 +155,7 @@ class Contestant:
         started = {}
         for role in roles:
             python = nnunet_python() if role.startswith("nnunet") else sys.executable
-            command = [str(python), "-m", "bench.contestant", role, str(folder), arguments.device, arguments.precision]
+            command = [str(python), "-m", "bench.baseline", role, str(folder), arguments.device, arguments.precision]
             started[role] = cls(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         for contestant in started.values():
             contestant.answer()
@@ -286,7 +286,7 @@ def _print_rows(
 def _flop_per_window(folder: Path, network: str) -> float:
     import torch
 
-    from netlesion.models.footprint import flop_per_voxel
+    from netlesion.models.unet_cost import flop_per_voxel
 
     stored = torch.load(folder / f"{network}.pt", weights_only=True)
     return flop_per_voxel(2, 2, stored["arguments"]["widths"]) * 96**3
@@ -307,9 +307,9 @@ def _tiles_against_one_forward(folder: Path) -> float:
     """Largest difference of probability, float32 in PyTorch: tiles with their halos, and one forward over the body."""
     _note("tiles against one forward")
     return _in_a_process(
-        "import json, torch, numpy as np; from bench.contestant import load;"
+        "import json, torch, numpy as np; from bench.baseline import load;"
         "from netlesion.inference.plan import plan_stream; from netlesion.inference.sliding import sliding;"
-        "from netlesion.models.footprint import factor, halo; from pathlib import Path;"
+        "from netlesion.models.unet_cost import factor, halo; from pathlib import Path;"
         f"network = load(Path({str(folder / 'stream.pt')!r})); widths = list(network.filters);"
         "step, reach = factor(widths), halo(widths); shape = (64, 64, 4 * reach);"
         "image = torch.randn(2, *shape, generator=torch.Generator().manual_seed(3));"
@@ -325,9 +325,10 @@ def _working_memory(shape: tuple[int, int, int]) -> float:
     """MB beyond input and output in mode exact with a network that returns its input, so that no activation counts."""
     _note("working memory")
     return _in_a_process(
-        "import json, torch; from bench.contestant import peak_mb, reset_peak;"
+        "import json, torch; from bench.baseline import peak_mb, reset_peak;"
         "from netlesion.inference.plan import plan_windows; from netlesion.inference.sliding import sliding;"
-        "from netlesion.inference.odds import lesion_odds; from netlesion.inference.heap import keep_heap; keep_heap();"
+        "from netlesion.inference.reduction import lesion_odds;"
+        "from netlesion.inference.malloc import keep_heap; keep_heap();"
         f"shape = {shape}; image = torch.ones(2, *shape); plan = plan_windows(shape, (96, 96, 96), 0.5);"
         "torch.ones(8).sum(); before = reset_peak();"
         "out = sliding(image, plan, lambda w: w, collapse=lesion_odds([(slice(0, 2), [1])]));"
@@ -360,7 +361,7 @@ def _roof(device: str) -> dict[str, float]:
 
 
 def _timed(task, device: str) -> float:
-    from bench.contestant import wait
+    from bench.baseline import wait
 
     wait(device)
     started = time.perf_counter()

@@ -21,10 +21,10 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from netlesion.evaluate.statistics import bootstrap_mean
-from netlesion.evaluate.statistics.bootstrap import bootstrap
-from netlesion.evaluate.statistics.categories import Weights
-from netlesion.evaluate.statistics.kappa import cohen_kappa
+from netlesion.statistics import bootstrap_mean
+from netlesion.statistics.bootstrap import bootstrap
+from netlesion.statistics.categories import Weights
+from netlesion.statistics.kappa import cohen_kappa
 
 #: Rater A's five grades, and how often B is how many grades off (where the scale allows it).
 GRADES = (0.25, 0.15, 0.2, 0.2, 0.2)

@@ -23,11 +23,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from netlesion.evaluate.figures import Paired, compare_figures
-from netlesion.evaluate.froc import FROC_RATES, CaseDetections
-from netlesion.evaluate.localise import TopCandidate
-from netlesion.evaluate.paired_curves import CULPRIT_FIGURES
-from netlesion.evaluate.statistics.paired_proportions import PairedCounts, newcombe
+from netlesion.evaluate.case.localise import TopCandidate
+from netlesion.evaluate.cohort.froc import FROC_RATES, CaseDetections
+from netlesion.evaluate.compare.figures import Paired, compare_figures
+from netlesion.evaluate.compare.paired_curves import CULPRIT_FIGURES
+from netlesion.statistics.paired_proportions import PairedCounts, newcombe
 
 LEVEL = 0.05
 #: Tests that are exact, and so may reject less often than the level.

@@ -18,8 +18,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from netlesion.digital_cohort import write_patient
 from netlesion.phantom.cohort import ONE_SESSION
+from netlesion.phantom.digital_cohort.bids import write_patient
 from netlesion.phantom.patient import draw_patient
 from netlesion.phantom.scan import render_exam
 from netlesion.phantom.settings import PRESETS, PhantomSettings

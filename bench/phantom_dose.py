@@ -14,7 +14,7 @@ import platform
 
 import numpy as np
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 from netlesion.phantom.pet_physics import Counts, pet_image
 from netlesion.phantom.scanners import SCANNERS
 

@@ -16,14 +16,14 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from netlesion.atomic import atomic_path
-from netlesion.io.dicom import index_folder, require_one
-from netlesion.io.pet_image import read_suvbw, series_facts
+from netlesion.image.volume import Volume
+from netlesion.io.dicom.pet_image import read_suvbw, series_facts
+from netlesion.io.dicom.series import index_folder, require_one
+from netlesion.output.atomic import atomic_path
 from netlesion.phantom.biodistribution import CHANNELS, FDG, SSTR
 from netlesion.phantom.patient import draw_patient
 from netlesion.phantom.scan import render_pets
 from netlesion.phantom.settings import PRESETS
-from netlesion.volume import Volume
 
 WHITE_TO_BLACK_SUV = {SSTR: 10.0, FDG: 7.0}
 MM_PER_PIXEL, GAP_PIXELS, GREYS = 3.0, 8, 32

@@ -24,7 +24,8 @@ import numpy as np
 from scipy import ndimage
 
 from bench.osem import PIXEL_MM, PIXELS, Osem, Slice2D, ellipse, realisations, system_matrix
-from netlesion.io.dicom import index_folder, read_image, require_one
+from netlesion.image.volume import Volume
+from netlesion.io.dicom.series import index_folder, read_image, require_one
 from netlesion.phantom.biodistribution import FDG
 from netlesion.phantom.lesions import LesionSettings
 from netlesion.phantom.noise import Reconstruction, add_noise, noise_maps
@@ -32,7 +33,6 @@ from netlesion.phantom.patient import draw_patient
 from netlesion.phantom.scan import render_pets
 from netlesion.phantom.scanners import SCANNERS
 from netlesion.phantom.settings import PRESETS
-from netlesion.volume import Volume
 
 WATER_PER_MM, LUNG_PER_MM = 0.0096, 0.0028
 #: Trues per unit of attenuated line integral: 12 to 25 % of noise in a 30 cm cylinder.

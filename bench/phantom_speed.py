@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 from netlesion.phantom.ct_physics import ct_image
 from netlesion.phantom.pet_physics import Breathing, Counts, pet_image
 from netlesion.phantom.scanners import SCANNERS

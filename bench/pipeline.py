@@ -45,13 +45,13 @@ def main() -> None:
 
 def prepare(folder: Path, patients: int) -> list[str]:
     """The cohort, the network, and for the rivals its images in network units; kept for the next run."""
-    from netlesion.digital_cohort import CohortPlan, make_cohort
-    from netlesion.harmonise import harmonise
-    from netlesion.io.cohort import load_visit, open_cohort
+    from netlesion.image.volume import Quantity, Volume
+    from netlesion.io.bids.cohort import load_visit, open_cohort
     from netlesion.io.nifti import write_volume
-    from netlesion.normalise import network_input
+    from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort
     from netlesion.phantom.settings import PRESETS
-    from netlesion.volume import Quantity, Volume
+    from netlesion.preprocess.harmonise import harmonise
+    from netlesion.preprocess.normalise import network_input
 
     folder.mkdir(parents=True, exist_ok=True)
     settings = replace(PRESETS["net-petct"], tracers_apart=False, spacing_mm=SPACING_MM)
@@ -98,7 +98,7 @@ def contest(folder: Path, visits: list[str], roles: tuple[str, ...], mirrored: i
 
 def _started(role: str, folder: Path) -> subprocess.Popen:
     python = nnunet_python() if role.startswith("nnunet") else sys.executable
-    command = [str(python), "-m", "bench.pipeline_contestant", role, str(folder)]
+    command = [str(python), "-m", "bench.pipeline_baseline", role, str(folder)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     _line(process)
     return process

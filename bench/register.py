@@ -24,18 +24,18 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from netlesion.io.cohort import DERIVATIVES
+from netlesion.image.transform import RigidTransform, grid_points
+from netlesion.image.volume import Quantity
+from netlesion.io.bids.cohort import DERIVATIVES
+from netlesion.io.bids.transforms import frame_name, read_transform, transform_path
 from netlesion.io.nifti import read_volume
-from netlesion.io.transforms import frame_name, read_transform, transform_path
 from netlesion.phantom.body.labels import LABELS
 from netlesion.phantom.focus import LESION_KINDS
 from netlesion.phantom.patient import Exam, PatientDraw, draw_patient
 from netlesion.phantom.posture import pose_of
 from netlesion.phantom.settings import settings_of
+from netlesion.register.cohort import Settings, register_cohort
 from netlesion.register.trunk import BREATHING_REACH_MM
-from netlesion.register_cohort import Settings, register_cohort
-from netlesion.transform import RigidTransform, grid_points
-from netlesion.volume import Quantity
 
 ORGANS = (
     "liver", "spleen", "pancreas", "stomach", "kidney_right", "kidney_left", "duodenum", "small_bowel", "colon",

@@ -46,7 +46,10 @@ def main() -> None:
         hashes = {
             str(path.relative_to(work)): content_hash(path, work.absolute())
             for path in sorted(work.rglob("*"))
-            if path.is_file() and path.suffix not in (".ckpt", ".csv", ".lock") and not path.name.endswith(".key.tsv")
+            if path.is_file()
+            and path.suffix not in (".ckpt", ".csv")
+            and path.name != ".lock"
+            and not path.name.endswith(".key.tsv")
         }
     finally:
         if arguments.folder is None:
@@ -87,7 +90,7 @@ def run(work: Path) -> None:
 
 
 def _phantom(work: Path) -> None:
-    from netlesion.digital_cohort import CohortPlan, make_cohort
+    from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort
     from netlesion.phantom.settings import PRESETS
 
     settings = replace(PRESETS["net-petct"], tracers_apart=False, spacing_mm=(6.0, 6.0, 6.0))
@@ -96,13 +99,13 @@ def _phantom(work: Path) -> None:
 
 
 def _import(work: Path) -> None:
-    from netlesion.io.importers.dicom import import_dicom
+    from netlesion.datasets.dicom.importer import import_dicom
 
     import_dicom(work / "dicom", work / "imported", None, workers=1)
 
 
 def _validate(work: Path) -> None:
-    from netlesion.validate.page import write_validation
+    from netlesion.report.validation import write_validation
     from netlesion.validate.run import validate
     from netlesion.validate.visit import Expectations
 
@@ -121,8 +124,8 @@ def _models(work: Path) -> dict[str, Path]:
     """Random networks, their output layer scaled so that lesions are found."""
     import torch
 
-    from netlesion.config import card_of, compose
-    from netlesion.entry import build_network
+    from netlesion.cli.config import card_of, compose
+    from netlesion.cli.entry import build_network
     from netlesion.models.checkpoint import save_checkpoint
 
     paths = {}
@@ -137,8 +140,8 @@ def _models(work: Path) -> dict[str, Path]:
 
 
 def _infer(work: Path, mode: str, model: Path) -> None:
-    from netlesion.config import compose
-    from netlesion.entry import infer
+    from netlesion.cli.config import compose
+    from netlesion.cli.entry import infer
 
     asked = [
         f"inference.mode={mode}", "inference.engine=torch", "inference.precision=fp32", "inference.memory_gb=4",
@@ -150,8 +153,8 @@ def _infer(work: Path, mode: str, model: Path) -> None:
 
 def _train(work: Path) -> None:
     """One epoch on one patient; the weights are hashed with those of the random networks."""
-    from netlesion.config import compose
-    from netlesion.entry import train
+    from netlesion.cli.config import compose
+    from netlesion.cli.entry import train
 
     short = ["trainer.max_epochs=1", "trainer.accelerator=cpu", "data.patches_per_visit=2", "splitting.stratify=false"]
     shares = ["splitting.val_share=0", "splitting.test_share=0"]
@@ -159,8 +162,8 @@ def _train(work: Path) -> None:
 
 
 def _evaluate(work: Path) -> None:
-    from netlesion.evaluate.compare import compare_folders
-    from netlesion.evaluate.folders import evaluate_folders
+    from netlesion.evaluate.cohort.folders import evaluate_folders
+    from netlesion.evaluate.compare.comparison import compare_folders
     from netlesion.report.comparison import write_comparison
 
     for mode in ("exact", "crop"):

@@ -53,11 +53,11 @@ def measured(
 ) -> dict[str, float]:
     import torch
 
-    from bench.contestant import peak_mb, reset_peak
+    from bench.baseline import peak_mb, reset_peak
     from netlesion.inference.engines.choose import choose
-    from netlesion.inference.heap import keep_heap
-    from netlesion.models.footprint import activation_bytes_per_voxel
+    from netlesion.inference.malloc import keep_heap
     from netlesion.models.unet import unet
+    from netlesion.models.unet_cost import activation_bytes_per_voxel
 
     keep_heap()
     torch.manual_seed(0)

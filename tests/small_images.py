@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
 from netlesion.io.nifti import write_volume
-from netlesion.volume import Quantity, Volume
 
 PET_GRID = Geometry(np.array([[-4.0, 0, 0, 20], [0, 4.0, 0, -30], [0, 0, 3.0, 7], [0, 0, 0, 1]]), (9, 7, 5))
 #: The CT covers the PET with voxels half as wide.

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 from netlesion.phantom.body.parts import SEGMENTS
 from netlesion.phantom.pose import Displacement, Pose
 

@@ -14,7 +14,7 @@ from monai.transforms import Compose
 from torch.utils.data import Dataset
 
 from netlesion.data.transforms import LabelMeaning, prepared
-from netlesion.io.cohort import VisitFiles
+from netlesion.io.bids.cohort import VisitFiles
 from netlesion.models.card import ModelCard
 
 

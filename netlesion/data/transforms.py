@@ -26,14 +26,14 @@ from monai.transforms import (
 )
 
 from netlesion.errors import CohortError
-from netlesion.geometry import Geometry
-from netlesion.harmonise import harmonise, resample
-from netlesion.io.cohort import VisitFiles, load_visit
+from netlesion.image.geometry import Geometry
+from netlesion.image.visit import Scan
+from netlesion.image.volume import Quantity, Volume
+from netlesion.io.bids.cohort import VisitFiles, load_visit
 from netlesion.models.card import ModelCard
 from netlesion.models.classes import LESION
-from netlesion.normalise import network_input
-from netlesion.study import Scan
-from netlesion.volume import Quantity, Volume
+from netlesion.preprocess.harmonise import harmonise, resample
+from netlesion.preprocess.normalise import network_input
 
 #: Label of voxels that take no part in the loss.
 IGNORE = 255

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netlesion.separable import apply_along_axes
+from netlesion.image.separable import apply_along_axes
 
 
 def to_grid(odds_IJK: Tensor, index_map: np.ndarray, shape: tuple[int, int, int]) -> Tensor:

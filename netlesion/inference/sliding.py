@@ -1,6 +1,6 @@
-"""Runs a plan: tiles through a callable, written as they are, or windows blended slab by slab (`inference.slab`).
+"""Runs a plan: tiles through a callable, written as they are, or windows blended by `inference.blend_buffer`.
 
-What is complete is collapsed to what the caller keeps (`inference.odds`) and written out at once, so that working
+What is complete is collapsed to what the caller keeps (`inference.reduction`) and written out at once, so that working
 memory does not grow with the scan. Knows nothing about what the callable is or what the channels mean. Agrees with the
 float64 numpy twin in tests/reference/sliding_twin.py.
 """
@@ -12,9 +12,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from netlesion.inference.odds import EVERY_CLASS, Collapse
+from netlesion.inference.blend_buffer import Slab
 from netlesion.inference.plan import Box, Plan, Tile
-from netlesion.inference.slab import Slab
+from netlesion.inference.reduction import EVERY_CLASS, Collapse
 
 #: What voxels that the plan leaves out hold: logits or log-odds whose probability is 0 to nine digits.
 OUTSIDE = -20.0

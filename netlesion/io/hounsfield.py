@@ -6,7 +6,7 @@ Dual-energy scanners store electron density, effective atomic number and iodine 
 from __future__ import annotations
 
 from netlesion.errors import QuantityError
-from netlesion.volume import Volume
+from netlesion.image.volume import Volume
 
 #: Rescale Type (PS3.3 C.11.1.1.2) of values that are no HU, and what they are.
 OTHER_MAPS = {

@@ -13,11 +13,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from netlesion.atomic import atomic_path
 from netlesion.errors import CohortError, GeometryError, NetlesionError, QuantityError, say
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
 from netlesion.io.files import is_there, require_content
-from netlesion.volume import Quantity, Volume
+from netlesion.output.atomic import atomic_path
 
 HEADER_BYTES = 348
 #: What `xyzt_units` says of the affine's lengths; 0, unknown, is taken for mm.

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netlesion.atomic import atomic_path, write_json
 from netlesion.errors import CheckpointError, ConfigError
 from netlesion.models.card import ModelCard
+from netlesion.output.atomic import atomic_path, write_json
 
 #: The key under which a Lightning checkpoint carries the model card, and the prefix of the network's weights.
 CARD_KEY = "model_card"

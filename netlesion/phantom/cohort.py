@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from netlesion.image.visit import Scan, Tracer, Visit
+from netlesion.image.volume import Quantity, Volume
 from netlesion.phantom.focus import LESION_KINDS
 from netlesion.phantom.patient import draw_patient
 from netlesion.phantom.scan import render_exam
 from netlesion.phantom.settings import PRESETS, PhantomSettings
 from netlesion.phantom.truth import LesionRow, classes_of, lesion_rows
-from netlesion.study import Scan, Tracer, Visit
-from netlesion.volume import Quantity, Volume
 
 if TYPE_CHECKING:
     from netlesion.phantom.focus import Focus

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlesion.errors import ConfigError, QuantityError
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 from netlesion.phantom.blur import blur_gaussian
 from netlesion.phantom.noise_texture import Lengths, room_around, texture_chunks
 from netlesion.phantom.projection import block_mean, coarse_factors, parallel_beam, refine

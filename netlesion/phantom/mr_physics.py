@@ -20,7 +20,7 @@ from netlesion.phantom.tissues import Tissue
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netlesion.geometry import Geometry
+    from netlesion.image.geometry import Geometry
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 
 #: Sphere diameters, 60 degrees apart on a circle of 114.4 mm around the lung insert.
 SPHERE_MM = (10.0, 13.0, 17.0, 22.0, 28.0, 37.0)

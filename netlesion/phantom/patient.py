@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from netlesion.errors import ConfigError
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.visit import Acquisition
 from netlesion.phantom.biodistribution import CHANNELS, FDG, NUM_DEVIATES, SSTR, Uptake, draw_uptake
 from netlesion.phantom.body.build import draw_body
 from netlesion.phantom.body.parts import Body
@@ -30,7 +31,6 @@ from netlesion.phantom.stage import Stage
 from netlesion.phantom.stratified import normal_deviates
 from netlesion.phantom.tio import draw_tio_culprit
 from netlesion.phantom.tissues import TISSUE_LABELS, TISSUES
-from netlesion.study import Acquisition
 from netlesion.suv import HALF_LIFE_S
 
 NUCLIDE: Mapping[str, str] = {SSTR: "68Ga", FDG: "18F"}

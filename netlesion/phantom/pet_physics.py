@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlesion.errors import ConfigError, QuantityError
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 from netlesion.phantom.blur import off_axis_variance, spread_activity
 from netlesion.phantom.breathing import Breathing, breathe
 from netlesion.phantom.noise import add_noise, noise_maps

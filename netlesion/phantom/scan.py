@@ -15,7 +15,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from netlesion.errors import ConfigError
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
 from netlesion.phantom.blur import FWHM_PER_SIGMA
 from netlesion.phantom.ct_physics import Metal, ct_image
 from netlesion.phantom.focus import HU_OF_SITE, LESION_KINDS, Focus
@@ -27,7 +28,6 @@ from netlesion.phantom.render import TracerTruth, paint_tracers, paint_values
 from netlesion.phantom.scanners import SCANNERS, ScannerModel
 from netlesion.phantom.stage import Stage
 from netlesion.phantom.tissues import TISSUES
-from netlesion.volume import Quantity, Volume
 
 if TYPE_CHECKING:
     from netlesion.phantom.patient import Exam, PatientDraw

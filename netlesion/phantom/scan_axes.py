@@ -12,7 +12,7 @@ from itertools import permutations
 
 import numpy as np
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 
 
 @dataclass(frozen=True, eq=False)

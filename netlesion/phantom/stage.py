@@ -16,7 +16,7 @@ from netlesion.phantom.shares import Box, hull
 from netlesion.phantom.trunk import TrunkCoordinates
 
 if TYPE_CHECKING:
-    from netlesion.geometry import Geometry
+    from netlesion.image.geometry import Geometry
     from netlesion.phantom.pose import Pose
 
 Coordinates = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -19,7 +19,7 @@ from scipy.ndimage import spline_filter1d
 from netlesion.phantom.shares import Box, common, hull
 
 if TYPE_CHECKING:
-    from netlesion.geometry import Geometry
+    from netlesion.image.geometry import Geometry
     from netlesion.phantom.pose import Displacement
 
 #: The displacement is sampled this often over the grid and interpolated by cubic splines in between.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 from netlesion.phantom.compounds import Offset
 from netlesion.phantom.focus import LESION_KINDS, Focus
 from netlesion.phantom.paint import share_of

@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 
 DILATION_MM = 3.0
 DOME_MM = 15.0

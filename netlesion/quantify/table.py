@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from netlesion.atomic import write_json, write_text
 from netlesion.errors import QuantityError
+from netlesion.image.volume import Quantity, Volume
 from netlesion.io.table_file import read_table
-from netlesion.lesions import bounding_box
+from netlesion.output.atomic import write_json, write_text
+from netlesion.quantify.instances import bounding_box
 from netlesion.quantify.peak import sphere_kernel, sphere_means
-from netlesion.volume import Quantity, Volume
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.optimize import minimize
 
+from netlesion.image.transform import DisplacementField, RigidTransform, grid_points
 from netlesion.register.metric import mutual_information
 from netlesion.register.rigid import Prepared
-from netlesion.transform import DisplacementField, RigidTransform, grid_points
 
 #: Heights over the diaphragm at which a shift is sought, and where there is none any more, mm [P].
 KNOTS_MM = np.array([-200.0, -160.0, -120.0, -80.0, -40.0, 0.0, 40.0, 80.0, 120.0])

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.transform import DisplacementField, RigidTransform, grid_points
 from netlesion.register.itk import LPS, image_of, simpleitk, to_itk, volume_image
 from netlesion.register.rigid import Prepared
-from netlesion.transform import DisplacementField, RigidTransform, grid_points
 
 #: Distance of control points, and of the grid on which the field is kept [P]; clinical.md 7.4's motions are as smooth.
 MESH_MM, FIELD_MM = 70.0, 8.0

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlesion.errors import ConfigError
-from netlesion.geometry import Geometry
-from netlesion.transform import RigidTransform
-from netlesion.volume import Volume
+from netlesion.image.geometry import Geometry
+from netlesion.image.transform import RigidTransform
+from netlesion.image.volume import Volume
 
 if TYPE_CHECKING:
     import SimpleITK

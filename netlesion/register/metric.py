@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from netlesion.transform import Transform, grid_points
-from netlesion.volume import Quantity, Volume
+from netlesion.image.transform import Transform, grid_points
+from netlesion.image.volume import Quantity, Volume
 
 NUM_BINS = 32
 #: Fewer points than this share of the mask inside the moving image's field of view are no overlap [P].

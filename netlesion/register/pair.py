@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlesion.image.transform import RigidTransform, Transform, compose
+from netlesion.image.volume import Quantity
 from netlesion.register.breathing import fit_breathing
 from netlesion.register.deformable import refine
 from netlesion.register.metric import Referee
 from netlesion.register.parts import fit_parts
 from netlesion.register.rigid import Prepared, RigidFit, register_rigid
-from netlesion.transform import RigidTransform, Transform, compose
-from netlesion.volume import Quantity
 
 #: Where a metric is at its chance level: this far from the fit, along each axis.
 ELSEWHERE_MM = 60.0

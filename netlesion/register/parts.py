@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.transform import DisplacementField, RigidTransform, grid_points
+from netlesion.image.volume import Volume
 from netlesion.register.metric import Referee
 from netlesion.register.rigid import Prepared, mean_of, optimised
-from netlesion.transform import DisplacementField, RigidTransform, grid_points
-from netlesion.volume import Volume
 
 #: A leg is taken in pieces of this length from the trunk down [P]: with thigh, shank and foot none has two joints.
 PIECE_MM = 180.0

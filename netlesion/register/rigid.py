@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from netlesion.harmonise import resample
+from netlesion.image.transform import RigidTransform, grid_points
+from netlesion.image.volume import Volume
+from netlesion.preprocess.harmonise import resample
 from netlesion.register.itk import from_itk, simpleitk, to_itk, volume_image
 from netlesion.register.itk import image_of as itk_image
 from netlesion.register.metric import Referee, compressed
 from netlesion.register.trunk import body, diaphragm_z_mm, trunk, without_breathing
-from netlesion.transform import RigidTransform, grid_points
-from netlesion.volume import Volume
 
 #: Images finer than this are made this coarse first [P]: a rigid motion has six unknowns and a million voxels.
 WORKING_MM = 4.0

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from netlesion.harmonise import FWHM
-from netlesion.volume import Quantity, Volume
+from netlesion.image.volume import Quantity, Volume
+from netlesion.preprocess.harmonise import FWHM
 
 #: Body against air [P]: CT number; share of the 99th percentile of an MR; SUV of a PET smoothed over 10 mm.
 BODY_HU, BODY_MR_SHARE, BODY_SUV = -350.0, 0.08, 0.12

@@ -1,6 +1,6 @@
 """The page of a comparison of two models: every figure with both values, their difference and its test.
 
-Takes the summary that `evaluate.compare` wrote, as it is in summary.json. One self-contained HTML file.
+Takes the summary that `evaluate.compare.comparison` wrote, as it is in summary.json. One self-contained HTML file.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from netlesion import __version__
-from netlesion.atomic import write_text
-from netlesion.html import render
-from netlesion.report.page import TEMPLATES
+from netlesion.output.atomic import write_text
+from netlesion.output.html import render
+from netlesion.report.results import TEMPLATES
 
 
 def write_comparison(path: str | Path, summary: Mapping[str, Any]) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from netlesion.atomic import atomic_path
-from netlesion.volume import Volume
+from netlesion.image.volume import Volume
+from netlesion.output.atomic import atomic_path
 
 #: SUV shown as black [P].
 SUV_BLACK = 10.0

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from netlesion.atomic import atomic_path
+from netlesion.output.atomic import atomic_path
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -9,10 +9,10 @@ from monai.data import set_track_meta
 from torch.utils.data import DataLoader
 
 from netlesion.data.dataset import Patches, cached_visits
-from netlesion.data.split import Split
 from netlesion.data.transforms import LabelMeaning, augmented
 from netlesion.errors import CohortError
-from netlesion.io.cohort import Cohort, require_channels
+from netlesion.image.split import Split
+from netlesion.io.bids.cohort import Cohort, require_channels
 from netlesion.models.card import ModelCard
 
 

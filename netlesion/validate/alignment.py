@@ -13,9 +13,9 @@ from itertools import product
 
 import numpy as np
 
-from netlesion.harmonise import resample
+from netlesion.image.volume import Quantity, Volume
+from netlesion.preprocess.harmonise import resample
 from netlesion.validate.body import COARSE_MM, Outline
-from netlesion.volume import Quantity, Volume
 
 #: The search goes no further than this, mm.
 FARTHEST_MM = 90.0

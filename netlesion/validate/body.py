@@ -12,9 +12,9 @@ from functools import cached_property
 import numpy as np
 from scipy import ndimage
 
-from netlesion.geometry import Geometry
-from netlesion.harmonise import resample
-from netlesion.volume import Volume
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Volume
+from netlesion.preprocess.harmonise import resample
 
 COARSE_MM = 6.0
 #: Tissue is denser than this (lung lies within the outline and is filled) [P].

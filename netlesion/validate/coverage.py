@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlesion.harmonise import resample
+from netlesion.image.volume import Quantity, Volume
+from netlesion.preprocess.harmonise import resample
 from netlesion.validate.body import Outline
-from netlesion.volume import Quantity, Volume
 
 #: Values below this are padding, no measurement.
 PADDING_HU = -1100.0

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from netlesion.image.volume import Volume
 from netlesion.validate.body import Outline
-from netlesion.volume import Volume
 
 PATTERN_SHAPE = (28, 20, 56)
 #: Correlation from which two images are one [P]. Copies that were scaled or resampled reach 0.99; the most alike of 20

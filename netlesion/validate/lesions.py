@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from netlesion.geometry import Geometry
-from netlesion.volume import Volume
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Volume
 
 #: A lesion with less of itself in the body than this is outside of it [P].
 INSIDE_SHARE = 0.5

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from netlesion.image.volume import Volume
 from netlesion.io.table_file import read_table
-from netlesion.volume import Volume
 
 
 def organ_mask(path: Path, labels: Volume, name: str) -> np.ndarray | None:

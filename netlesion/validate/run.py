@@ -15,8 +15,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from netlesion.errors import ConfigError
-from netlesion.io.cohort import Cohort, VisitFiles, open_cohort
-from netlesion.study import Tracer
+from netlesion.image.visit import Tracer
+from netlesion.io.bids.cohort import Cohort, VisitFiles, open_cohort
 from netlesion.validate.duplicates import Pair, find_pairs
 from netlesion.validate.finding import CHECKS, Finding, Level, VisitReport
 from netlesion.validate.leakage import SplitFile, read_split_files, strangers, twice

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlesion.volume import Quantity, Volume
+from netlesion.image.volume import Quantity, Volume
 
 #: Slices on each side whose differences say what is usual.
 AROUND = 6

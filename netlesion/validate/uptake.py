@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from netlesion.image.volume import Volume
 from netlesion.validate.body import Outline
-from netlesion.volume import Volume
 
 BODY_MEAN = {"fdg": (0.3, 1.2), "psma": (0.3, 1.6), "sstr": (0.3, 1.6)}
 #: [P]: about four times below and three times above. SSTR and PSMA ligands spare the legs, so that a field of view from

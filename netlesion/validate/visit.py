@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netlesion.errors import NetlesionError
-from netlesion.io.cohort import REFERENCE_DESC, VisitFiles, load_visit
+from netlesion.image.visit import CHANNEL_QUANTITY, Scan, Tracer
+from netlesion.image.volume import Quantity, Volume
+from netlesion.io.bids.cohort import REFERENCE_DESC, VisitFiles, load_visit
 from netlesion.io.nifti import read_volume
-from netlesion.lesions import instances
-from netlesion.study import CHANNEL_QUANTITY, Scan, Tracer
+from netlesion.quantify.instances import instances
 from netlesion.validate.alignment import align
 from netlesion.validate.body import Outline, coarse, outline_of_ct, outline_of_pet
 from netlesion.validate.coverage import body_ends, ct_coverage
@@ -26,7 +27,6 @@ from netlesion.validate.lesions import INSIDE_SHARE, LEAST_UPTAKE, places
 from netlesion.validate.organs import organ_mask
 from netlesion.validate.slices import Slices, look_at_slices
 from netlesion.validate.uptake import Range, activity_share, body_uptake, liver_mean, liver_range
-from netlesion.volume import Quantity, Volume
 
 #: All [P]; below them nothing is said, for arms, breathing and blur move outlines by a voxel of the coarse grid.
 SHIFT_WARNING_MM = 10.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
 from netlesion.io.nifti import write_volume
-from netlesion.volume import Quantity, Volume
 from tests.evaluate.mask_folders import OFF, ONE, TWO, mask, results_folder
 
 #: 2 x 3 x 4 mm, left-handed (x falls with I), turned about z: a voxel is 24 mm3 = 0.024 ml.

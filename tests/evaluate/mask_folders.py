@@ -5,9 +5,9 @@ import json
 
 import numpy as np
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
 from netlesion.io.nifti import write_volume
-from netlesion.volume import Quantity, Volume
 
 SHAPE = (17, 13, 11)
 AFFINE = np.diag([2.0, 3.0, 4.0, 1.0])

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.visit import Scan, Tracer, Visit
+from netlesion.image.volume import Quantity, Volume
 from netlesion.inference.engines.choose import choose
 from netlesion.inference.engines.torch_eager import eager
 from netlesion.models.card import ModelCard
 from netlesion.models.unet import unet
-from netlesion.pipeline import InferenceSettings, forward, predict_visit, prepare
-from netlesion.provenance import Stopwatch
-from netlesion.study import Scan, Tracer, Visit
-from netlesion.volume import Quantity, Volume
+from netlesion.output.provenance import Stopwatch
+from netlesion.predict.visit import InferenceSettings, forward, predict_visit, prepare
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 WIDTHS = (16, 32, 64)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 from netlesion.inference.resample import to_grid
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from netlesion.errors import ConfigError
 from netlesion.inference.plan import SLAB_SHARE, Box, Cost, plan_stream
 from netlesion.inference.sliding import OUTSIDE, sliding
-from netlesion.models.footprint import factor, flop_per_voxel, halo
 from netlesion.models.unet import unet
+from netlesion.models.unet_cost import factor, flop_per_voxel, halo
 
 WIDTHS = (4, 6, 8)
 BYTES = Cost(1.0, 1.0)

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netlesion.datasets.autopet import list_autopet
+from netlesion.datasets.deep_psma import list_deep_psma
+from netlesion.datasets.hecktor import list_hecktor
+from netlesion.datasets.nnunet import list_nnunet
 from netlesion.errors import CohortError
-from netlesion.io.cohort import open_cohort
+from netlesion.image.volume import Quantity
+from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.label_maps import find_label_maps
+from netlesion.io.bids.masks import find_masks
 from netlesion.io.files import visible
-from netlesion.io.importers.autopet import list_autopet
-from netlesion.io.importers.deep_psma import list_deep_psma
-from netlesion.io.importers.hecktor import list_hecktor
-from netlesion.io.importers.nnunet import list_nnunet
-from netlesion.io.label_maps import find_label_maps
-from netlesion.io.masks import find_masks
 from netlesion.io.nifti import read_volume
-from netlesion.volume import Quantity
 
 TFM = (
     "#Insight Transform File V1.0\n#Transform 0\nTransform: Euler3DTransform_double_3_3\n"

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from netlesion.datasets.dicom.importer import import_dicom, prepare_import
 from netlesion.errors import QuantityError
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
 from netlesion.io.hounsfield import require_negative_hu
-from netlesion.io.importers.dicom import import_dicom, prepare_import
-from netlesion.volume import Quantity, Volume
 from tests.synthetic_dicom import write_series
 
 STORED = np.arange(5 * 3 * 7, dtype=np.int16).reshape(5, 3, 7) * 20

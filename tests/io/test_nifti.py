@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from netlesion.errors import CohortError, GeometryError, QuantityError
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
 from netlesion.io.nifti import read_volume, write_volume
-from netlesion.volume import Quantity, Volume
 
 AFFINE = np.diag([2.0, 3.0, 4.0, 1.0])
 

@@ -5,17 +5,17 @@ import io
 
 import pytest
 
+from netlesion.datasets.key import Key, Place
+from netlesion.datasets.table import list_table
 from netlesion.errors import CohortError
-from netlesion.evaluate.categories import _read as read_categories
-from netlesion.evaluate.lesion_table import read_lesion_facts
-from netlesion.evaluate.readers import read_marks
-from netlesion.io.bids_pet import session_weight
-from netlesion.io.bids_write import SessionRow, sessions_of, write_dataset
-from netlesion.io.importers.key import Key, Place
-from netlesion.io.importers.table import list_table
-from netlesion.io.label_maps import _read_table as read_label_names
+from netlesion.evaluate.case.lesion_table import read_lesion_facts
+from netlesion.evaluate.case.marks import read_marks
+from netlesion.evaluate.cohort.categories import _read as read_categories
+from netlesion.io.bids.files import SessionRow, sessions_of, write_dataset
+from netlesion.io.bids.label_maps import _read_table as read_label_names
+from netlesion.io.bids.pet import session_weight
+from netlesion.io.bids.visits import visit_values
 from netlesion.io.table_file import number_of, read_table
-from netlesion.io.visits import visit_values
 
 TEXT = "case\tx_mm\tnote\n0012\t-31.5\tn/a\nü\t4\ta, b\n"
 CELLS = [{"case": "0012", "x_mm": "-31.5", "note": "n/a"}, {"case": "ü", "x_mm": "4", "note": "a, b"}]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from netlesion.config import CONFIGS, card_of, compose, labels_of
-from netlesion.entry import build_network
+from netlesion.cli.config import CONFIGS, card_of, compose, labels_of
+from netlesion.cli.entry import build_network
 from netlesion.errors import ConfigError
 
 EXPERIMENTS = sorted(p.stem for p in Path(CONFIGS, "experiment").glob("*.yaml"))

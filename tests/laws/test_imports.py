@@ -15,7 +15,7 @@ def test_the_contracts_hold():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("module", ["netlesion", "netlesion.cli", "netlesion.errors"])
+@pytest.mark.parametrize("module", ["netlesion", "netlesion.cli.main", "netlesion.errors"])
 def test_an_import_loads_nothing_heavy(module):
     heavy = ("torch", "monai", "numpy", "scipy", "nibabel", "pydicom", "hydra", "wandb", "pytorch_lightning")
     code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from netlesion.entry import build_network
+from netlesion.cli.entry import build_network
 from netlesion.errors import CheckpointError, ConfigError
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import load_checkpoint, load_network, save_checkpoint

@@ -9,7 +9,8 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 from netlesion.errors import ConfigError
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
 from netlesion.phantom.biodistribution import (
     CHANNELS,
     FDG,
@@ -37,7 +38,6 @@ from netlesion.phantom.stage import Stage
 from netlesion.phantom.tio import TioSettings, draw_tio_culprit
 from netlesion.phantom.truth import true_field
 from netlesion.quantify.table import measure
-from netlesion.volume import Quantity, Volume
 
 COARSE = replace(
     ONE_SESSION, spacing_mm=(8.0, 9.0, 8.0), ct_spacing_mm=(11.0, 12.0, 14.0), ends=("pubis", "skull_base")

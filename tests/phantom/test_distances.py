@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 from netlesion.phantom import carve, distances
 from netlesion.phantom.compounds import Mirrored, Offset, Rough, Within
 from netlesion.phantom.distances import Distances

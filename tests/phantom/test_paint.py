@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 from netlesion.phantom.body.parts import Part
 from netlesion.phantom.compounds import tube
 from netlesion.phantom.paint import paint, share_of

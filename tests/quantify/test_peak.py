@@ -39,8 +39,8 @@ def test_one_voxel_lesion_at_the_border():
 @pytest.mark.realdata
 def test_ibsi_digital_phantom(shared_data):
     """Consensus values: local intensity peak 2.6, global intensity peak 3.1."""
+    from netlesion.image.volume import Quantity
     from netlesion.io.nifti import read_volume
-    from netlesion.volume import Quantity
 
     folder = shared_data / "ibsi_digital_phantom" / "nifti"
     image = read_volume(folder / "image" / "phantom.nii.gz", Quantity.MR)

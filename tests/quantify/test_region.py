@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
 from netlesion.quantify.region import REGIONS, OrganMap, region_of_label
 
 NAMES = {

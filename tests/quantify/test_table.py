@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from netlesion.errors import GeometryError, QuantityError
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
 from netlesion.quantify.table import COLUMNS, measure, read_lesions, write_lesions
-from netlesion.volume import Quantity, Volume
 
 AFFINE = np.array([[0, -4.0, 0, 9], [3.0, 0, 0, -5], [0, 0, -2.0, 1], [0, 0, 0, 1]])
 GRID = Geometry(AFFINE, (11, 7, 5))

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from netlesion.harmonise import resample
+from netlesion.image.transform import DisplacementField, RigidTransform, grid_points
+from netlesion.preprocess.harmonise import resample
 from netlesion.register import breathing
 from netlesion.register.breathing import KNOTS_MM, fit_breathing, moving_share
 from netlesion.register.pair import register_pair
 from netlesion.register.rigid import prepare
-from netlesion.transform import DisplacementField, RigidTransform, grid_points
 from tests.register.test_pair import IDENTITY, image, motion, noise
 
 FINE = {"shape": (61, 43, 71), "spacing": (7.0, 7.0, 8.0)}

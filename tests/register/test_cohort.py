@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from netlesion.errors import CohortError
-from netlesion.io.bids_write import PetRecord, SessionRow, image_path, write_dataset, write_image, write_pet
-from netlesion.io.cohort import DERIVATIVES, load_visit, open_cohort
-from netlesion.io.transforms import read_record, transform_path
-from netlesion.register_cohort import RECORD, Settings, register_cohort
-from netlesion.volume import Quantity
+from netlesion.image.volume import Quantity
+from netlesion.io.bids.cohort import DERIVATIVES, load_visit, open_cohort
+from netlesion.io.bids.files import PetRecord, SessionRow, image_path, write_dataset, write_image, write_pet
+from netlesion.io.bids.transforms import read_record, transform_path
+from netlesion.register.cohort import RECORD, Settings, register_cohort
 from tests.register.test_pair import error_mm, image, motion, noise
 
 DAY = motion((0.0, 2.0, 4.0), (12.0, -8.0, 15.0))

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from netlesion.geometry import Geometry
-from netlesion.harmonise import resample
+from netlesion.image.geometry import Geometry
+from netlesion.image.transform import DisplacementField, RigidTransform, grid_points
+from netlesion.image.volume import Quantity, Volume
+from netlesion.preprocess.harmonise import resample
 from netlesion.register import deformable
 from netlesion.register.metric import Referee, mutual_information
 from netlesion.register.pair import OTHER_FRAME, SAME_FRAME, comparable, judge, register_pair
 from netlesion.register.rigid import mean_of, prepare
 from netlesion.register.trunk import body, diaphragm_z_mm, trunk
-from netlesion.transform import DisplacementField, RigidTransform, grid_points
-from netlesion.volume import Quantity, Volume
 
 IDENTITY = RigidTransform(np.eye(4))
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.transform import DisplacementField, RigidTransform, grid_points
+from netlesion.image.volume import Quantity, Volume
 from netlesion.register.pair import register_pair
 from netlesion.register.parts import find_parts, fit_parts
 from netlesion.register.rigid import prepare
-from netlesion.transform import DisplacementField, RigidTransform, grid_points
-from netlesion.volume import Quantity, Volume
 from tests.register.test_pair import IDENTITY, ellipse, motion
 
 HIP, NECK = np.array([80.0, 0.0, -250.0]), np.array([0.0, 0.0, 250.0])

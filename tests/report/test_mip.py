@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
 from netlesion.report.mip import OUTLINE_RGB, PIXEL_MM, mip_rgb
-from netlesion.volume import Quantity, Volume
 
 
 def body(orientation):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from netlesion.geometry import Geometry
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
 from netlesion.io.nifti import write_volume
-from netlesion.volume import Quantity, Volume
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netlesion.geometry import Geometry
-from netlesion.io.bids_write import (
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
+from netlesion.io.bids.files import (
     PetRecord,
     SessionRow,
     derivative_path,
@@ -21,7 +22,6 @@ from netlesion.io.bids_write import (
 )
 from netlesion.io.nifti import write_volume
 from netlesion.phantom.cohort import ONE_SESSION, PhantomVisit, make_visit
-from netlesion.volume import Quantity, Volume
 
 SETTINGS = replace(ONE_SESSION, spacing_mm=(6.0, 5.6, 6.0), ct_spacing_mm=(5.6, 6.0, 6.0))
 LABEL_OF = {"sstr": ("dotatate", "68Ga"), "fdg": ("fdg", "18F")}

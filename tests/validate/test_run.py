@@ -7,16 +7,16 @@ import sys
 import pytest
 
 from netlesion.errors import CohortError, ConfigError
-from netlesion.harmonise import resample
+from netlesion.preprocess.harmonise import resample
+from netlesion.report.validation import write_validation
 from netlesion.validate.finding import CHECKS, Level
-from netlesion.validate.page import write_validation
 from netlesion.validate.run import validate
 from netlesion.validate.visit import Expectations
 from tests.validate.conftest import scaled
 
 
 def cli(*arguments):
-    command = [sys.executable, "-m", "netlesion.cli", "validate", *map(str, arguments)]
+    command = [sys.executable, "-m", "netlesion.cli.main", "validate", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from netlesion.geometry import Geometry
-from netlesion.io.cohort import open_cohort
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
+from netlesion.io.bids.cohort import open_cohort
 from netlesion.io.nifti import write_volume
 from netlesion.validate.finding import Level
 from netlesion.validate.visit import Expectations, examine
-from netlesion.volume import Quantity, Volume
 from tests.validate.conftest import cut, mirrored, moved, scaled, with_slice, without_slices
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from netlesion.errors import ConfigError
 from netlesion.inference.engines import openvino_cpu as openvino
-from netlesion.inference.engines.by_level import Level, Piece, by_level, pieces
+from netlesion.inference.engines.chunked import Level, Piece, by_level, pieces
 from netlesion.inference.engines.cuda_graphs import graphed
 from netlesion.inference.engines.gpu_layout import gpu_layout
 from netlesion.inference.engines.inductor import inductor

@@ -1,6 +1,6 @@
 """OpenVINO: the network converted once, kept in a cache, run on the CPU.
 
-In float32 its way up is merged first (`merged_up`). What was converted is stored by a hash of the weights, the
+In float32 its way up is merged first (`fused_upsampling`). What was converted is stored by a hash of the weights, the
 structure and the versions, so that a second run starts without converting. Another size of tile costs nothing, but with
 instance norm in float32, which is converted for windows of one size (`instance_norm`); such a network has no other.
 `openvino` reports its use over the network when it is imported beside `openvino_telemetry`; it is imported here as if
@@ -24,7 +24,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from netlesion.inference.engines import merged_up
+from netlesion.inference.engines import fused_upsampling
 from netlesion.inference.engines.instance_norm import has_instance_norm, with_short_sums
 
 HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -103,7 +103,7 @@ def compiled(
     if anew:
         shutil.rmtree(stored, ignore_errors=True)
     if not (stored / "network.xml").is_file():
-        _store(_converted(merged_up.with_merged_up(module) if merged else module, example, shapes), stored)
+        _store(_converted(fused_upsampling.with_merged_up(module) if merged else module, example, shapes), stored)
     model = core.compile_model(
         core.read_model(stored / "network.xml"),
         "CPU",
@@ -131,7 +131,7 @@ def cache_folder() -> Path:
 def fingerprint(network: nn.Module, shapes: Sequence[tuple[int, ...]], merged: bool) -> str:
     """What decides a converted network: structure, its class's source, weights by name, shapes of inputs, versions."""
     source, versions = inspect.getsource(type(network)), f"{load().__version__} {torch.__version__}"
-    way_up = inspect.getsource(merged_up) if merged else ""
+    way_up = inspect.getsource(fused_upsampling) if merged else ""
     digest = hashlib.sha256(f"{network}\n{source}\n{way_up}\n{list(shapes)}\n{versions}".encode())
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode() + str(tensor.dtype).encode())

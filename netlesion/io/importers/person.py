@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netlesion.io.dicom_file import floats_of, text_of
+from netlesion.io.dicom.file import floats_of, text_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

@@ -21,7 +21,7 @@ from netlesion.phantom.body.label_tissues import ALIASES, BONES, LAYERS, kind_of
 from netlesion.phantom.body.labels import LABELS
 
 if TYPE_CHECKING:
-    from netlesion.volume import Volume
+    from netlesion.image.volume import Volume
 
 #: Labels finer than this are thinned out; layers and outline are made on grids of about these spacings.
 FINEST_MM, LAYER_MM, HULL_MM = 1.4, 3.0, 6.0

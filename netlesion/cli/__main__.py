@@ -1,0 +1,5 @@
+"""`python -m netlesion.cli.main`."""
+
+from netlesion.cli.main import main
+
+main()

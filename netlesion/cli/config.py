@@ -1,0 +1,152 @@
+"""Hydra's configuration -> the typed arguments of our constructors. The only module, beside train.py and
+infer.py, that knows Hydra and OmegaConf.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from netlesion.data.transforms import LabelMeaning
+from netlesion.errors import ConfigError, NetlesionError, warn_in_one_line
+from netlesion.image.split import Split, split_of
+from netlesion.image.volume import Quantity
+from netlesion.io.bids.cohort import Cohort
+from netlesion.io.nifti import read_volume
+from netlesion.models.card import ModelCard
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def compose(name: str, overrides: Sequence[str]) -> DictConfig:
+    """configs/<name>.yaml with overrides, for callers that are not a Hydra main function."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    if not CONFIGS.is_dir():
+        raise ConfigError(f"{CONFIGS}: no such folder; run from a checkout of the repository (pip install -e .)")
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return hydra_compose(name, overrides=list(overrides))
+
+
+def guarded(work: Callable[[DictConfig], int], config: DictConfig) -> None:
+    """Runs an entry point; what a user can put right becomes one line on stderr and exit status 1."""
+    warn_in_one_line()
+    sys.exit(run_guarded(lambda: work(config)))
+
+
+def run_guarded(work: Callable[[], int]) -> int:
+    """The exit status of `work`; errors of ours, of the configuration and of a full disk are printed as one line."""
+    try:
+        return work()
+    except (NetlesionError, OmegaConfBaseException) as error:
+        if "MissingMandatoryValue" in str(error):
+            return _complain("no experiment was chosen; give experiment=NAME (configs/experiment), e.g. experiment=sts")
+        return _complain(_first_line(error))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return _complain("no space left on the disk of the output folder; free space and start again")
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}")
+    except RuntimeError as error:
+        cause = error.__cause__
+        while cause is not None and not isinstance(cause, NetlesionError):
+            cause = cause.__cause__
+        if cause is not None:  # MONAI wraps what a transform raises
+            return _complain(_first_line(cause))
+        if any(mark in str(error) for mark in ("PytorchStreamWriter", "inline_container", "No space left")):
+            return _complain("a checkpoint could not be written, the disk may be full; free space and start again")
+        raise
+
+
+def card_of(config: DictConfig, trained_on: Sequence[str] = ()) -> ModelCard:
+    """The model card that a configuration describes; raises ConfigError when the window does not fit the network."""
+    card = ModelCard(
+        channels=tuple(config.channels),
+        required_channels=tuple(config.required_channels),
+        classes={t: tuple(c) for t, c in config.classes.items()},
+        spacing_mm=tuple(config.spacing_mm),
+        window=tuple(config.window),
+        network=plain(config.network),
+        trained_on=tuple(trained_on),
+    )
+    if len(card.network["widths"]) < 3:
+        raise ConfigError(f"network.widths is {card.network['widths']}; the U-Net needs at least 3 resolutions")
+    factor = 2 ** (len(card.network["widths"]) - 1)
+    if any(w % factor for w in card.window):
+        fitting = [-(-w // factor) * factor for w in card.window]
+        raise ConfigError(f"window {list(card.window)} must be divisible by {factor} (network.widths); try {fitting}")
+    return card
+
+
+def labels_of(config: DictConfig) -> LabelMeaning:
+    """What the labels of the cohort's masks mean; raises ConfigError when a tracer has no meaning."""
+    values = {t: {int(v): tuple(m) for v, m in meanings.items()} for t, meanings in config.labels["values"].items()}
+    absent = [t for t in config.classes if t not in values]
+    if absent:
+        raise ConfigError(f"labels.values says nothing about tracer {absent[0]!r}, which the network has classes for")
+    return LabelMeaning(config.labels.desc, values)
+
+
+def split_from(config: DictConfig, cohort: Cohort) -> Split:
+    """The cohort's split, from its file or drawn once and written there."""
+    drawing = config.splitting
+    stratify = bool(drawing.stratify) and not Path(config.split_file).is_file()
+    split = split_of(
+        config.split_file,
+        cohort.patient_ids,
+        val_share=float(drawing.val_share),
+        test_share=float(drawing.test_share),
+        seed=int(drawing.seed),
+        always_test=tuple(drawing.always_test),
+        strata=lesion_strata(cohort, labels_of(config)) if stratify else None,
+    )
+    stray = sorted(set(drawing.always_test) & set(split.train + split.val))
+    if stray:
+        raise ConfigError(
+            f"{config.split_file}: patient {stray[0]} must be in test (splitting.always_test); move it there"
+        )
+    return split
+
+
+def lesion_strata(cohort: Cohort, labels: LabelMeaning) -> dict[str, str]:
+    """Patient -> "lesion" or "lesion-free", by the reference masks of all of its visits."""
+    strata = dict.fromkeys(cohort.patient_ids, "lesion-free")
+    for visit in cohort.visits:
+        for tracer, masks in visit.masks.items():
+            if tracer in labels.values and labels.desc in masks:
+                mask = read_volume(masks[labels.desc], Quantity.LABEL).array
+                if np.isin(mask, labels.lesion_values(tracer)).any():
+                    strata[visit.patient_id] = "lesion"
+    return strata
+
+
+def plain(config: Any) -> Any:
+    """Ordinary dicts and lists with every reference resolved."""
+    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+
+
+def quiet_libraries() -> None:
+    """Keeps chatter of libraries off the screen, and W&B's crash reports on this machine."""
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    os.environ.setdefault("WANDB_SILENT", "true")
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _complain(line: str) -> int:
+    print(f"error: {line}", file=sys.stderr)
+    return 1
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,112 @@
+"""The main job on a digital cohort, from nothing to a report: make it, train, infer, measure, evaluate.
+
+What it runs is what a researcher runs on real patients; only the cohort is computed. Beside the model stands
+the simplest rival, every voxel of SUV 4 or more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from netlesion.image.visit import Tracer
+from netlesion.image.volume import Quantity
+from netlesion.io.nifti import write_volume
+from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort
+from netlesion.phantom.settings import PRESETS
+
+THRESHOLD_SUV = 4.0
+#: Both tracers on one table position: a visit is one session until registration exists.
+DEMO_SETTINGS = replace(PRESETS["net-petct"], tracers_apart=False, spacing_mm=(4.2, 4.2, 5.0))
+
+
+def run_demo(out: Path, patients: int, seed: int) -> None:
+    """Everything into `out`; prints the comparison, and the report's path as the last line."""
+    cohort, results, baseline = out / "cohort", out / "results", out / "threshold"
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in train.py, before torch is imported
+    make_cohort(cohort, CohortPlan(patients, seed, settings=DEMO_SETTINGS))
+
+    from netlesion.cli.config import compose, run_guarded
+    from netlesion.cli.entry import infer, train
+    from netlesion.image.split import read_split
+    from netlesion.io.bids.cohort import open_cohort
+    from netlesion.output.provenance import hash_file
+    from netlesion.predict.batch import write_cohort
+
+    paths = [f"runs_dir={out}", f"cohort={cohort}", f"seed={seed}"]
+    _succeed(run_guarded(lambda: train(compose("train", ["experiment=demo", *paths]))))
+    infer_config = compose(
+        "infer", ["experiment=demo", *paths, f"input={cohort}", f"output={results}", "split=test", "overwrite=true"]
+    )
+    _succeed(run_guarded(lambda: infer(infer_config)))
+    visits = open_cohort(cohort).of_patients(read_split(infer_config.split_file).test)
+    _threshold_baseline(visits, baseline)
+    tables = _compare(cohort, results, baseline, seed)
+    for table in tables:
+        print(
+            f"\n{table.title}\n" + "\n".join("  ".join(f"{c:>26}" for c in row) for row in (table.header, *table.rows))
+        )
+    report = write_cohort(
+        visits,
+        results,
+        hash_file(infer_config.checkpoint),
+        tables=tables,
+        title="netlesion demo: lesions of a digital cohort",
+    )
+    print("\nResearch software, not a medical device. The cohort is digital; these numbers say nothing about patients.")
+    print(report.resolve())
+
+
+def _threshold_baseline(visits, folder: Path) -> None:
+    """Every component of SUV >= 4 as a lesion: what a user would get without a network."""
+    from netlesion.io.bids.cohort import load_visit
+    from netlesion.io.bids.masks import LABEL_MAP
+    from netlesion.quantify.instances import components
+
+    for files in visits:
+        visit = load_visit(files, [t.value for t in Tracer])
+        for channel, scan in visit.scans.items():
+            mask = scan.volume.with_array(scan.volume.array >= THRESHOLD_SUV, Quantity.LABEL)
+            write_volume(folder / (files.case_id(channel) + LABEL_MAP), components(mask))
+
+
+def _compare(cohort: Path, results: Path, baseline: Path, seed: int) -> list:
+    """One table per tracer and one over both: model beside threshold, held-out patients, 95 % intervals."""
+    from netlesion.evaluate.cohort.folders import evaluate_folders
+    from netlesion.evaluate.cohort.score import score_folders
+    from netlesion.evaluate.cohort.summary import summarise
+    from netlesion.evaluate.cohort.summary_text import estimate_text
+    from netlesion.report.results import TextTable
+
+    scored = {"netlesion": results, f"SUV >= {THRESHOLD_SUV:g}": baseline}
+    for folder in scored.values():
+        evaluate_folders(cohort, folder, folder / "evaluation", seed=seed)
+    cases = {name: score_folders(cohort, folder)[0] for name, folder in scored.items()}
+    tables = []
+    for title, part in (("Both tracers", ""), ("DOTATATE", "_trc-dotatate"), ("FDG", "_trc-fdg")):
+        rows = []
+        for name, found in cases.items():
+            summary = summarise([c for c in found if c.case.endswith(part)], seed)
+            values = (
+                summary["mean"]["dice"],
+                summary["pooled_lesion_sensitivity"],
+                summary["false_positives_per_patient"],
+            )
+            rows.append((name, *(estimate_text(v) for v in values)))
+        number = len({c.patient for c in found})
+        tables.append(
+            TextTable(
+                f"{title}: {number} held-out patients",
+                ("", "Dice", "lesion sensitivity", "false positives per patient"),
+                tuple(rows),
+                "Mean or pooled value with its 95 % interval (bootstrap over patients).",
+            )
+        )
+    return tables
+
+
+def _succeed(status: int) -> None:
+    if status != 0:
+        sys.exit(status)

@@ -1,0 +1,1 @@
+"""The import of DICOM: what each series becomes is planned first, then written."""

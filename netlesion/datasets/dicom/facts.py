@@ -1,0 +1,164 @@
+"""What an import has to know of every series to plan with: read once from one header, then plain values.
+
+Texts of the header (descriptions, ROI names) are kept for classification only and never printed. A header that
+cannot be understood becomes a `problem` in one line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from netlesion.datasets.person import Person, person_of
+from netlesion.errors import NetlesionError
+from netlesion.io.dicom.entry import one_line
+from netlesion.io.dicom.file import IMAGES, RTSTRUCT, SEGMENTATIONS, floats_of, integer_of, text_of, transfer_syntax
+from netlesion.io.dicom.file import read_header as read_stored_header
+from netlesion.io.dicom.pet_header import nuclide
+from netlesion.io.dicom.tracer import Tracer, tracer_of
+
+if TYPE_CHECKING:
+    from netlesion.io.dicom.index import Index, Series
+
+#: Examinations outside these years are taken for broken dates.
+YEARS = (1970, 2100)
+
+
+@dataclass(frozen=True)
+class Roi:
+    """One contour or segment of an RTSTRUCT or SEG file: its number and name, and the image series it was drawn on."""
+
+    file: str
+    instance: str
+    number: int
+    name: str
+    image_series: str | None
+    frame_of_reference: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesFacts:
+    """One series with the facts to plan by; None where the header does not say."""
+
+    series: Series
+    day: str | None = None
+    acquired: datetime | None = None
+    series_number: int | None = None
+    frame_of_reference: str | None = None
+    transfer_syntax: str | None = None
+    words: str = ""
+    colour: bool = False
+    tracer: Tracer | None = None
+    corrected_image: tuple[str, ...] = ()
+    series_type: tuple[str, ...] = ()
+    repetition_ms: float | None = None
+    rescale_type: str | None = None
+    person: Person = Person()
+    rois: tuple[Roi, ...] = ()
+    problem: str = ""
+
+
+def facts_of(index: Index) -> tuple[SeriesFacts, ...]:
+    """The facts of every series of an index, in its order."""
+    return tuple(_facts(series) for series in index.series)
+
+
+def _facts(series: Series) -> SeriesFacts:
+    try:
+        return _read(series)
+    except NetlesionError as error:
+        return SeriesFacts(series, problem=one_line(error, series.root))
+    except Exception as error:  # pydicom raises many kinds for a broken value; each means the same here
+        line = f"{series.slices[0].file}: broken DICOM header ({type(error).__name__}); restore it from its source"
+        return SeriesFacts(series, problem=line)
+
+
+def _read(series: Series) -> SeriesFacts:
+    header = series.header
+    day = _day(header)
+    facts = {
+        "day": day,
+        "person": person_of(header, day),
+        "acquired": _moment(header, "Acquisition") or _moment(header, "Series") or _moment(header, "Study"),
+        "series_number": integer_of(header, "SeriesNumber"),
+        "frame_of_reference": text_of(header, "FrameOfReferenceUID"),
+        "transfer_syntax": transfer_syntax(header),
+        "words": " ".join(text_of(header, name) or "" for name in ("SeriesDescription", "ProtocolName")),
+        "colour": integer_of(header, "SamplesPerPixel") not in (None, 1),
+    }
+    if series.modality == "PT" and series.sop_class in IMAGES:
+        facts |= _pet(series, header)
+    if series.modality == "CT":
+        facts["rescale_type"] = text_of(header, "RescaleType")
+    if series.modality == "MR":
+        repetition = floats_of(header, "RepetitionTime", 1)
+        facts["repetition_ms"] = None if repetition is None else repetition[0]
+    if series.sop_class == RTSTRUCT or series.sop_class in SEGMENTATIONS:
+        facts["rois"] = tuple(roi for one in series.slices for roi in _rois(series, one.file))
+    return SeriesFacts(series, **facts)
+
+
+def _pet(series: Series, header) -> dict:
+    doses = header.get("RadiopharmaceuticalInformationSequence") or ()
+    texts = [text_of(header, name) or "" for name in ("SeriesDescription", "ProtocolName", "StudyDescription")]
+    try:
+        tracer = tracer_of(doses[0], nuclide(doses[0]), texts) if len(doses) == 1 else None
+    except NetlesionError as error:
+        raise type(error)(f"{series.slices[0].file}: {error}") from error
+    return {
+        "tracer": tracer,
+        "corrected_image": tuple((text_of(header, "CorrectedImage") or "").upper().split("\\")),
+        "series_type": tuple((text_of(header, "SeriesType") or "").upper().split("\\")),
+    }
+
+
+def _rois(series: Series, file: str) -> list[Roi]:
+    header = read_stored_header(series.root / file)
+    instance = text_of(header, "SOPInstanceUID") or file
+    if series.sop_class == RTSTRUCT:
+        image, items = _image_of_structures(header), header.get("StructureSetROISequence") or ()
+        names = [(i.ROINumber, text_of(i, "ROIName"), text_of(i, "ReferencedFrameOfReferenceUID")) for i in items]
+    else:
+        image, items = _image_of_segments(header), header.get("SegmentSequence") or ()
+        frame = text_of(header, "FrameOfReferenceUID")
+        names = [(i.SegmentNumber, text_of(i, "SegmentLabel"), frame) for i in items]
+    return [Roi(file, instance, int(n), " ".join((name or "").split()), image, frame) for n, name, frame in names]
+
+
+def _image_of_structures(header) -> str | None:
+    for frame in header.get("ReferencedFrameOfReferenceSequence") or ():
+        for study in frame.get("RTReferencedStudySequence") or ():
+            for series in study.get("RTReferencedSeriesSequence") or ():
+                return text_of(series, "SeriesInstanceUID")
+    return None
+
+
+def _image_of_segments(header) -> str | None:
+    for series in header.get("ReferencedSeriesSequence") or ():
+        return text_of(series, "SeriesInstanceUID")
+    return None
+
+
+def _day(header) -> str | None:
+    """The first date of study, series or acquisition that is a date of an examination, YYYYMMDD."""
+    for name in ("StudyDate", "SeriesDate", "AcquisitionDate"):
+        text = (text_of(header, name) or "").replace(".", "")
+        if re.fullmatch(r"\d{8}", text) and YEARS[0] <= int(text[:4]) <= YEARS[1]:
+            try:
+                date(int(text[:4]), int(text[4:6]), int(text[6:]))
+            except ValueError:
+                continue
+            return text
+    return None
+
+
+def _moment(header, what: str) -> datetime | None:
+    day, clock = text_of(header, f"{what}Date"), text_of(header, f"{what}Time")
+    if day is None or clock is None:
+        return None
+    try:
+        return datetime.strptime(day + clock.partition(".")[0].ljust(6, "0"), "%Y%m%d%H%M%S")
+    except ValueError:
+        return None

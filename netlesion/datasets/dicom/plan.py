@@ -1,0 +1,273 @@
+"""Facts of every series -> what an import will do: a frozen plan, made without touching a file.
+
+For each series: what it was taken for and why, the patient, session and name it gets, which PET it belongs to;
+or why it is skipped (no part of a cohort: localisers, dose reports, uncorrected PET) or refused (it should have
+been part of it, but is broken or cannot be told). Names once given are in the key and never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import PurePosixPath
+
+from pydicom.uid import UID
+
+from netlesion.datasets.dicom.facts import Roi, SeriesFacts
+from netlesion.datasets.dicom.mr_contrast import NoContrast, mr_contrast
+from netlesion.datasets.dicom.names import relation, seconds_apart, with_names
+from netlesion.datasets.dicom.planned import Decision, ImportPlan, PlannedRoi, PlannedSeries
+from netlesion.datasets.key import Key, KnownSeries
+from netlesion.datasets.person import Person, contradiction
+from netlesion.errors import NetlesionError
+from netlesion.io.bids.files import derivative_path
+from netlesion.io.dicom.entry import one_line
+from netlesion.io.dicom.file import IMAGES, RTSTRUCT, SEGMENTATIONS
+from netlesion.io.dicom.index import Index
+from netlesion.io.dicom.pixels import undecodable
+from netlesion.io.dicom.slices import stack_slices
+from netlesion.io.hounsfield import is_hu, other_map
+from netlesion.io.vocabulary import roi_label
+
+#: Sessions at most this many days after the first of a visit belong to it [P].
+VISIT_WINDOW_DAYS = 31
+#: Characters of an id or a name in DICOM (LO); longer ones are broken and would break the key's table.
+LONGEST_ID = 64
+
+
+def plan_import(
+    index: Index,
+    facts: Sequence[SeriesFacts],
+    key: Key,
+    existing: Iterable[str] = (),
+    window_days: int = VISIT_WINDOW_DAYS,
+) -> ImportPlan:
+    """What an import of an indexed folder will do; pure: neither `key` nor a file is changed.
+
+    existing: targets that are in the cohort already, as written in the key.
+    """
+    key, existing = key.copy(), frozenset(existing)
+    strangers = _ids_of_two_people(facts)
+    judged = [_judge(one, strangers) for one in facts if not _holds_rois(one)]
+    judged = _with_sessions(judged, key)
+    judged = [_with_pet(one, judged) for one in judged]
+    images = with_names(judged, key, existing)
+    rois = _plan_rois([one for one in facts if _holds_rois(one)], images, key, existing)
+    return ImportPlan(
+        images=tuple(images),
+        rois=tuple(rois),
+        refused_files=tuple(issue.line for issue in index.issues),
+        passed=tuple(f"{one.file}: {one.why}" for one in index.passed),
+        visits=key.visits(window_days),
+        key=key,
+        num_files=index.num_files,
+    )
+
+
+def _holds_rois(facts: SeriesFacts) -> bool:
+    return facts.series.sop_class == RTSTRUCT or facts.series.sop_class in SEGMENTATIONS
+
+
+def _ids_of_two_people(facts: Iterable[SeriesFacts]) -> dict[str, str]:
+    """Patient ID -> what tells that its series are of several people."""
+    people: dict[str, list[Person]] = {}
+    for one in facts:
+        birth_date = one.series.birth_date or one.person.birth_date
+        people.setdefault(one.series.patient_id, []).append(replace(one.person, birth_date=birth_date))
+    return {patient: why for patient, found in people.items() if (why := contradiction(found))}
+
+
+def _judge(facts: SeriesFacts, strangers: Mapping[str, str]) -> PlannedSeries:
+    """Whether a series is written, skipped or refused, and what it was taken for."""
+    series = facts.series
+    name = UID(series.sop_class).name if series.sop_class else "an object without class"
+    if series.sop_class not in IMAGES:
+        return PlannedSeries(facts, Decision.SKIP, name, "no image of a cohort")
+    taken_for, place, warnings, reason = _taken_for(facts)
+    if reason:
+        return PlannedSeries(facts, Decision.SKIP, taken_for, reason)
+    refusal = _refusal(facts, strangers, place)
+    if refusal:
+        return PlannedSeries(facts, Decision.REFUSE, taken_for, refusal)
+    try:
+        stack = stack_slices(series.slices, series.label)
+    except NetlesionError as error:
+        return PlannedSeries(facts, Decision.REFUSE, taken_for, one_line(error, series.root))
+    if stack.note:
+        warnings = (*warnings, stack.note)
+    if series.num_duplicates:
+        warnings = (*warnings, f"{series.num_duplicates} duplicate files were left out")
+    return PlannedSeries(facts, Decision.WRITE, taken_for, "", geometry=stack.geometry, warnings=warnings, place=place)
+
+
+def _refusal(facts: SeriesFacts, strangers: Mapping[str, str], place: tuple[str, str, tuple[str, ...]]) -> str:
+    series = facts.series
+    where = series.slices[0].file
+    if facts.problem:
+        return facts.problem
+    if series.broken:
+        total = len(series.files) + len(series.broken)
+        return f"{where}: {len(series.broken)} of the {total} files of its series are broken; a part is no series"
+    if not series.patient_id:
+        return f"{where}: Patient ID (0010,0020) is missing; its patient cannot be told"
+    if len(series.patient_id) > LONGEST_ID:
+        return (
+            f"{where}: Patient ID (0010,0020) has {len(series.patient_id)} characters, at most {LONGEST_ID} are allowed"
+        )
+    if series.patient_id in strangers:
+        why = strangers[series.patient_id]
+        return f"{where}: {why} under one Patient ID (0010,0020); correct the id of one patient"
+    if facts.day is None:
+        return f"{where}: Study Date (0008,0020) is missing or no date, expected YYYYMMDD"
+    reason = undecodable(facts.transfer_syntax)
+    if reason:
+        return f"{where}: {reason}"
+    if series.modality == "CT" and not is_hu(facts.rescale_type):
+        return f"{where}: Rescale Type (0028,1054) is not HU; what its values are is not known, export the CT in HU"
+    if series.modality == "PT" and not place[0]:
+        return f"{where}: the tracer cannot be told from its radiopharmaceutical code or text; code it in the header"
+    return ""
+
+
+def _taken_for(facts: SeriesFacts) -> tuple[str, tuple[str, str, tuple[str, ...]], tuple[str, ...], str]:
+    """What a series was taken for, its place in BIDS (folder, suffix, entities), warnings, and why it is skipped."""
+    series, nowhere = facts.series, ("", "", ())
+    types = set(series.kind.image_type)
+    if facts.problem:
+        return series.modality, nowhere, (), ""
+    if "LOCALIZER" in types:
+        return f"{series.modality} localiser", nowhere, (), "a localiser"
+    if facts.colour:
+        return f"{series.modality} in colour", nowhere, (), "a colour image: a screenshot or a fused view"
+    if series.modality == "PT":
+        return _taken_for_pet(facts, types)
+    if series.modality == "CT":
+        if types & {"REFORMATTED", "MPR", "MIP", "PROJECTION IMAGE", "CURVED"}:
+            return "CT reformat", nowhere, (), "a reformat or projection, not an acquisition"
+        if (shown := other_map(facts.rescale_type)) is not None:
+            return "CT without HU", nowhere, (), f"{shown} (Rescale Type), not HU"
+        return "CT", ("ct", "ct", ()), (), ""
+    contrast = mr_contrast(
+        facts.words, series.kind.image_type, series.kind.echo_ms, facts.repetition_ms, series.kind.b_value
+    )
+    if isinstance(contrast, NoContrast):
+        return "MR", nowhere, (), contrast.why
+    if series.split_by == "temporal":
+        return f"MR {contrast.suffix}", nowhere, (), "a dynamic series of several time points"
+    acquisition = (f"acq-{contrast.acquisition}",) if contrast.acquisition else ()
+    return (
+        f"MR {contrast.suffix}{' ' + contrast.acquisition if contrast.acquisition else ''} (by {contrast.by})",
+        (contrast.folder, contrast.suffix, acquisition),
+        (),
+        "",
+    )
+
+
+def _taken_for_pet(facts: SeriesFacts, types: set[str]):
+    nowhere: tuple[str, str, tuple[str, ...]] = ("", "", ())
+    kind = next((k for k in ("DYNAMIC", "GATED") if k in (*facts.series_type[:1], *types)), "")
+    if "REPROJECTION" in facts.series_type or types & {"MIP", "PROJECTION IMAGE", "REFORMATTED", "MPR"}:
+        return "PET projection", nowhere, (), "a projection or reformat, not a tomogram"
+    if kind or facts.series.split_by in ("temporal", "acquisition"):
+        return (
+            f"PET, {kind.lower() or 'dynamic'}",
+            nowhere,
+            (),
+            "a dynamic or gated PET; only static ones carry a SUV here",
+        )
+    if "ATTN" not in facts.corrected_image:
+        return "PET without attenuation correction", nowhere, (), "not corrected for attenuation, so it carries no SUV"
+    if facts.tracer is None:
+        return "PET", nowhere, (), ""
+    tracer, warnings = facts.tracer, ()
+    if tracer.source != "code":
+        warnings = (f"the tracer was told from {tracer.source}, its header has no code that is known",)
+    return f"PET {tracer.label} (by {tracer.source})", ("pet", "pet", (f"trc-{tracer.label}",)), warnings, ""
+
+
+def _with_sessions(judged: list[PlannedSeries], key: Key) -> list[PlannedSeries]:
+    """Every series to be written under its patient's subject and session; new patients in an order of no meaning."""
+    writes = [p for p in judged if p.decision is Decision.WRITE]
+    days = {(p.facts.series.patient_id, p.facts.day) for p in writes}
+    for patient, day in sorted(days, key=lambda pair: (sha256(pair[0].encode()).digest(), pair[1])):
+        key.day(patient, day)  # by hash: neither the order of ids, nor another one when the plan is made anew
+    placed = []
+    for one in judged:
+        if one.decision is Decision.WRITE:
+            place = key.day(one.facts.series.patient_id, one.facts.day)
+            one = replace(one, subject=place.subject, session=place.session)
+        placed.append(one)
+    return placed
+
+
+def _with_pet(one: PlannedSeries, judged: Sequence[PlannedSeries]) -> PlannedSeries:
+    """A CT or MR with the PET of its session it belongs to: by frame of reference, else study, else time."""
+    if one.decision is not Decision.WRITE or one.facts.series.modality == "PT":
+        return one
+    pets = [
+        p
+        for p in judged
+        if p.decision is Decision.WRITE
+        and p.facts.series.modality == "PT"
+        and (p.subject, p.session) == (one.subject, one.session)
+    ]
+    if not pets:
+        return one
+    pet = min(pets, key=lambda p: (relation(one, p), seconds_apart(one, p), p.facts.series.uid))
+    by = ("frame of reference", "study", "time")[relation(one, pet)]
+    return replace(one, belongs_by=by, pet_uid=pet.facts.series.uid)
+
+
+def _plan_rois(
+    contours: Sequence[SeriesFacts], images: Sequence[PlannedSeries], key: Key, existing: frozenset[str]
+) -> list[PlannedRoi]:
+    by_uid: dict[str, PurePosixPath] = {}
+    by_frame: dict[str, set[PurePosixPath]] = {}
+    for one in images:
+        if one.decision in (Decision.WRITE, Decision.PRESENT):
+            by_uid.setdefault(one.facts.series.uid, one.target)
+            by_frame.setdefault(one.facts.frame_of_reference or "", set()).add(one.target)
+    used = {known.target for known in key.rois.values()}
+    planned = []
+    for facts in contours:
+        where = facts.series.slices[0].file
+        if facts.problem or not facts.rois:
+            why = facts.problem or f"{where}: holds no contour or segment"
+            nothing = Roi(where, "", 0, "", None, None)
+            planned.append(PlannedRoi(facts, nothing, Decision.REFUSE if facts.problem else Decision.SKIP, why))
+            continue
+        for roi in facts.rois:
+            planned.append(_plan_roi(facts, roi, by_uid, by_frame, key, existing, used))
+    return planned
+
+
+def _plan_roi(facts, roi, by_uid, by_frame, key: Key, existing: frozenset[str], used: set[str]) -> PlannedRoi:
+    what = f"{roi.file}: ROI {roi.number}"
+    image = by_uid.get(roi.image_series or "")
+    if image is None and roi.image_series is not None:
+        known = key.series.get(key.digest(roi.image_series))
+        image = PurePosixPath(known.target) if known is not None and known.target in existing else None
+    if image is None and roi.image_series is None:
+        same_frame = by_frame.get(roi.frame_of_reference or "?", set())
+        image = next(iter(same_frame)) if len(same_frame) == 1 else None
+    if image is None:
+        return PlannedRoi(facts, roi, Decision.SKIP, f"{what} was drawn on a series that is not here")
+    digest = key.digest(f"{roi.instance} {roi.number}")
+    known = key.rois.get(digest)
+    if known is not None:
+        decision = Decision.PRESENT if known.target in existing else Decision.WRITE
+        return PlannedRoi(facts, roi, decision, "", image, PurePosixPath(known.target), digest)
+    label, warnings = roi_label(roi.name), ()
+    if label is None:
+        label = f"ROI{roi.number}"
+        warnings = (f"{what} has a name that is no known term; it is called {label}, its name stands in the key",)
+    number, target = 1, str(derivative_path(PurePosixPath(), image, label, "mask"))
+    while target in used or target in existing:
+        number += 1
+        target = str(derivative_path(PurePosixPath(), image, f"{label}n{number}", "mask"))
+    if number > 1:
+        warnings = (*warnings, f"{what}: its label {label} is taken on this image; it is called {label}n{number}")
+    used.add(target)
+    key.rois[digest] = KnownSeries(target, 1, "".join(c for c in roi.name[:LONGEST_ID] if c.isprintable()))
+    return PlannedRoi(facts, roi, Decision.WRITE, "", image, PurePosixPath(target), digest, warnings)

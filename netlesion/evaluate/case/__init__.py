@@ -1,0 +1,1 @@
+"""One case: lesions matched, overlaps and surfaces measured, one row of numbers."""

@@ -1,0 +1,1 @@
+"""All cases of a prediction: scored, summarised with intervals, written as tables."""

@@ -1,0 +1,146 @@
+"""One case as a job of a process of its own: read, score, hash. Memory is one case per process, however many there are.
+
+A process starts by importing this module, so it imports little. Knows nothing about how cases were paired.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from netlesion.errors import CohortError, NetlesionError
+from netlesion.evaluate.case.marks import Marks
+from netlesion.evaluate.case.outcome import MatchSettings
+from netlesion.evaluate.case.point_reference import evaluate_marks_against_points, evaluate_masks_against_points
+from netlesion.evaluate.case.result import CaseFacts, CaseResult
+from netlesion.evaluate.case.score import evaluate_case, evaluate_points
+from netlesion.image.volume import Quantity, Volume
+from netlesion.io.bids.cohort import read_suv_image
+from netlesion.io.bids.label_maps import read_named_map
+from netlesion.io.nifti import read_volume
+from netlesion.output.provenance import hash_file
+from netlesion.quantify.region import OrganMap
+
+#: Fewer cases than this are not worth starting processes for.
+MIN_CASES_FOR_WORKERS = 4
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that one process needs for one case; paths, not images.
+
+    points_mm (G, 3): the reference, where it is a table of points and not a mask.
+    """
+
+    case: str
+    patient: str
+    reference: Path
+    points_mm: np.ndarray | None
+    prediction: Path | None
+    probability: Path | None
+    marks: Marks | None
+    pet: Path | None
+    facts: CaseFacts
+    settings: MatchSettings
+    tasks: tuple[str, ...]
+    organs: Path | None = None
+
+
+def run_jobs(jobs: Sequence[Job], workers: int | None) -> Iterator[tuple[CaseResult, dict[str, str]]]:
+    """The result and the input hashes of every job, in order; the first error ends the rest."""
+    from tqdm import tqdm
+
+    wanted = min(len(jobs), len(os.sched_getaffinity(0)) if workers is None else workers)
+    with tqdm(total=len(jobs), desc="evaluate", unit="case", file=sys.stderr, disable=None) as bar:
+        if wanted == 1 or (workers is None and len(jobs) < MIN_CASES_FOR_WORKERS):
+            for job in jobs:
+                yield evaluate_job(job)
+                bar.update(1)
+            return
+        pool = ProcessPoolExecutor(wanted, mp_context=get_context("spawn"))
+        try:
+            for found in pool.map(evaluate_job, jobs):
+                yield found
+                bar.update(1)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
+    """Reads one case, scores it, and hashes what was read."""
+    if job.points_mm is not None:
+        return _against_points(job, job.points_mm)
+    reference = _read_mask(job.reference, job.case)
+    hashes = {"reference": hash_file(job.reference)}
+    organs, remarks = _read_organs(job)
+    if job.marks is not None:
+        result = evaluate_points(
+            job.case, job.patient, reference, job.marks.points_mm, job.marks.ratings, job.settings, job.facts, organs
+        )
+        return replace(result, remarks=(*result.remarks, *remarks)), hashes
+    probability = None if job.probability is None else read_volume(job.probability, Quantity.PROBABILITY)
+    suv = None if job.pet is None else read_suv_image(job.pet)
+    result = evaluate_case(
+        job.case,
+        job.patient,
+        reference,
+        _read_mask(job.prediction, job.case),
+        probability,
+        suv,
+        job.settings,
+        job.facts,
+        job.tasks,
+        organs,
+    )
+    return replace(result, remarks=(*result.remarks, *remarks)), hashes | {"prediction": hash_file(job.prediction)}
+
+
+def _read_organs(job: Job) -> tuple[OrganMap | None, tuple[str, ...]]:
+    """The organ map of a cohort; one that cannot be used is said to be so, for lesions are scored without it."""
+    if job.organs is None:
+        return None, ()
+    try:
+        found = read_named_map(job.organs)
+    except NetlesionError as error:
+        return None, (f"lesions have no region by the organ map: {error}",)
+    return OrganMap(found.volume.array, found.volume.geometry, found.names), ()
+
+
+def _against_points(job: Job, points_mm: np.ndarray) -> tuple[CaseResult, dict[str, str]]:
+    hashes = {"reference": hash_file(job.reference)}
+    if job.marks is not None:
+        found = evaluate_marks_against_points(job.case, job.patient, points_mm, job.marks, job.settings, job.facts)
+        return found, hashes
+    found = evaluate_masks_against_points(
+        job.case,
+        job.patient,
+        points_mm,
+        _read_mask(job.prediction, job.case),
+        None if job.probability is None else read_volume(job.probability, Quantity.PROBABILITY),
+        None if job.pet is None else read_suv_image(job.pet),
+        job.settings,
+        job.facts,
+    )
+    return found, hashes | {"prediction": hash_file(job.prediction)}
+
+
+def _read_mask(path: Path, case: str) -> Volume:
+    """A mask of 0/1 or of lesion instances; a lone other value is an 8-bit mask and refused."""
+    try:
+        mask = read_volume(path, Quantity.LABEL)
+    except NetlesionError as error:
+        raise type(error)(f"case {case}: {error}") from error
+    top = int(mask.array.max(initial=0))
+    if top == 255 and not ((mask.array > 0) & (mask.array < 255)).any():
+        raise CohortError(
+            f"case {case}: {path} holds only 0 and 255, an 8-bit picture of a mask; expected 0 and 1, or one label "
+            "per lesion (divide by 255)"
+        )
+    return mask

@@ -1,0 +1,1 @@
+"""Two evaluations of the same cases, compared patient by patient."""

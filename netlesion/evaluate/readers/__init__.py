@@ -1,0 +1,1 @@
+"""Several predictions or readers against one reference, and how well they agree."""

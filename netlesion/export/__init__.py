@@ -1,1 +1,0 @@
-"""A cohort -> the raw formats of other frameworks."""

@@ -1,0 +1,1 @@
+"""Images in space: geometry, volumes, transforms, visits, and the split of patients."""

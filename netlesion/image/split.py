@@ -1,0 +1,114 @@
+"""Which patient is for training, validation or test: drawn once, kept in a file, never drawn again.
+
+The unit is the patient, so that all scans and both tracers of one person stay together (clinical.md 8.5).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from netlesion.errors import CohortError, ConfigError
+from netlesion.output.atomic import write_json
+
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Patient ids of each part; raises CohortError when a patient is in two of them."""
+
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        seen: dict[str, str] = {}
+        for part in PARTS:
+            object.__setattr__(self, part, tuple(sorted(getattr(self, part))))
+            for patient in getattr(self, part):
+                if patient in seen:
+                    raise CohortError(f"patient {patient} is in {seen[patient]} and in {part}; one patient, one part")
+                seen[patient] = part
+
+    def part(self, name: str) -> tuple[str, ...]:
+        """The patients of train, val, test, or `all` of them."""
+        if name == "all":
+            return tuple(sorted(self.train + self.val + self.test))
+        if name not in PARTS:
+            raise ConfigError(f"split is {name!r}, expected train, val, test or all")
+        return getattr(self, name)
+
+
+def draw_split(
+    patient_ids: Iterable[str],
+    val_share: float,
+    test_share: float,
+    seed: int,
+    always_test: Iterable[str] = (),
+    strata: Mapping[str, str] | None = None,
+) -> Split:
+    """Shuffles the patients with the seed; shares are of all patients, those `always_test` count into the test.
+
+    strata: patient -> stratum (such as having lesions or not); each part gets its share of every stratum.
+    """
+    patients = sorted(set(patient_ids))
+    if not 0 <= val_share < 1 or not 0 <= test_share < 1 or val_share + test_share >= 1:
+        raise ConfigError(f"val share {val_share} and test share {test_share} must leave patients to train on")
+    fixed = [p for p in patients if p in set(always_test)]
+    free = [p for p in patients if p not in set(always_test)]
+    free = _interleaved([free[i] for i in np.random.default_rng(seed).permutation(len(free))], strata or {})
+    num_test = max(round(test_share * len(patients)) - len(fixed), 0)
+    num_val = round(val_share * len(patients))
+    test, val, train = free[:num_test], free[num_test : num_test + num_val], free[num_test + num_val :]
+    if not train:
+        raise ConfigError(f"{len(patients)} patients leave none to train on; use smaller shares or a larger cohort")
+    return Split(tuple(train), tuple(val), tuple(test + fixed))
+
+
+def _interleaved(patients: list[str], strata: Mapping[str, str]) -> list[str]:
+    """The patients reordered so that any run of them holds each stratum in proportion; order within one is kept."""
+    members: dict[str, list[str]] = {}
+    for patient in patients:
+        members.setdefault(strata.get(patient, ""), []).append(patient)
+    place = {p: (rank + 0.5) / len(group) for group in members.values() for rank, p in enumerate(group)}
+    return sorted(patients, key=place.__getitem__)
+
+
+def split_of(path: str | Path, patient_ids: Iterable[str], **drawing) -> Split:
+    """The split in the file, or, where there is none, a new one drawn and written there.
+
+    Raises CohortError when the cohort holds a patient whom the file does not name: which part is theirs must
+    be said, not guessed.
+    """
+    path, patients = Path(path), sorted(set(patient_ids))
+    if not path.is_file():
+        split = draw_split(patients, **drawing)
+        write_json(path, asdict(split) | {"seed": drawing["seed"]})
+        return split
+    split = read_split(path)
+    strangers = sorted(set(patients) - set(split.part("all")))
+    if strangers:
+        raise CohortError(
+            f"{path}: does not name {len(strangers)} patients of the cohort (first: {strangers[0]}); "
+            "add them to a part, or give another split_file"
+        )
+    return split
+
+
+def read_split(path: str | Path) -> Split:
+    """A split file; raises CohortError when it is missing or not one."""
+    path = Path(path)
+    if not path.is_file():
+        raise CohortError(f"{path}: no such split file; training writes it, or give split=all")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Split(*(tuple(str(p) for p in content[part]) for part in PARTS))
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, CohortError):
+            raise
+        raise CohortError(f"{path}: not a split file; expected lists of patients under {', '.join(PARTS)}") from error

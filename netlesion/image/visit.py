@@ -1,0 +1,132 @@
+"""Who was imaged, when, and with what: patients, visits and scans.
+
+A Scan is one image with the facts of its acquisition; a Visit is one clinical time point of one patient
+(one or more days); a channel is the name under which a scan reaches the network. Knows nothing about files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from netlesion.errors import CohortError
+from netlesion.image.volume import Quantity, Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netlesion.image.transform import Transform
+
+
+class Tracer(Enum):
+    """What a PET shows; the value is the channel name it feeds."""
+
+    SSTR = "sstr"
+    FDG = "fdg"
+    PSMA = "psma"
+
+
+#: BIDS `trc-` labels -> tracer. Somatostatin analogues share one channel.
+TRACER_OF_LABEL: Mapping[str, Tracer] = MappingProxyType(
+    {
+        "dotatate": Tracer.SSTR,
+        "dotatoc": Tracer.SSTR,
+        "dotanoc": Tracer.SSTR,
+        "fdg": Tracer.FDG,
+        "psma": Tracer.PSMA,
+    }
+)
+
+#: Channel name -> the quantity its volume must have when it reaches the network.
+CHANNEL_QUANTITY: Mapping[str, Quantity] = MappingProxyType(
+    {
+        "sstr": Quantity.SUVBW,
+        "fdg": Quantity.SUVBW,
+        "psma": Quantity.SUVBW,
+        "ct": Quantity.HU,
+        "mr_t1": Quantity.MR,
+        "mr_t2": Quantity.MR,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Facts of a PET acquisition that travel with the image; None where the source does not tell.
+
+    Times are seconds relative to the start of the scan; uptake_s is scan start minus injection.
+    """
+
+    manufacturer: str | None = None
+    model: str | None = None
+    weight_kg: float | None = None
+    height_cm: float | None = None
+    dose_bq: float | None = None
+    half_life_s: float | None = None
+    uptake_s: float | None = None
+    suv_factor: float | None = None
+    ref_time_source: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """One image under its channel name, with its tracer (PET only) and facts of acquisition.
+
+    transform: takes points of the frame of the visit's first PET to this image's own; None where that is one frame.
+    """
+
+    channel: str
+    volume: Volume
+    tracer: Tracer | None = None
+    acquisition: Acquisition = field(default_factory=Acquisition)
+    transform: Transform | None = None
+
+    def __post_init__(self) -> None:
+        expected = CHANNEL_QUANTITY.get(self.channel)
+        if expected is None:
+            raise CohortError(f"unknown channel {self.channel!r}; known are {', '.join(CHANNEL_QUANTITY)}")
+        if self.volume.quantity is Quantity.BQML and expected is Quantity.SUVBW:
+            return  # a PET not yet turned into SUV is a legitimate scan
+        if self.volume.quantity is not expected:
+            raise CohortError(f"channel {self.channel!r} holds {self.volume.quantity.name}, expected {expected.name}")
+
+
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """One clinical time point of one patient: its scans by channel, and reference masks by tracer channel.
+
+    masks: tracer channel -> LABEL volume on that PET's own grid; empty where there is no reference.
+    """
+
+    patient_id: str
+    visit_id: str
+    scans: Mapping[str, Scan]
+    masks: Mapping[str, Volume] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for channel, scan in self.scans.items():
+            if scan.channel != channel:
+                raise CohortError(f"{self.visit_id}: scan of channel {scan.channel!r} filed under {channel!r}")
+        for channel, mask in self.masks.items():
+            if channel not in self.scans:
+                raise CohortError(f"{self.visit_id}: a mask for channel {channel!r}, which has no scan")
+            if mask.quantity is not Quantity.LABEL:
+                raise CohortError(f"{self.visit_id}: the mask of {channel!r} holds {mask.quantity.name}, not LABEL")
+            self.scans[channel].volume.geometry.require_same_grid(
+                mask.geometry, f"{self.visit_id}: the {channel} image", "its mask"
+            )
+
+    @property
+    def tracer_channels(self) -> tuple[str, ...]:
+        """Channels that are PET, in a fixed order."""
+        return tuple(t.value for t in Tracer if t.value in self.scans)
+
+
+@dataclass(frozen=True, eq=False)
+class Patient:
+    """One person under a research id, with every visit."""
+
+    patient_id: str
+    visits: tuple[Visit, ...]

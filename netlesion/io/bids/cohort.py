@@ -1,0 +1,304 @@
+"""A cohort on disk: which visits it holds, and how one becomes a Visit in memory.
+
+Two layouts are read: a BIDS cohort (PET in Bq/ml with a side-car, as `netlesion import` writes it) and the
+layout of the sts_crops set (one folder per patient, PET already SUVbw). A BIDS cohort whose source gave SUV only
+keeps its PET as a derivative, desc-suvbw, whose side-car names who computed it; it is read where there is no Bq/ml.
+Files are listed here and opened one visit at a time, so a cohort may be larger than memory. Knows nothing about
+networks.
+
+A visit is one session, or several of one `visit` value once transforms between them are stored (io.visits): images of
+different frames of reference are never combined without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from netlesion.errors import CohortError
+from netlesion.image.transform import compose
+from netlesion.image.visit import CHANNEL_QUANTITY, TRACER_OF_LABEL, Acquisition, Scan, Tracer, Visit
+from netlesion.image.volume import Quantity, Volume
+from netlesion.io.bids.image_choice import ImageChoice, choose_image
+from netlesion.io.bids.pet import (
+    SUV_DESC,
+    bqml_as_suv,
+    entity,
+    frame_of_reference,
+    given_suv,
+    pet_stem,
+    read_suv_image,
+    sidecar_of,
+    sidecar_path,
+)
+from netlesion.io.bids.transforms import frame_name, read_transform, transform_path
+from netlesion.io.bids.visits import grouped
+from netlesion.io.files import is_there, visible
+from netlesion.io.nifti import read_volume
+
+DERIVATIVES = Path("derivatives", "netlesion")
+#: The mask a cohort is evaluated against and, unless configured otherwise, trained on.
+REFERENCE_DESC = "lesions"
+ANAT_CHANNELS = {"T1w": "mr_t1", "T2w": "mr_t2"}
+CROP_CHANNELS = {"fdg": "PET", "ct": "CT", "mr_t1": "MR_T1"}
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One image of a visit: its path, what its voxels mean, and for PET the BIDS tracer label.
+
+    transforms: stored files that take points of the visit's first PET to this image, first to last; owner: the id of
+    the session it came from, where that is not the visit's own.
+    """
+
+    path: Path
+    quantity: Quantity
+    tracer_label: str | None = None
+    transforms: tuple[Path, ...] = ()
+    owner: str | None = None
+
+
+@dataclass(frozen=True)
+class VisitFiles:
+    """The files of one visit: images by channel, reference masks by channel and BIDS `desc-` label."""
+
+    patient_id: str
+    visit_id: str
+    images: Mapping[str, tuple[ImageFile, ...]]
+    masks: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+
+    def case_id(self, channel: str) -> str:
+        """The name of one PET: patient, its own session (also in a visit of several) and tracer."""
+        image = self.images[channel][0]
+        return f"{self.visit_id if image.owner is None else image.owner}_trc-{image.tracer_label}"
+
+    def choice(self, channel: str) -> ImageChoice | None:
+        """Which of several CTs or MRs of a channel is read and why; None where there is one, or no rule decides."""
+        found = self.images[channel]
+        if len(found) == 1 or CHANNEL_QUANTITY[channel] is Quantity.SUVBW:
+            return None
+        pets = [f for t in Tracer for f in self.images.get(t.value, ()) if f.owner == found[0].owner]
+        frames = {frame_of_reference(f.path) for f in pets} - {None}
+        facts = {f.path: sidecar_of(f.path) or {} for f in found}
+        return choose_image([f.path for f in found], facts, frames, CHANNEL_QUANTITY[channel] is Quantity.MR)
+
+    def decides(self, channel: str) -> bool:
+        """Whether one image of a channel is read, be it the only one or the one chosen."""
+        return len(self.images[channel]) == 1 or self.choice(channel) is not None
+
+    def image(self, channel: str) -> ImageFile:
+        """The image of a channel that is read; raises CohortError when several compete and no rule decides."""
+        found = self.images[channel]
+        if len(found) == 1:
+            return found[0]
+        choice = self.choice(channel)
+        if choice is None:
+            raise CohortError(
+                f"{self.visit_id}: {len(found)} images for channel {channel!r} "
+                f"({', '.join(f.path.name for f in found)}); keep one, e.g. by moving the others out of the cohort"
+            )
+        return next(f for f in found if f.path == choice.chosen)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A folder of visits in a known layout. notes: lines on what was left apart, for whoever talks to the user."""
+
+    root: Path
+    layout: str
+    visits: tuple[VisitFiles, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def patient_ids(self) -> tuple[str, ...]:
+        return tuple(sorted({v.patient_id for v in self.visits}))
+
+    def of_patients(self, patient_ids: Iterable[str]) -> tuple[VisitFiles, ...]:
+        """Every visit of these patients, in order."""
+        wanted = set(patient_ids)
+        return tuple(v for v in self.visits if v.patient_id in wanted)
+
+
+def open_cohort(root: str | Path) -> Cohort:
+    """Lists the visits under a folder; raises CohortError when it is missing, empty or of no known layout."""
+    root = Path(root)
+    if not root.is_dir():
+        raise CohortError(f"{root}: no such folder; expected a BIDS cohort or a folder of the sts_crops layout")
+    notes: tuple[str, ...] = ()
+    if any(root.glob("sub-*")):
+        layout, (visits, notes) = "bids", _bids_visits(root)
+    else:
+        layout, visits = "sts_crops", _crop_visits(root)
+    notes += _choice_notes(visits)
+    if not visits:
+        raise CohortError(
+            f"{root}: holds no visit; expected sub-*/ses-*/pet/*_pet.nii.gz (BIDS) or */PET_image.nii.gz (sts_crops)"
+        )
+    return Cohort(root, layout, tuple(visits), notes)
+
+
+def _choice_notes(visits: Iterable[VisitFiles]) -> tuple[str, ...]:
+    """One line per channel that has several images somewhere, with the first visit's choice as the example."""
+    notes = []
+    visits = tuple(visits)
+    for channel in CHANNEL_QUANTITY:
+        choices = [(v, v.choice(channel)) for v in visits if len(v.images.get(channel, ())) > 1]
+        made = [(v, choice) for v, choice in choices if choice is not None]
+        if made:
+            more = f" and {len(made) - 1} more visits" if len(made) > 1 else ""
+            notes.append(f"{made[0][0].visit_id}{more}: several images for {channel}; {made[0][1].line}")
+    return tuple(notes)
+
+
+def load_visit(
+    files: VisitFiles,
+    channels: Iterable[str],
+    required: Iterable[str] = (),
+    mask_desc: str | None = None,
+) -> Visit:
+    """Reads the channels named (those that are there) and, if a `desc` is given, their reference masks.
+
+    PET comes out as SUVbw. Raises CohortError when a required channel is missing.
+    """
+    channels = tuple(channels)
+    require_channels(files, required)
+    for channel in channels:
+        if channel not in CHANNEL_QUANTITY:
+            raise CohortError(f"unknown channel {channel!r}; known are {', '.join(CHANNEL_QUANTITY)}")
+    images = {c: files.image(c) for c in channels if c in files.images}
+    scans: dict[str, Scan] = {}
+    masks: dict[str, Volume] = {}
+    with ThreadPoolExecutor(max(1, len(images))) as pool:  # isal inflates them side by side
+        volumes = list(pool.map(_read_image, images.values()))
+    for (channel, image), (volume, acquisition) in zip(images.items(), volumes, strict=True):
+        tracer = TRACER_OF_LABEL[image.tracer_label] if image.tracer_label else None
+        transform = compose([read_transform(p) for p in image.transforms])
+        scans[channel] = Scan(channel, volume, tracer, acquisition, transform)
+        if mask_desc is not None and mask_desc in files.masks.get(channel, {}):
+            masks[channel] = read_volume(files.masks[channel][mask_desc], Quantity.LABEL)
+    return Visit(files.patient_id, files.visit_id, scans, masks)
+
+
+def require_channels(files: VisitFiles, required: Iterable[str]) -> None:
+    """Raises CohortError unless every channel that the model needs is among the files."""
+    missing = [c for c in required if c not in files.images]
+    if missing:
+        raise CohortError(
+            f"{files.visit_id}: channel {', '.join(missing)} is missing, the model requires it "
+            f"(there are {', '.join(files.images) or 'none'}); add the image or use a model without that channel"
+        )
+
+
+def _bids_visits(root: Path) -> tuple[list[VisitFiles], tuple[str, ...]]:
+    visits, apart = [], []
+    for subject in sorted(p for p in root.glob("sub-*") if p.is_dir()):
+        found, alone = grouped(bids_sessions(root, subject), subject, root / DERIVATIVES)
+        visits += found
+        apart += alone
+    if not apart:
+        return visits, ()
+    more = f" and {len(apart) - 1} more" if len(apart) > 1 else ""
+    return visits, (
+        f"{apart[0]}{more}: kept apart from the first PET of the same visit, no transform to it is stored; "
+        f"netlesion register {root}",
+    )
+
+
+def bids_sessions(root: Path, subject: Path, any_frame: bool = False) -> list[VisitFiles]:
+    """The sessions of one patient, each as a visit of its own. any_frame: also images that lie in another frame of
+    reference than their session's PET and have no stored transform to it (what registration starts from).
+    """
+    visits = []
+    derived = root / DERIVATIVES / subject.name
+    names = {p.name for folder in (subject, derived) for p in folder.glob("ses-*") if p.is_dir()}
+    for session in [subject / name for name in sorted(names)] or [subject]:
+        images = _bids_images(session, root / DERIVATIVES / session.relative_to(root))
+        if not any_frame:
+            images = _one_frame_of_reference(images, root / DERIVATIVES)
+        if images:
+            visit_id = subject.name if session is subject else f"{subject.name}_{session.name}"
+            masks = _bids_masks(root / DERIVATIVES / session.relative_to(root), images)
+            visits.append(VisitFiles(subject.name.removeprefix("sub-"), visit_id, images, masks))
+    return visits
+
+
+def _bids_images(session: Path, derived: Path) -> dict[str, tuple[ImageFile, ...]]:
+    found: dict[str, list[ImageFile]] = {}
+    raw = [ImageFile(path, Quantity.BQML) for path in visible(session, "pet/*_pet.nii.gz")]
+    raw_names = {pet_stem(image.path) for image in raw}
+    given = [ImageFile(p, Quantity.SUVBW) for p in visible(derived, f"pet/*_desc-{SUV_DESC}_pet.nii.gz")]
+    for image in raw + [image for image in given if pet_stem(image.path) not in raw_names]:
+        label = entity(image.path.name, "trc")
+        if label not in TRACER_OF_LABEL:
+            raise CohortError(
+                f"{image.path}: tracer label trc-{label} is not known; known are {', '.join(TRACER_OF_LABEL)}"
+            )
+        found.setdefault(TRACER_OF_LABEL[label].value, []).append(replace(image, tracer_label=label))
+    for path in visible(session, "ct/*_ct.nii.gz"):
+        found.setdefault("ct", []).append(ImageFile(path, Quantity.HU))
+    for suffix, channel in ANAT_CHANNELS.items():
+        for path in visible(session, f"anat/*_{suffix}.nii.gz"):
+            found.setdefault(channel, []).append(ImageFile(path, Quantity.MR))
+    return {channel: tuple(files) for channel, files in found.items()}
+
+
+def _one_frame_of_reference(
+    found: Mapping[str, tuple[ImageFile, ...]], derivatives: Path
+) -> dict[str, tuple[ImageFile, ...]]:
+    """Leaves out CT and MR in another frame of reference than the session's PET, where both are known and no transform
+    is stored.
+    """
+    pets = [f for t in Tracer for f in found.get(t.value, [])]
+    frames = {frame_of_reference(f.path) for f in pets} - {None}
+    if not pets:
+        return {channel: tuple(files) for channel, files in found.items()}
+    kept = {}
+    for channel, files in found.items():
+        same = [f for f in files if f in pets or not frames or frame_of_reference(f.path) in frames | {None}]
+        own, subject = entity(files[0].path.name, "ses") or "", entity(files[0].path.name, "sub") or ""
+        if is_there(transform_path(derivatives, subject, frame_name(own, channel), frame_name(own))):
+            same = list(files)
+        if same:
+            kept[channel] = tuple(same)
+    return kept
+
+
+def _bids_masks(folder: Path, images: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, dict[str, Path]]:
+    masks: dict[str, dict[str, Path]] = {}
+    for channel, files in images.items():
+        for image in files:
+            if image.tracer_label is None:
+                continue
+            stem = pet_stem(image.path)
+            for path in visible(folder, f"pet/{stem}_*desc-*_*.nii.gz"):
+                if path.name.endswith(("_mask.nii.gz", "_dseg.nii.gz")):
+                    masks.setdefault(channel, {})[entity(path.name, "desc")] = path
+    return masks
+
+
+def _crop_visits(root: Path) -> list[VisitFiles]:
+    visits = []
+    for folder in (p for p in visible(root) if p.is_dir()):
+        images = {
+            channel: (ImageFile(path, CHANNEL_QUANTITY[channel], "fdg" if channel == "fdg" else None),)
+            for channel, stem in CROP_CHANNELS.items()
+            if is_there(path := folder / f"{stem}_image.nii.gz")
+        }
+        mask = folder / "PET_mask.nii.gz"
+        masks = {"fdg": {REFERENCE_DESC: mask}} if is_there(mask) and "fdg" in images else {}
+        if images:
+            visits.append(VisitFiles(folder.name, folder.name, images, masks))
+    return visits
+
+
+def _read_image(image: ImageFile) -> tuple[Volume, Acquisition]:
+    if image.tracer_label is None:
+        return read_volume(image.path, image.quantity), Acquisition()
+    if image.quantity is Quantity.SUVBW:
+        return read_suv_image(image.path), given_suv(image.path)
+    sidecar = sidecar_of(image.path)
+    if sidecar is None:
+        raise CohortError(f"{image.path}: no side-car {sidecar_path(image.path).name}, so no SUV; restore it")
+    return bqml_as_suv(image.path, read_volume(image.path, Quantity.BQML), sidecar)

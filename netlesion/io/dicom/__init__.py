@@ -1,0 +1,1 @@
+"""Reading DICOM: series, PET headers, contours and segmentations; `write` writes them."""

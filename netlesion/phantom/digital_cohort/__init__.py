@@ -1,0 +1,1 @@
+"""Digital patients written as a BIDS cohort or as DICOM studies."""

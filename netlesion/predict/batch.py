@@ -1,0 +1,291 @@
+"""Batch inference: the model is loaded once, a bad visit does not stop the rest, reading and writing overlap.
+
+While one visit is in the network, the next is read and harmonised by a second thread and the last is measured and
+written by a third. At most three visits are in memory. Whatever a thread raises is raised here, at its visit.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from torch import Tensor
+from tqdm import tqdm
+
+from netlesion.errors import ConfigError, NetlesionError, OutputError
+from netlesion.inference.average import Predict
+from netlesion.io.bids.cohort import REFERENCE_DESC, VisitFiles, load_visit
+from netlesion.io.bids.masks import RECORD
+from netlesion.models.card import ModelCard
+from netlesion.output.atomic import write_json
+from netlesion.output.lock import alone
+from netlesion.output.provenance import Stopwatch, hash_file, provenance
+from netlesion.predict.agreement import HEADER, Audit
+from netlesion.predict.results import damaged, finish_visit, outputs_of, record_of, write_case
+from netlesion.predict.stages import StageTable
+from netlesion.predict.visit import InferenceSettings, Prepared, finish, forward, prepare
+from netlesion.quantify.table import LesionRow, read_lesions, write_lesions
+from netlesion.report.results import CasePage, TextTable, write_report
+
+
+@dataclass(frozen=True)
+class Model:
+    """Networks of one card ready to run, averaged where there are several, and the hash of their checkpoints."""
+
+    card: ModelCard
+    networks: tuple[Predict, ...]
+    checkpoint_sha256: str
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """Visits done now, skipped as done before, and one line for each that failed."""
+
+    done: tuple[str, ...]
+    skipped: tuple[str, ...]
+    failures: Mapping[str, str]
+    report: Path
+
+
+def run_batch(
+    visits: Sequence[VisitFiles],
+    output: Path,
+    model: Model,
+    settings: InferenceSettings,
+    config: Mapping[str, Any],
+    seed: int,
+    overwrite: bool = False,
+) -> BatchResult:
+    """Infers every visit into `output`; raises ConfigError when it holds results of another checkpoint or settings.
+
+    A full disk (OutputError) ends the run at once, another run in the same folder (OutputError) forbids it; any other
+    error of a visit is kept for the end.
+    """
+    with alone(output):
+        return _run_batch(visits, output, model, settings, config, seed, overwrite)
+
+
+def _run_batch(visits, output, model, settings, config, seed, overwrite) -> BatchResult:
+    signature = {"checkpoint_sha256": model.checkpoint_sha256, "settings": asdict(settings)}
+    pending, skipped = [], []
+    for files in visits:
+        record = None if overwrite else record_of(output / files.visit_id)
+        if record is None:
+            pending.append(files)
+            continue
+        _require_same(record, signature, files.visit_id, output)
+        _require_same_inputs(record, files, model.card, output)
+        damage = damaged(output / files.visit_id, record)
+        if damage is None:
+            skipped.append(files.visit_id)
+        else:
+            print(f"{files.visit_id}: {damage}; it is done again", file=sys.stderr)
+            pending.append(files)
+    done, failures, total = [], {}, Stopwatch()
+    table = StageTable()
+    with (
+        tqdm(total=len(pending), desc="inference", unit="visit", file=sys.stderr) as bar,
+        ThreadPoolExecutor(1, "read") as reader,
+        ThreadPoolExecutor(1, "write") as writer,
+    ):
+        run = _Run(output, model, settings, config, seed, signature, note=bar.write)
+
+        def settle(files: VisitFiles, job: Future, watch: Stopwatch) -> None:
+            """Waits for a visit's last step; its failure is kept, a full disk ends the run."""
+            try:
+                job.result()
+                done.append(files.visit_id)
+                total.add(watch)
+                bar.write(table.row(files.visit_id, watch))
+            except OutputError:
+                raise
+            except NetlesionError as error:
+                failures[files.visit_id] = str(error)
+            except Exception as error:  # whatever one visit does, the others go on
+                reason = (str(error).splitlines() or [""])[0]
+                failures[files.visit_id] = f"{files.visit_id}: {type(error).__name__}: {reason}"
+            bar.update(1)
+
+        try:
+            reading, writing = None, None
+            for number, files in enumerate(pending):
+                bar.set_postfix_str(files.visit_id)
+                reading = reading or reader.submit(run.read, files)
+                following = reader.submit(run.read, pending[number + 1]) if number + 1 < len(pending) else None
+                job, watch = _through_network(run, files, reading, writer)
+                if writing is not None:
+                    settle(*writing)
+                writing, reading = (files, job, watch), following
+            if writing is not None:
+                settle(*writing)
+        finally:
+            reader.shutdown(cancel_futures=True)
+            writer.shutdown(cancel_futures=True)
+    if done:
+        print(table.row(f"{len(done)} visits", total))
+    finished = [f for f in visits if f.visit_id not in failures]
+    with total.stage("report"):
+        report = write_cohort(finished, output, model.checkpoint_sha256, list(failures.values()))
+    record = provenance(
+        config=config,
+        seed=seed,
+        checkpoint_sha256=model.checkpoint_sha256,
+        stopwatch=total,
+        settings=asdict(settings),
+        visits_done=done,
+        visits_skipped=skipped,
+        failures=failures,
+    )
+    write_json(output / RECORD, record)
+    return BatchResult(tuple(done), tuple(skipped), failures, report)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The three steps of a visit, each of which may run in a thread of its own."""
+
+    output: Path
+    model: Model
+    settings: InferenceSettings
+    config: Mapping[str, Any]
+    seed: int
+    signature: Mapping[str, Any]
+    note: Callable[[str], None]
+
+    def read(self, files: VisitFiles) -> tuple[Prepared, Stopwatch]:
+        watch, card = Stopwatch(), self.model.card
+        with watch.stage("read"):
+            truth = None if self.settings.compared is None else REFERENCE_DESC
+            visit = load_visit(files, card.channels, card.required_channels, truth)
+        return prepare(visit, card, self.settings, watch), watch
+
+    def forward(self, prepared: Prepared, watch: Stopwatch) -> Tensor:
+        return forward(prepared, self.model.card, self.model.networks, self.settings, watch, self.note)
+
+    def write(self, files: VisitFiles, prepared: Prepared, odds: Tensor, watch: Stopwatch) -> None:
+        card, folder = self.model.card, self.output / files.visit_id
+        (folder / RECORD).unlink(missing_ok=True)
+        for leftover in folder.glob(".part-*"):  # of a run that was killed while writing
+            leftover.unlink()
+        results = finish(prepared, odds, card, self.settings, watch)
+        outputs: list[str] = []
+        with watch.stage("write"):
+            for channel, result in results.items():
+                case = files.case_id(channel)
+                write_case(folder, case, result)
+                outputs += outputs_of(case)
+        with watch.stage("hash"):
+            hashes = _input_hashes(files, card)
+        finish_visit(
+            folder,
+            provenance(
+                config=self.config,
+                seed=self.seed,
+                checkpoint_sha256=self.signature["checkpoint_sha256"],
+                inputs=hashes,
+                stopwatch=watch,
+                settings=self.signature["settings"],
+                plan=prepared.plan.explain(),
+                visit=files.visit_id,
+                cases={channel: files.case_id(channel) for channel in results},
+                audits={files.case_id(c): asdict(r.audit) for c, r in results.items() if r.audit is not None},
+                channels_present=dict(zip(card.channels, prepared.present, strict=True)),
+            ),
+            outputs,
+        )
+
+
+def _through_network(
+    run: _Run, files: VisitFiles, reading: Future, writer: ThreadPoolExecutor
+) -> tuple[Future, Stopwatch]:
+    """Waits for the visit's images, runs the network here, hands the rest to the writer; a failure becomes the job."""
+    watch = Stopwatch()
+    try:
+        prepared, watch = reading.result()
+        odds = run.forward(prepared, watch)
+    except Exception as error:
+        job: Future = Future()
+        job.set_exception(error)
+        return job, watch
+    return writer.submit(run.write, files, prepared, odds, watch), watch
+
+
+def _require_same(record: Mapping[str, Any], signature: Mapping[str, Any], visit_id: str, output: Path) -> None:
+    for name, meaning in (("checkpoint_sha256", "checkpoint"), ("settings", "settings")):
+        if _deciding(record.get(name)) != _deciding(signature[name]):
+            raise ConfigError(
+                f"{output}: holds results of {visit_id} made with another {meaning}; "
+                "give another output folder, or overwrite=true to make them anew"
+            )
+
+
+def _deciding(value: Any) -> Any:
+    """Settings without those that cannot change a result, so that a run may be finished on another device."""
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        k: list(v) if isinstance(v, tuple) else v
+        for k, v in value.items()
+        if k not in ("batch_size", "device", "memory_gb", "by_level")
+    }
+
+
+def _input_hashes(files: VisitFiles, card: ModelCard) -> dict[str, str]:
+    images = [files.image(c) for c in card.channels if c in files.images]
+    return {path.name: hash_file(path) for image in images for path in (image.path, *image.transforms)}
+
+
+def _require_same_inputs(record: Mapping[str, Any], files: VisitFiles, card: ModelCard, output: Path) -> None:
+    """Two cohorts may both have a sub-001: a visit is done only if it was done from these very images."""
+    if record.get("inputs_sha256") != _input_hashes(files, card):
+        raise ConfigError(
+            f"{output}: holds results of {files.visit_id} made from other images than "
+            "those of this input; give another output folder, or overwrite=true to make them anew"
+        )
+
+
+def _audit_table(audits: Mapping[str, Audit]) -> TextTable:
+    """What the chosen way of computing costs or buys, case by case, and the mean over the cases with a reference."""
+    told = [a.truth_dice_chosen - a.truth_dice_other for a in audits.values() if a.truth_dice_chosen is not None]
+    note = f"mean difference {fmean(told):+.3f} over {len(told)} cases with a reference" if told else "no reference"
+    first = next(iter(audits.values()))
+    rows = tuple((case, *audit.cells()) for case, audit in audits.items())
+    return TextTable(f"{first.chosen} beside {first.other}".capitalize(), HEADER, rows, note)
+
+
+def write_cohort(
+    visits: Sequence[VisitFiles],
+    output: Path,
+    checkpoint_sha256: str,
+    failures: Sequence[str] = (),
+    tables: Sequence[TextTable] = (),
+    title: str = "Lesions of a cohort",
+) -> Path:
+    """The lesion table and the report over every finished visit, whichever run finished it; the report's path."""
+    rows: dict[str, Sequence[LesionRow]] = {}
+    pages, channels, audits = [], [], {}
+    for files in visits:
+        record = record_of(output / files.visit_id)
+        audits |= {case: Audit(**audit) for case, audit in (record or {}).get("audits", {}).items()}
+        for channel, case in (record or {}).get("cases", {}).items():
+            folder = output / files.visit_id
+            rows[case] = read_lesions(folder / f"{case}_desc-lesions.tsv").get(case, ())
+            channels = list(record["channels_present"])
+            absent = tuple(c for c, there in record["channels_present"].items() if not there)
+            pages.append(CasePage(case, channel, (folder / f"{case}_mip.png").read_bytes(), tuple(rows[case]), absent))
+    write_lesions(output / "lesions.tsv", rows)
+    facts = {
+        "checkpoint": checkpoint_sha256[:12],
+        "channels": ", ".join(channels) or "n/a",
+        "visits": str(len(visits)),
+        "failed": str(len(failures)),
+    }
+    if audits:
+        tables = [*tables, _audit_table(audits)]
+    write_report(output / "report.html", title, pages, facts, tables, failures)
+    return output / "report.html"

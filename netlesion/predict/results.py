@@ -1,0 +1,120 @@
+"""The results folder: one folder per visit, one table, one report, and a provenance file beside each.
+
+<output>/<visit>/<case>_desc-lesions_probseg.nii.gz    lesion probability on the native PET grid
+<output>/<visit>/<case>_desc-lesions_dseg.nii.gz       lesion label map
+<output>/<visit>/<case>_desc-lesions.tsv (.json)       measurements and their dictionary
+<output>/<visit>/<case>_mip.png                        coronal and sagittal projections
+<output>/<visit>/provenance.json                       written last, with the hashes of the others
+<output>/lesions.tsv (.json)  report.html  provenance.json
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from netlesion.errors import OutputError
+from netlesion.io.bids.masks import LABEL_MAP, PROBABILITY, RECORD
+from netlesion.io.nifti import write_volume
+from netlesion.output.atomic import write_json
+from netlesion.output.provenance import hash_file
+from netlesion.predict.visit import TracerResult
+from netlesion.quantify.table import write_lesions
+from netlesion.report.mip import write_mip
+
+#: Fields of a visit's record that are read again, with their type; the last may be absent.
+FIELDS: tuple[tuple[str, type | tuple[type, ...], bool], ...] = (
+    ("outputs", (dict, list), False),
+    ("checkpoint_sha256", str, False),
+    ("settings", dict, False),
+    ("inputs_sha256", dict, False),
+    ("cases", dict, False),
+    ("channels_present", dict, False),
+    ("audits", dict, True),
+)
+
+
+def write_case(folder: Path, case: str, result: TracerResult) -> None:
+    """Everything of one PET but its provenance; the largest file is compressed beside the others."""
+    with ThreadPoolExecutor(1) as pool:
+        largest = pool.submit(write_volume, folder / (case + PROBABILITY), result.probability)
+        write_volume(folder / (case + LABEL_MAP), result.lesions)
+        write_lesions(folder / f"{case}_desc-lesions.tsv", {case: result.rows})
+        write_mip(folder / f"{case}_mip.png", result.suv, result.lesions)
+        largest.result()
+
+
+def finish_visit(folder: Path, record: Mapping[str, Any], outputs: Sequence[str]) -> None:
+    """Marks a visit as done: its record, with size and sha256 of every output, by which it is known again."""
+    sealed = {name: {"bytes": (folder / name).stat().st_size, "sha256": hash_file(folder / name)} for name in outputs}
+    write_json(folder / RECORD, {**record, "outputs": sealed})
+
+
+def record_of(folder: Path) -> dict[str, Any] | None:
+    """The provenance of a visit; None when it has none, or one that was cut off.
+
+    Raises OutputError for a provenance.json of another shape: the folder is somebody else's.
+    """
+    path = folder / RECORD
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    wrong = "a list or a single value" if not isinstance(record, dict) else _wrong_field(record)
+    if wrong:
+        raise OutputError(
+            f"{path}: is no record of an inference ({wrong}); give another output folder, or remove it to have the "
+            "visit done again"
+        )
+    return record
+
+
+def damaged(folder: Path, record: Mapping[str, Any]) -> str | None:
+    """Which output of a finished visit is not the file that was written, and why; None when all are whole.
+
+    Records of before outputs were hashed tell their names only: then an output must be there and not empty.
+    """
+    outputs = record["outputs"]
+    for name in outputs:
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        seal = outputs[name] if isinstance(outputs, Mapping) else None
+        found = path.stat().st_size
+        if found != seal["bytes"] if seal else found == 0:
+            return f"{name} holds {found} bytes" + (f", {seal['bytes']} were written" if seal else "")
+        if seal and hash_file(path) != seal["sha256"]:
+            return f"{name} was changed after it was written"
+    return None
+
+
+def _wrong_field(record: Mapping[str, Any]) -> str | None:
+    """The first field that inference, its report or a rerun would stumble over."""
+    for name, kind, optional in FIELDS:
+        if name not in record:
+            if not optional:
+                return f"no field {name!r}"
+        elif not isinstance(record[name], kind):
+            return f"field {name!r} is a {type(record[name]).__name__}"
+    outputs = record["outputs"]
+    if isinstance(outputs, dict):
+        sound = all(isinstance(seal, dict) and {"bytes", "sha256"} <= seal.keys() for seal in outputs.values())
+    else:
+        sound = all(isinstance(name, str) for name in outputs)
+    return None if sound else "field 'outputs' names no files"
+
+
+def outputs_of(case: str) -> list[str]:
+    """The names of the files that `write_case` leaves."""
+    return [
+        case + PROBABILITY,
+        case + LABEL_MAP,
+        f"{case}_desc-lesions.tsv",
+        f"{case}_desc-lesions.json",
+        f"{case}_mip.png",
+    ]

@@ -1,0 +1,75 @@
+"""A Validation as lines of text, a table with its dictionary, JSON, and one self-contained HTML page."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from netlesion import __version__
+from netlesion.output.atomic import write_json, write_text
+from netlesion.output.html import render
+from netlesion.output.provenance import provenance
+from netlesion.validate.finding import Level
+from netlesion.validate.run import Validation
+
+TEMPLATES = Path(__file__).parent / "templates"
+COLUMNS = {
+    "level": "error: do not use as it is; warning: a person must look; note: to be known",
+    "visit": "Visit, or patient where the finding is about one",
+    "image": "Channel of the image; n/a where the finding is about a visit or patient",
+    "check": "Name of the check; `checks` in validation.json says what it asks",
+    "value": "What was found",
+    "expectation": "What was expected",
+    "remedy": "What to do",
+}
+
+
+def as_json(validation: Validation) -> dict[str, Any]:
+    """Counts, findings and checks as plain values."""
+    return {
+        "cohort": validation.cohort,
+        "num_visits": validation.num_visits,
+        "num_patients": validation.num_patients,
+        "counts": {level.value: validation.count(level) for level in Level},
+        "findings": [asdict(f) | {"level": f.level.value} for f in validation.findings],
+        "checks": [asdict(c) for c in validation.checks],
+    }
+
+
+def text_lines(validation: Validation) -> Iterator[str]:
+    """One line for each finding, and the counts last."""
+    for f in validation.findings:
+        where = f"{f.visit} {f.image}".strip()
+        yield f"{f.level.value}: {where}: {f.check}: {f.value}; expected {f.expectation}; {f.remedy}"
+    counts = ", ".join(f"{validation.count(level)} {level.value}s" for level in Level)
+    yield f"{validation.num_visits} visits of {validation.num_patients} patients: {counts}"
+
+
+def write_validation(out: Path, validation: Validation, config: dict[str, Any]) -> Path:
+    """Writes validation.tsv with validation_columns.json, validation.json and validation.html; returns the page."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for f in validation.findings:
+        row = asdict(f) | {"level": f.level.value}
+        writer.writerow([" ".join(str(row[name]).split()) or "n/a" for name in COLUMNS])
+    write_text(out / "validation.tsv", text.getvalue())
+    write_json(out / "validation_columns.json", {k: {"Description": v} for k, v in COLUMNS.items()})
+    write_json(out / "validation.json", as_json(validation) | {"provenance": provenance(config=config)})
+    page = out / "validation.html"
+    write_text(page, _html(validation))
+    return page
+
+
+def _html(validation: Validation) -> str:
+    values = {
+        "title": f"Validation of {validation.cohort}",
+        "version": __version__,
+        "v": validation,
+        "counts": {level.value: validation.count(level) for level in Level},
+    }
+    return render(TEMPLATES / "validation.html.j2", values)
