@@ -5,9 +5,8 @@ Sides divisible by `factor`; cuts that reach no further than `halo`; operations 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 #: Norms whose statistics come from the tile that they see: with them the output depends on how a body is cut.
 TILE_DEPENDENT = frozenset({"instance"})
@@ -16,11 +15,6 @@ TILE_DEPENDENT = frozenset({"instance"})
 #: bench/tile_memory.py, with a margin.
 MAPS_ALIVE = {("openvino", "batch"): (3.9, 1.9, 12.0), ("openvino", "layer"): (5.1, 1.9, 15.0)}
 MAPS_ALIVE_OTHERS = {"batch": (10.5, 1.0, 15.0), "layer": (12.5, 1.0, 20.0)}
-
-
-def tile_independent(network: Mapping[str, Any]) -> bool:
-    """Whether a network (the card's arguments of `unet`) gives one output however a body is cut into tiles."""
-    return network.get("norm", "instance") not in TILE_DEPENDENT
 
 
 def factor(widths: Sequence[int]) -> int:
