@@ -16,12 +16,13 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from netlesion.data.transforms import LabelMeaning
+from netlesion.data.labels import LabelMeaning
 from netlesion.errors import ConfigError, NetlesionError, warn_in_one_line
 from netlesion.image.split import Split, split_of
 from netlesion.image.volume import Quantity
 from netlesion.io.bids.cohort import Cohort
 from netlesion.io.nifti import read_volume
+from netlesion.models.architecture import architecture_of, filters_of
 from netlesion.models.card import ModelCard
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -78,13 +79,15 @@ def card_of(config: DictConfig, trained_on: Sequence[str] = ()) -> ModelCard:
         window=tuple(config.window),
         network=plain(config.network),
         trained_on=tuple(trained_on),
+        required_any=tuple(config.required_any),
     )
-    if len(card.network["widths"]) < 3:
-        raise ConfigError(f"network.widths is {card.network['widths']}; the U-Net needs at least 3 resolutions")
-    factor = 2 ** (len(card.network["widths"]) - 1)
-    if any(w % factor for w in card.window):
-        fitting = [-(-w // factor) * factor for w in card.window]
-        raise ConfigError(f"window {list(card.window)} must be divisible by {factor} (network.widths); try {fitting}")
+    filters, kind = filters_of(card.network), architecture_of(card.network)
+    if len(filters) < 3:
+        raise ConfigError(f"network has features {list(filters)}; the U-Net needs at least 3 levels")
+    divisor = kind.divisor(filters)
+    if any(w % divisor for w in card.window):
+        fitting = [-(-w // divisor) * divisor for w in card.window]
+        raise ConfigError(f"window {list(card.window)} must be divisible by {divisor} (network); try {fitting}")
     return card
 
 

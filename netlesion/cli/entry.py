@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from netlesion.cli.config import card_of, labels_of, plain, quiet_libraries, split_from
@@ -21,9 +21,9 @@ from netlesion.inference.malloc import keep_heap
 from netlesion.inference.memory import available_gb
 from netlesion.inference.sliding import sliding
 from netlesion.io.bids.cohort import Cohort, VisitFiles, open_cohort
+from netlesion.models import architecture
 from netlesion.models.card import ModelCard
-from netlesion.models.checkpoint import load_checkpoint, load_network, save_checkpoint
-from netlesion.models.unet import unet
+from netlesion.models.checkpoint import SHIPPED, load_checkpoint, load_network, save_checkpoint, shipped_checkpoint
 from netlesion.output.atomic import write_json
 from netlesion.output.provenance import Stopwatch, hash_file, provenance
 from netlesion.predict.batch import Model, run_batch
@@ -33,14 +33,15 @@ from netlesion.preprocess.normalise import num_inputs
 
 def build_network(card: ModelCard) -> nn.Module:
     """The network that a card describes, weights random."""
-    arguments = dict(card.network)
-    return unet(num_inputs(card.channels, card.required_channels), card.scheme.num_outputs, **arguments)
+    inputs = num_inputs(card.channels, card.required_channels)
+    return architecture.build_network(card.network, inputs, card.scheme.num_outputs)
 
 
 def train(config: DictConfig) -> int:
     """Trains, keeps checkpoints, exports the best model; returns the exit status."""
     import pytorch_lightning as pl
 
+    from netlesion.data.transforms import Augmentation
     from netlesion.training.datamodule import CohortDataModule
     from netlesion.training.module import LesionModule
 
@@ -67,7 +68,9 @@ def train(config: DictConfig) -> int:
         seed=seed,
         **plain(config.optimisation),
     )
-    data = CohortDataModule(cohort, split, card, labels, seed=seed, **plain(config.data))
+    augmentation = Augmentation(**plain(config.augmentation))
+    cache = Path(config.cache_dir)
+    data = CohortDataModule(cohort, split, card, labels, augmentation, cache, seed=seed, **plain(config.data))
     trainer = _trainer(config, run_dir, has_validation=bool(cohort.of_patients(split.val)))
     with watch.stage("fit"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -110,10 +113,13 @@ def infer(config: DictConfig) -> int:
     """Runs a trained model over a cohort; returns 1 when a visit failed."""
     quiet_libraries()
     keep_heap()
-    checkpoints = _checkpoints(config.checkpoint)
+    checkpoints = _checkpoints(config)
     card, networks = _networks(checkpoints)
-    card.require_channels(tuple(config.channels))
+    if not OmegaConf.is_missing(config, "channels"):
+        card.require_channels(tuple(config.channels))
     visits = _visits_of(config, _opened(config.input), card)
+    if not config.allow_untested:
+        _require_tested(visits, card)
     device = _device(config.device)
     asked = config.inference
     inputs = num_inputs(card.channels, card.required_channels)
@@ -125,7 +131,7 @@ def infer(config: DictConfig) -> int:
         )
     sharing = len(networks) if device == "cpu" else 1  # an engine keeps what it has had
     memory_gb = available_gb(device) / sharing if asked.memory_gb is None else float(asked.memory_gb)
-    by_level = mode == "stream" and device == "cpu"
+    by_level = mode == "stream" and device == "cpu" and architecture.architecture_of(card.network).chunked
 
     def slab(engine: str, voxels: int) -> int | None:
         return cost_of(card, engine, by_level).slab_voxels(voxels, memory_gb * 1e9)
@@ -150,7 +156,8 @@ def infer(config: DictConfig) -> int:
         mode=mode,
         overlap=float(asked.overlap),
         batch_size=None if asked.batch_size is None else int(asked.batch_size),
-        threshold=float(asked.threshold),
+        threshold=0.5 if asked.threshold is None else float(asked.threshold),
+        tracer_thresholds=dict(card.thresholds) if asked.threshold is None else {},
         connectivity=int(asked.connectivity),
         device=device,
         engine=engine.name,
@@ -175,12 +182,43 @@ def infer(config: DictConfig) -> int:
     return 0
 
 
-def _checkpoints(given) -> list[Path]:
-    """checkpoint=PATH, or checkpoint=[PATH,PATH,...]; ConfigError for an empty list or a path given twice."""
-    paths = [Path(p) for p in ([given] if isinstance(given, str) else given)]
+def _checkpoints(config: DictConfig) -> list[Path]:
+    """The files that `checkpoint` means: those it names, the experiment's own, else the shipped weights.
+
+    Raises:
+        ConfigError: for an empty list or a path given twice.
+        CheckpointError: where an experiment or name was given that has not been trained.
+    """
+    given = config.checkpoint
+    if given is None:
+        if OmegaConf.is_missing(config, "name"):
+            given = SHIPPED
+        elif not Path(config.run_dir, "model.safetensors").is_file():
+            raise CheckpointError(
+                f"{config.run_dir}: no trained model; train it first (train.py), or run the weights of this package "
+                f"with checkpoint={SHIPPED} and without experiment= or name="
+            )
+        else:
+            given = str(Path(config.run_dir, "model.safetensors"))
+    if given == SHIPPED:
+        OmegaConf.update(config, "name", SHIPPED)
+        print(f"model: the weights of this package ({shipped_checkpoint().name}); research use only")
+    paths = [shipped_checkpoint() if p == SHIPPED else Path(p) for p in ([given] if isinstance(given, str) else given)]
     if not paths or len(set(paths)) < len(paths):
         raise ConfigError(f"checkpoint names {len(paths)} files, expected one or several, each once")
     return paths
+
+
+def _require_tested(visits: tuple[VisitFiles, ...], card: ModelCard) -> None:
+    """Raises ConfigError for a tracer that the model was not tested on, where its card states those that it was."""
+    for visit in visits if card.tested_tracers else ():
+        for channel in card.classes:
+            for image in visit.images.get(channel, ()):
+                if image.tracer_label and image.tracer_label not in card.tested_tracers:
+                    raise ConfigError(
+                        f"{visit.visit_id}: its PET shows {image.tracer_label}; the model was tested on "
+                        f"{', '.join(card.tested_tracers)} only. Run it all the same with allow_untested=true"
+                    )
 
 
 def _networks(checkpoints: list[Path]) -> tuple[ModelCard, list[nn.Module]]:
@@ -319,7 +357,7 @@ def _whole_volume(card: ModelCard, config: DictConfig):
 
 
 def _why(mode: str, card: ModelCard) -> str:
-    norm = card.network.get("norm", "instance")
+    norm = architecture.norm_of(card.network)
     if mode == "stream":
         return f"{norm} norm does not depend on the tile, so no voxel needs to be computed twice"
     return f"with {norm} norm every other cut of the body would change the output"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
 from netlesion.errors import CheckpointError, ConfigError
@@ -17,6 +17,12 @@ class ModelCard:
     channels in input order; required_channels must be present in every visit; classes per tracer channel;
     spacing_mm of the working grid; window in voxels of it; network: the arguments of its constructor.
     trained_on: patient ids, so that a test on one of them can be refused.
+
+    Optional: required_any names channels of which a visit must have at least one. thresholds: tracer -> lesion
+    probability from which a voxel belongs to a lesion, chosen on validation patients (0.5 where it is not named).
+    temperatures: tracer -> what the lesion's log-odds are divided by, so that probabilities are calibrated (1).
+    tested_tracers: BIDS `trc-` labels that the model was tested on; empty: not stated. about: what a reader must know
+    (data, hours, figures, known failures, intended use), by heading.
     """
 
     channels: tuple[str, ...]
@@ -26,6 +32,11 @@ class ModelCard:
     window: tuple[int, int, int]
     network: Mapping[str, Any]
     trained_on: tuple[str, ...] = ()
+    required_any: tuple[str, ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+    tested_tracers: tuple[str, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, kind in (("channels", str), ("required_channels", str), ("spacing_mm", float), ("window", int)):
@@ -36,8 +47,23 @@ class ModelCard:
         stray = [c for c in self.required_channels if c not in self.channels]
         if stray:
             raise ConfigError(f"required channel {stray[0]!r} is not among the model's channels {list(self.channels)}")
-        if not self.required_channels:
-            raise ConfigError("a model requires at least one channel, its PET")
+        for name in ("required_any", "tested_tracers"):
+            object.__setattr__(self, name, tuple(str(v) for v in getattr(self, name)))
+        for name, highest in (("thresholds", 1.0), ("temperatures", 100.0)):
+            values = {str(t): float(v) for t, v in getattr(self, name).items()}
+            object.__setattr__(self, name, values)
+            wrong = [t for t, v in values.items() if t not in self.classes or not 0.0 < v <= highest]
+            if wrong:
+                raise ConfigError(
+                    f"{name} of {wrong[0]!r} is {values[wrong[0]]}; expected one of the tracers "
+                    f"{list(self.classes)} and a number above 0, at most {highest:g}"
+                )
+        object.__setattr__(self, "about", dict(self.about))
+        stray = [c for c in self.required_any if c not in self.channels]
+        if stray:
+            raise ConfigError(f"required_any names {stray[0]!r}, which is not among the channels {list(self.channels)}")
+        if not self.required_channels and not self.required_any:
+            raise ConfigError("a model requires at least one channel, its PET (required_channels or required_any)")
         if len(self.spacing_mm) != 3 or len(self.window) != 3 or min(self.spacing_mm) <= 0 or min(self.window) < 1:
             raise ConfigError(
                 f"spacing {self.spacing_mm} mm and window {self.window} must be three positive numbers each"
@@ -63,20 +89,22 @@ class ModelCard:
     def require_same_model(self, other: ModelCard) -> None:
         """Raises CheckpointError, naming the field, unless a training may go on from this card under the other."""
         self.require_channels(other.channels)
-        for field in fields(self):
-            if getattr(self, field.name) != getattr(other, field.name):
+        for each in fields(self):
+            if getattr(self, each.name) != getattr(other, each.name):
                 raise CheckpointError(
-                    f"the checkpoint was trained with {field.name} {getattr(self, field.name)}, the configuration says "
-                    f"{getattr(other, field.name)}; continue with the same, or start anew without ckpt_path"
+                    f"the checkpoint was trained with {each.name} {getattr(self, each.name)}, the configuration says "
+                    f"{getattr(other, each.name)}; continue with the same, or start anew without ckpt_path"
                 )
 
     def require_same_kind(self, other: ModelCard, mine: str, theirs: str) -> None:
-        """Raises CheckpointError, naming the field, unless the two differ in the patients they were trained on only."""
-        for field in fields(self):
-            if field.name != "trained_on" and getattr(self, field.name) != getattr(other, field.name):
+        """Raises CheckpointError, naming the field, unless the two differ in patients, calibration and text only."""
+        for each in fields(self):
+            if each.name not in ("trained_on", "thresholds", "temperatures", "about") and getattr(
+                self, each.name
+            ) != getattr(other, each.name):
                 raise CheckpointError(
-                    f"{theirs}: its {field.name} is {getattr(other, field.name)}, that of {mine} is "
-                    f"{getattr(self, field.name)}; only networks of one kind can be averaged"
+                    f"{theirs}: its {each.name} is {getattr(other, each.name)}, that of {mine} is "
+                    f"{getattr(self, each.name)}; only networks of one kind can be averaged"
                 )
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,7 +115,8 @@ class ModelCard:
     def from_dict(cls, values: Mapping[str, Any]) -> ModelCard:
         """The inverse of `to_dict`; raises CheckpointError when a field is missing."""
         names = [f.name for f in fields(cls)]
-        missing = [n for n in names if n not in values]
+        given = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING} | {"trained_on"}
+        missing = [n for n in names if n in given and n not in values]
         if missing:
             raise CheckpointError(f"the model card lacks {', '.join(missing)}; it is not a netlesion checkpoint")
-        return cls(**{n: values[n] for n in names})
+        return cls(**{n: values[n] for n in names if n in values})

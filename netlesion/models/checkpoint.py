@@ -23,6 +23,19 @@ CARD_KEY = "model_card"
 PREFIX = "network."
 
 
+#: What `checkpoint` says for the weights of this package, and where they lie.
+SHIPPED = "shipped"
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+
+
+def shipped_checkpoint() -> Path:
+    """The weights that travel with the package; raises CheckpointError where this copy of it has none."""
+    found = sorted(WEIGHTS.glob("*.safetensors"))
+    if not found:
+        raise CheckpointError(f"{WEIGHTS}: this copy of netlesion has no weights; give checkpoint=PATH")
+    return found[-1]
+
+
 def save_checkpoint(path: str | Path, weights: Mapping[str, Tensor], card: ModelCard) -> None:
     """Writes `path` (.safetensors) and the card beside it (.json), each whole or not at all."""
     from safetensors.torch import save

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from netlesion.errors import ConfigError, NetlesionError, OutputError
 from netlesion.inference.average import Predict
-from netlesion.io.bids.cohort import REFERENCE_DESC, VisitFiles, load_visit
+from netlesion.io.bids.cohort import REFERENCE_DESC, VisitFiles, load_visit, require_channels
 from netlesion.io.bids.masks import RECORD
 from netlesion.models.card import ModelCard
 from netlesion.output.atomic import write_json
@@ -160,6 +160,7 @@ class _Run:
     def read(self, files: VisitFiles) -> tuple[Prepared, Stopwatch]:
         watch, card = Stopwatch(), self.model.card
         with watch.stage("read"):
+            require_channels(files, card.required_channels, card.required_any)
             truth = None if self.settings.compared is None else REFERENCE_DESC
             visit = load_visit(files, card.channels, card.required_channels, truth)
         return prepare(visit, card, self.settings, watch), watch

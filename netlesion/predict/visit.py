@@ -7,8 +7,8 @@ finish    log-odds on each native PET grid -> lesion probability -> lesions -> m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -24,9 +24,8 @@ from netlesion.inference.plan import Box, Cost, Plan, plan_stream, plan_windows,
 from netlesion.inference.reduction import lesion_odds
 from netlesion.inference.resample import at_positions, to_grid
 from netlesion.inference.sliding import sliding
-from netlesion.models import unet_cost
+from netlesion.models.architecture import architecture_of, filters_of, norm_of, tile_independent
 from netlesion.models.card import ModelCard
-from netlesion.models.unet_cost import factor, halo, tile_independent
 from netlesion.output.provenance import Stopwatch
 from netlesion.predict.agreement import Audit
 from netlesion.preprocess.body_box import body_box
@@ -43,8 +42,9 @@ class InferenceSettings:
     """How a network is run and its probabilities become lesions.
 
     mode: exact, stream or crop (inference.plan); memory_gb: what the activations of a tile may take; connectivity:
-    6, 18 or 26. batch_size: windows in one forward; None: one on a CPU, on a GPU what `memory_gb` holds. flips: axes
-    (0 left-right, 1 front-back, 2 head-foot) over whose mirror images logits are averaged.
+    6, 18 or 26. tracer_thresholds: where a tracer's threshold is another than `threshold`. batch_size: windows in one
+    forward; None: one on a CPU, on a GPU what `memory_gb` holds. flips: axes (0 left-right, 1 front-back, 2 head-foot)
+    over whose mirror images logits are averaged.
     folds: networks whose logits are averaged. audit: mode crop computes exact as well, to be compared with it.
     by_level: the networks take a tile of mode stream that does not fit at once (`inference.engines.chunked`).
 
@@ -55,6 +55,7 @@ class InferenceSettings:
     overlap: float = 0.5
     batch_size: int | None = 1
     threshold: float = 0.5
+    tracer_thresholds: Mapping[str, float] = field(default_factory=dict)
     connectivity: int = CONNECTIVITY
     device: str = "cpu"
     engine: str = "torch"
@@ -68,6 +69,11 @@ class InferenceSettings:
     def __post_init__(self) -> None:
         for name, good, expected in (
             ("threshold", 0.0 < self.threshold <= 1.0, "above 0 and at most 1"),
+            (
+                "tracer_thresholds",
+                all(0.0 < t <= 1.0 for t in self.tracer_thresholds.values()),
+                "above 0 and at most 1 for each tracer",
+            ),
             ("connectivity", self.connectivity in (6, 18, 26), "6, 18 or 26"),
             ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1, or null for what fits"),
             ("memory_gb", self.memory_gb is None or self.memory_gb > 0, "above 0, or null for what is free"),
@@ -76,6 +82,10 @@ class InferenceSettings:
         ):
             if not good:
                 raise ConfigError(f"inference.{name} is {getattr(self, name)}, expected {expected}")
+
+    def threshold_of(self, tracer: str) -> float:
+        """The lesion probability from which a voxel belongs to a lesion of this tracer."""
+        return self.tracer_thresholds.get(tracer, self.threshold)
 
     @property
     def compared(self) -> tuple[str, str] | None:
@@ -124,7 +134,7 @@ def mode_of(asked: str, card: ModelCard) -> str:
     independent = tile_independent(card.network)
     if asked == "stream" and not independent:
         raise ConfigError(
-            f"inference.mode=stream, but the model has {card.network.get('norm', 'instance')} norm, whose output "
+            f"inference.mode=stream, but the model has {norm_of(card.network)} norm, whose output "
             "depends on how the body is cut; use exact, or crop (faster, but other windows see other statistics)"
         )
     return asked if asked != "auto" else "stream" if independent else "exact"
@@ -132,12 +142,12 @@ def mode_of(asked: str, card: ModelCard) -> str:
 
 def cost_of(card: ModelCard, engine: str, by_level: bool) -> Cost | None:
     """What the card's network costs in an engine; None for a network that is no U-Net of ours."""
-    widths, norm = card.network.get("widths"), card.network.get("norm", "instance")
-    if widths is None:
+    kind, filters, norm = architecture_of(card.network), filters_of(card.network), norm_of(card.network)
+    if not filters:
         return None
     inputs, outputs = num_inputs(card.channels, card.required_channels), card.scheme.num_outputs
-    at_once, in_slabs = unet_cost.activation_bytes_per_voxel(widths, engine, norm)
-    flop = unet_cost.flop_per_voxel(inputs, outputs, widths)
+    at_once, in_slabs = kind.activation_bytes(filters, engine, norm)
+    flop = kind.flop(inputs, outputs, filters)
     return Cost(flop, at_once, in_slabs if by_level else None)
 
 
@@ -145,11 +155,15 @@ def plan_of(
     card: ModelCard, settings: InferenceSettings, shape: tuple[int, int, int], box: tuple | None = None
 ) -> Plan:
     """The plan of one volume; box: the body's (low, high), used by stream and crop, None for the whole volume."""
-    widths, cost = card.network.get("widths"), cost_of(card, settings.engine, settings.by_level)
+    kind, filters, cost = (
+        architecture_of(card.network),
+        filters_of(card.network),
+        cost_of(card, settings.engine, settings.by_level),
+    )
     body = None if box is None else Box(*box)
     if settings.mode == "stream":
         memory = None if settings.memory_gb is None else settings.memory_gb * 1e9
-        return plan_stream(shape, factor(widths), halo(widths), body, cost, memory)
+        return plan_stream(shape, kind.divisor(filters), kind.margin(filters), body, cost, memory)
     if settings.mode == "crop":
         return plan_windows(shape, card.window, settings.overlap, body or Box((0, 0, 0), shape), cost)
     return plan_windows(shape, card.window, settings.overlap, cost=cost)
@@ -227,10 +241,11 @@ def finish(
             back = None if moved is None else inverse_over(moved, suv.geometry)
             unseen = _unseen(working, suv.geometry, back)
             seen = prepared.plan.box
-            probability = _probability(odds_TIJK[t], seen, working, suv.geometry, back, unseen)
+            temperature, threshold = card.temperatures.get(tracer, 1.0), settings.threshold_of(tracer)
+            probability = _probability(odds_TIJK[t] / temperature, seen, working, suv.geometry, back, unseen)
             probability_volume = Volume(probability, suv.geometry, Quantity.PROBABILITY)
         with stopwatch.stage("lesions"):
-            lesions = extract(probability_volume, settings.threshold, settings.connectivity)
+            lesions = extract(probability_volume, threshold, settings.connectivity)
         with stopwatch.stage("measure"):
             rows = measure(suv, lesions, probability_volume)
         audit = None
@@ -238,8 +253,10 @@ def finish(
             with stopwatch.stage("audit"):
                 n = len(tracers) + t
                 whole = Box((0, 0, 0), working.shape)
-                other = _probability(odds_TIJK[n], whole, working, suv.geometry, back, unseen)
-                audit = Audit.of(settings.compared, probability, other, settings.threshold, _truth(visit, tracer, suv))
+                other = _probability(
+                    odds_TIJK[n] / card.temperatures.get(tracer, 1.0), whole, working, suv.geometry, back, unseen
+                )
+                audit = Audit.of(settings.compared, probability, other, threshold, _truth(visit, tracer, suv))
         results[tracer] = TracerResult(tracer, suv, probability_volume, lesions, rows, audit)
     return results
 
@@ -291,10 +308,10 @@ def _smaller(plan: Plan, batch_size: int, card: ModelCard, error: Exception) -> 
     if batch_size > 1 and plan.num_tiles > 1:
         return plan, batch_size // 2
     if plan.mode == "stream":
-        widths = card.network["widths"]
+        kind, filters = architecture_of(card.network), filters_of(card.network)
         need = plan.cost.activation_bytes * max(t.read.num_voxels for t in plan.tiles)
         cost = replace(plan.cost, by_level=None)
-        less = plan_stream(plan.shape, factor(widths), halo(widths), plan.box, cost, need / 2)
+        less = plan_stream(plan.shape, kind.divisor(filters), kind.margin(filters), plan.box, cost, need / 2)
         if max(t.read.num_voxels for t in less.tiles) < max(t.read.num_voxels for t in plan.tiles):
             return less, 1
     raise InferenceError(

@@ -12,7 +12,7 @@ different frames of reference are never combined without one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -181,8 +181,13 @@ def load_visit(
     return Visit(files.patient_id, files.visit_id, scans, masks)
 
 
-def require_channels(files: VisitFiles, required: Iterable[str]) -> None:
-    """Raises CohortError unless every channel that the model needs is among the files."""
+def require_channels(files: VisitFiles, required: Iterable[str], any_of: Collection[str] = ()) -> None:
+    """Raises CohortError unless every channel that the model needs, and one of `any_of`, is among the files."""
+    if any_of and not any(c in files.images for c in any_of):
+        raise CohortError(
+            f"{files.visit_id}: none of the channels {', '.join(any_of)} is there, the model requires one of them "
+            f"(there are {', '.join(files.images) or 'none'}); add the image or use a model for what is there"
+        )
     missing = [c for c in required if c not in files.images]
     if missing:
         raise CohortError(
