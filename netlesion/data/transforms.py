@@ -1,7 +1,6 @@
-"""MONAI dict transforms: a visit's files -> tensors, and the random part of training.
+"""The random part of training as one MONAI Compose: a prepared visit -> a patch in network units.
 
-Keys: `image` (C, I, J, K) network input, `label` (T, I, J, K) one label map per tracer (IGNORE where it is not
-known), `site` (1, I, J, K) what a patch may be centred on: 0 anything, 1 + t a lesion of tracer t, `visit_id`.
+The patch's keys are those of `netlesion.data.augmentation`; at its end `image` is what the network sees (P, I, J, K).
 """
 
 from __future__ import annotations
@@ -10,162 +9,137 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from monai.transforms import (
-    ClassesToIndicesd,
-    Compose,
-    DeleteItemsd,
-    MapTransform,
-    RandAffined,
-    RandCropByLabelClassesd,
-    RandFlipd,
-    RandomizableTransform,
-    SpatialPadd,
-    ToTensord,
-    Transform,
-)
+from monai.transforms import Compose, MapTransform, RandomizableTransform
+from torch import Tensor
 
-from netlesion.errors import CohortError
-from netlesion.image.geometry import Geometry
-from netlesion.image.visit import Scan
-from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import VisitFiles, load_visit
+from netlesion.data.augmentation.image_quality import RandDropChannelsd, RandImageQualityd
+from netlesion.data.augmentation.lesion import RandInsertLesionsd
+from netlesion.data.augmentation.uptake import RandUptaked
+from netlesion.data.labels import LabelMeaning
+from netlesion.data.patch import RandPatchd
+from netlesion.errors import ConfigError
 from netlesion.models.card import ModelCard
-from netlesion.models.classes import LESION
-from netlesion.preprocess.harmonise import harmonise, resample
-from netlesion.preprocess.normalise import network_input
+from netlesion.models.organs import ORGAN_CLASSES
+from netlesion.preprocess.normalise import HU_WINDOW, SUV_UNIT
 
-#: Label of voxels that take no part in the loss.
-IGNORE = 255
+#: Organs in which no lesion is inserted: their uptake is itself intense, or nothing grows there.
+NO_LESION_IN = ("spleen", "kidneys", "urinary_bladder", "brain", "heart")
 
 
 @dataclass(frozen=True)
-class LabelMeaning:
-    """How a cohort's masks are read: the mask's `desc-`, and per tracer what each label value may mean."""
+class Augmentation:
+    """How far patches are randomised; the fields of `configs/augmentation`.
 
-    desc: str
-    values: Mapping[str, Mapping[int, tuple[str, ...]]]
+    Args:
+        strength: 0 (nothing but the crop) to 1, of uptake, image quality and the affine map.
+        affine_prob: of turning and scaling a patch, at strength 1.
+        inserted_lesions: mean number of lesions inserted into each PET.
+        mirror_prob: of each axis in mirror_axes (0 left-right, 1 front-back, 2 head-foot).
+        drop_prob: of taking away each optional CT or MR; drop_tracer_prob: of each tracer where another is left.
+    """
 
-    def lesion_values(self, tracer: str) -> tuple[int, ...]:
-        """Label values that mean lesion and nothing else."""
-        return tuple(v for v, meanings in self.values[tracer].items() if set(meanings) <= LESION)
+    strength: float = 0.0
+    affine_prob: float = 0.6
+    inserted_lesions: float = 0.0
+    mirror_axes: tuple[int, ...] = (0,)
+    mirror_prob: float = 0.5
+    drop_prob: float = 0.1
+    drop_tracer_prob: float = 0.0
 
-
-class LoadVisit(Transform):
-    """VisitFiles -> dict of tensors on the model's working grid."""
-
-    def __init__(self, card: ModelCard, labels: LabelMeaning) -> None:
-        self.card, self.labels = card, labels
-
-    def __call__(self, files: VisitFiles) -> dict:
-        card = self.card
-        visit = load_visit(files, card.channels, card.required_channels, self.labels.desc)
-        unlabelled = [t for t in card.classes if t in visit.scans and t not in visit.masks]
-        if unlabelled:
-            raise CohortError(
-                f"{files.visit_id}: no reference mask desc-{self.labels.desc} for {unlabelled[0]}; "
-                "training and validation need one for every PET"
-            )
-        grid = harmonise(visit, card.channels, card.spacing_mm)
-        label = np.full((len(card.classes), *grid.geometry.shape), IGNORE, dtype=np.uint8)
-        site = np.zeros((1, *grid.geometry.shape), dtype=np.uint8)
-        for t, tracer in enumerate(card.classes):
-            if tracer in grid.masks:
-                label[t] = self._known(files.visit_id, tracer, grid.masks[tracer].array)
-                label[t][~self._seen(visit.scans[tracer], grid.geometry)] = IGNORE
-                site[0][np.isin(label[t], self.labels.lesion_values(tracer))] = 1 + t
-        return {
-            "image": torch.from_numpy(network_input(grid, card.required_channels)),
-            "label": torch.from_numpy(label),
-            "site": torch.from_numpy(site),
-            "visit_id": files.visit_id,
-        }
-
-    def _seen(self, scan: Scan, grid: Geometry) -> np.ndarray:
-        """Where a tracer on another's grid was imaged at all: beyond its field of view nothing is background."""
-        everywhere = Volume(np.ones(scan.volume.geometry.shape, dtype=np.uint8), scan.volume.geometry, Quantity.LABEL)
-        return resample(everywhere, grid, scan.transform).array > 0
-
-    def _known(self, visit_id: str, tracer: str, mask: np.ndarray) -> np.ndarray:
-        unknown = set(np.unique(mask).tolist()) - set(self.labels.values[tracer])
-        if unknown:
-            raise CohortError(
-                f"{visit_id}: label {min(unknown)} in the {tracer} mask has no meaning; "
-                f"known are {sorted(self.labels.values[tracer])} (labels.values in the configuration)"
-            )
-        return mask
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mirror_axes", tuple(self.mirror_axes))
+        for name in ("strength", "affine_prob", "mirror_prob", "drop_prob", "drop_tracer_prob"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f"augmentation.{name} is {getattr(self, name)}, expected 0 to 1")
+        if not 0.0 <= self.inserted_lesions <= 5.0:
+            raise ConfigError(f"augmentation.inserted_lesions is {self.inserted_lesions}, expected 0 to 5")
+        if not set(self.mirror_axes) <= {0, 1, 2}:
+            raise ConfigError(f"augmentation.mirror_axes is {list(self.mirror_axes)}, expected some of 0, 1, 2")
 
 
-class RandDropChannelsd(RandomizableTransform, MapTransform):
-    """Takes optional channels away with a probability each, and says so in their presence planes."""
+class RandMirrord(RandomizableTransform, MapTransform):
+    """Mirrors images and maps along each of the axes with a probability."""
 
-    def __init__(self, keys: Sequence[str], card: ModelCard, prob: float) -> None:
+    def __init__(self, keys: Sequence[str], axes: Sequence[int], prob: float) -> None:
         MapTransform.__init__(self, keys)
         RandomizableTransform.__init__(self, 1.0)
-        self.optional = [c for c, name in enumerate(card.channels) if name not in card.required_channels]
-        self.num_channels, self.drop_prob = len(card.channels), prob
-        self.dropped: list[int] = []
-
-    def randomize(self, data=None) -> None:
-        draws = self.R.random(len(self.optional))
-        self.dropped = [n for n, draw in enumerate(draws) if draw < self.drop_prob]
+        self.axes, self.mirror_prob = tuple(axes), prob
 
     def __call__(self, data: Mapping) -> dict:
-        self.randomize()
-        out = dict(data)
-        for key in self.keys:
-            if self.dropped:
-                out[key] = out[key].clone()  # a crop may be a view of the cached visit
-            for n in self.dropped:
-                out[key][self.optional[n]] = 0.0
-                out[key][self.num_channels + n] = 0.0
-        return out
+        axes = [1 + axis for axis in self.axes if self.R.random() < self.mirror_prob]
+        return {k: v.flip(axes) if axes and k in self.keys else v for k, v in data.items()}
 
 
-def prepared(card: ModelCard, labels: LabelMeaning) -> Compose:
-    """The part that is the same every time, and therefore cached: files to tensors, padding, places of lesions."""
-    return Compose(
-        [
-            LoadVisit(card, labels),
-            SpatialPadd(keys=("image", "site"), spatial_size=card.window, mode="constant"),
-            SpatialPadd(keys="label", spatial_size=card.window, mode="constant", value=IGNORE),
-            ClassesToIndicesd(keys="site", num_classes=1 + len(card.classes)),
-        ]
-    )
+class NetworkUnitsd(MapTransform):
+    """Physical units -> network units, and a plane of 0 or 1 for each optional channel's presence; as `normalise`."""
+
+    def __init__(self, keys: Sequence[str], card: ModelCard) -> None:
+        super().__init__(keys)
+        self.card = card
+
+    def __call__(self, data: Mapping) -> dict:
+        return dict(data) | {key: network_planes(data[key], data["present"], self.card) for key in self.keys}
+
+
+def network_planes(image: Tensor, present: Tensor, card: ModelCard) -> Tensor:
+    """What the network sees of channels in physical units.
+
+    Args:
+        image: (C, I, J, K) float32: SUV, HU, MR signal scaled to its percentiles.
+        present: (C,) bool; an absent channel holds zeros, whatever is in `image`.
+
+    Returns:
+        (C + P, I, J, K) float32, as `netlesion.preprocess.normalise.network_input` orders them.
+    """
+    optional = [n for n, c in enumerate(card.channels) if c not in card.required_channels]
+    planes = image.new_zeros((len(card.channels) + len(optional), *image.shape[1:]))
+    low, high = HU_WINDOW
+    for n, channel in enumerate(card.channels):
+        if not present[n]:
+            continue
+        if channel == "ct":
+            planes[n] = (image[n].clamp(low, high) - (low + high) / 2.0) / ((high - low) / 2.0)
+        elif channel.startswith("mr"):
+            planes[n] = image[n]
+        else:
+            planes[n] = image[n].clamp(min=0.0).log1p() / float(np.log1p(SUV_UNIT))
+    for p, n in enumerate(optional, start=len(card.channels)):
+        planes[p] = float(present[n])
+    return planes
 
 
 def augmented(
-    card: ModelCard, lesion_share: float, flip_axes: Sequence[int], affine_prob: float, drop_prob: float
+    card: ModelCard,
+    labels: LabelMeaning,
+    augmentation: Augmentation,
+    lesion_fraction: float,
+    physiologic_fraction: float,
 ) -> Compose:
-    """The random part: a patch (on a lesion with probability `lesion_share`, of every tracer alike), flips, dropout.
-
-    Returns a list of one sample, as MONAI's crop transforms do.
-    """
-    both = ("image", "label")
-    tracers = len(card.classes)
+    """PreparedVisit -> patch; all that is drawn comes from the Compose's random state."""
+    a, image, maps = augmentation, ("image",), ("label", "instance", "organ", "organ_class")
+    forbidden = [ORGAN_CLASSES.index(organ) for organ in NO_LESION_IN]
     return Compose(
         [
-            RandCropByLabelClassesd(
-                keys=both,
-                label_key="site",
-                spatial_size=card.window,
-                ratios=[1.0 - lesion_share, *[lesion_share / tracers] * tracers],
-                num_classes=1 + tracers,
-                num_samples=1,
-                indices_key="site_cls_indices",
-                warn=False,
-            ),
-            *(RandFlipd(keys=both, spatial_axis=axis, prob=0.5) for axis in flip_axes),
-            RandAffined(
-                keys=both,
-                prob=affine_prob,
-                rotate_range=(0.15, 0.15, 0.15),
-                scale_range=(0.1, 0.1, 0.1),
-                mode=("bilinear", "nearest"),
-                padding_mode="border",
-            ),
-            RandDropChannelsd(keys="image", card=card, prob=drop_prob),
-            DeleteItemsd(keys=("site", "site_cls_indices")),
-            ToTensord(keys=both, track_meta=False),
+            RandPatchd(card, lesion_fraction, physiologic_fraction, a.affine_prob, a.strength),
+            RandUptaked(image, card, a.strength),
+            RandInsertLesionsd(image, card, _inserted(card, labels), forbidden, a.inserted_lesions),
+            RandImageQualityd(image, card, a.strength),
+            RandDropChannelsd(image, card, a.drop_prob, a.drop_tracer_prob),
+            NetworkUnitsd(image, card),
+            RandMirrord((*image, *maps), a.mirror_axes, a.mirror_prob),
         ]
     )
+
+
+def _inserted(card: ModelCard, labels: LabelMeaning) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """Tracer -> the label value of an inserted lesion, and the values of background; absent where there is none.
+
+    An inserted lesion is a metastasis where the labels know metastases, else a lesion.
+    """
+    chosen = {}
+    for tracer in card.classes:
+        background = labels.values_of(tracer, "background")
+        lesion = labels.values_of(tracer, "metastasis") or labels.lesion_values(tracer)
+        if background and lesion:
+            chosen[tracer] = (lesion[0], background)
+    return chosen

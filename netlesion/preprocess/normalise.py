@@ -68,9 +68,19 @@ def _window(volume: Volume) -> tuple[np.float32, ...]:
         low, high = HU_WINDOW
         window = (low, high, (low + high) / 2.0, (high - low) / 2.0)
     elif volume.quantity is Quantity.MR:
-        body = volume.array[volume.array > 0]
-        low, high = np.percentile(body, MR_PERCENTILES) if body.size else (0.0, 1.0)
+        low, high = _mr_range(volume.array)
         window = (0.0, high, low, max(high - low, 1e-6))
     else:
         raise ValueError(f"{volume.quantity.name} is no network input")
     return tuple(np.float32(v) for v in window)
+
+
+def scaled_mr(array: np.ndarray) -> np.ndarray:
+    """An MR image as the network sees it, (I, J, K) float32: its percentiles inside the body mapped to 0 and 1."""
+    low, high = _mr_range(array)
+    return ((np.clip(array, 0.0, high) - low) / max(high - low, 1e-6)).astype(np.float32)
+
+
+def _mr_range(array: np.ndarray) -> tuple[float, float]:
+    body = array[array > 0]
+    return tuple(np.percentile(body, MR_PERCENTILES)) if body.size else (0.0, 1.0)

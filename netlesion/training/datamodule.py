@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 from monai.data import set_track_meta
 from torch.utils.data import DataLoader
 
-from netlesion.data.dataset import Patches, cached_visits
-from netlesion.data.transforms import LabelMeaning, augmented
+from netlesion.data.dataset import Patches, WholeVisits, prepared_visits
+from netlesion.data.labels import LabelMeaning
+from netlesion.data.transforms import Augmentation, augmented
 from netlesion.errors import CohortError
 from netlesion.image.split import Split
 from netlesion.io.bids.cohort import Cohort, require_channels
 from netlesion.models.card import ModelCard
+
+#: What a step needs of a patch.
+KEYS = ("image", "label", "instance", "organ_class")
 
 
 class CohortDataModule(pl.LightningDataModule):
@@ -25,21 +30,20 @@ class CohortDataModule(pl.LightningDataModule):
         split: Split,
         card: ModelCard,
         labels: LabelMeaning,
+        augmentation: Augmentation,
+        cache: Path,
         seed: int,
         batch_size: int = 2,
         patches_per_visit: int = 4,
-        lesion_share: float = 0.7,
-        flip_axes: Sequence[int] = (0,),
-        affine_prob: float = 0.3,
-        drop_prob: float = 0.1,
+        lesion_fraction: float = 0.4,
+        physiologic_fraction: float = 0.3,
         num_workers: int = 0,
-        cache_rate: float = 1.0,
     ) -> None:
         super().__init__()
         self.cohort, self.split, self.card, self.labels, self.seed = cohort, split, card, labels, seed
-        self.batch_size, self.patches_per_visit = batch_size, patches_per_visit
-        self.num_workers, self.cache_rate = num_workers, cache_rate
-        self.random_part = augmented(card, lesion_share, flip_axes, affine_prob, drop_prob)
+        self.batch_size, self.patches_per_visit, self.cache = batch_size, patches_per_visit, cache
+        self.num_workers = num_workers
+        self.random_part = augmented(card, labels, augmentation, lesion_fraction, physiologic_fraction)
         self.train_visits = self.val_visits = None
 
     def setup(self, stage: str | None = None) -> None:
@@ -52,9 +56,9 @@ class CohortDataModule(pl.LightningDataModule):
             )
         set_track_meta(False)
         for visit in (*train, *val):
-            require_channels(visit, self.card.required_channels)
-        self.train_visits = cached_visits(train, self.card, self.labels, self.cache_rate)
-        self.val_visits = cached_visits(val, self.card, self.labels, self.cache_rate)
+            require_channels(visit, self.card.required_channels, self.card.required_any)
+        self.train_visits = prepared_visits(train, self.card, self.labels, self.cache)
+        self.val_visits = prepared_visits(val, self.card, self.labels, self.cache)
 
     def train_dataloader(self) -> DataLoader:
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
@@ -65,13 +69,19 @@ class CohortDataModule(pl.LightningDataModule):
             shuffle=False,
             num_workers=self.num_workers,
             drop_last=len(patches) >= self.batch_size,
+            collate_fn=_patches,
         )
 
     def val_dataloader(self) -> DataLoader:
-        return DataLoader(self.val_visits, batch_size=1, shuffle=False, collate_fn=_one_visit)
+        return DataLoader(WholeVisits(self.val_visits, self.card), batch_size=1, shuffle=False, collate_fn=_one_visit)
+
+
+def _patches(batch: list[dict]) -> dict:
+    """Stacks what a step needs; a patch may be a view of another tensor."""
+    return {key: torch.stack([patch[key] for patch in batch]) for key in KEYS}
 
 
 def _one_visit(batch: list[dict]) -> dict:
     """Whole visits differ in shape, so a batch is one visit."""
     (visit,) = batch
-    return {key: visit[key][None] for key in ("image", "label")} | {"visit_id": visit["visit_id"]}
+    return {key: visit[key][None] for key in ("image", "label", "instance")} | {"visit_id": visit["visit_id"]}

@@ -10,11 +10,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from netlesion.data.transforms import IGNORE, LabelMeaning
+from netlesion.data.labels import IGNORE, LabelMeaning
 from netlesion.errors import ConfigError
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import CARD_KEY
-from netlesion.training.losses import MarginalDiceCrossEntropy
+from netlesion.training.losses import MarginalDiceCrossEntropy, lesion_weights
 
 
 class LesionModule(pl.LightningModule):
@@ -38,6 +38,7 @@ class LesionModule(pl.LightningModule):
         seed: int,
         dice_weight: float = 1.0,
         freeze_norm_share: float = 0.0,
+        organ_weight: float = 0.3,
     ) -> None:
         super().__init__()
         self.network = network
@@ -48,6 +49,7 @@ class LesionModule(pl.LightningModule):
                 f"optimisation.freeze_norm_share is {freeze_norm_share}, expected 0 to 1, a share of steps"
             )
         self.freeze_norm_share = freeze_norm_share
+        self.organ_weight = organ_weight
         self.loss = MarginalDiceCrossEntropy(card.scheme, labels, dice_weight)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -62,7 +64,13 @@ class LesionModule(pl.LightningModule):
                     module.eval()  # Lightning sets the whole network to training again after every epoch
 
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
-        loss = self.loss(self.network(batch["image"]), batch["label"])
+        organs = getattr(self.network, "organ_head", None)
+        if organs is None:
+            logits, organ_loss = self.network(batch["image"]), 0.0
+        else:
+            logits, organ_logits = self.network.with_organs(batch["image"])
+            organ_loss = self.organ_weight * organ_cross_entropy(organ_logits, batch["organ_class"])
+        loss = self.loss(logits, batch["label"], lesion_weights(batch["instance"])) + organ_loss
         self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["image"]))
         return loss
 
@@ -120,3 +128,16 @@ class LesionModule(pl.LightningModule):
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values) if values else 0.0
+
+
+def organ_cross_entropy(logits: Tensor, organ_class: Tensor) -> Tensor:
+    """Cross entropy of the organ head, 0 where no voxel is known.
+
+    Args:
+        logits: (B, N, I / 2, J / 2, K / 2).
+        organ_class: (B, 1, I, J, K) uint8; every second voxel along each axis is compared, IGNORE takes no part.
+    """
+    target = organ_class[:, 0, ::2, ::2, ::2].long()
+    if (target == IGNORE).all():
+        return logits.sum() * 0.0
+    return nn.functional.cross_entropy(logits, target.masked_fill(target == IGNORE, -100), ignore_index=-100)

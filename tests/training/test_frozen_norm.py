@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from netlesion.data.transforms import LabelMeaning
+from netlesion.data.labels import LabelMeaning
 from netlesion.errors import ConfigError
 from netlesion.models.card import ModelCard
 from netlesion.models.unet import unet

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from netlesion.data.transforms import IGNORE, LabelMeaning
+from netlesion.data.labels import IGNORE, LabelMeaning
 from netlesion.errors import ConfigError
 from netlesion.models.classes import ClassScheme
 from netlesion.training.losses import MarginalDiceCrossEntropy

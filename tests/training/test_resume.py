@@ -53,7 +53,7 @@ def command(cohort, runs, *extra):
         "splitting.test_share=0.2",
         "splitting.always_test=[]",
         "ema_decay=0.9",
-        "data.drop_prob=0.5",
+        "augmentation.drop_prob=0.5",
         *extra,
     ]
 

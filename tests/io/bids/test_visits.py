@@ -5,9 +5,9 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
-from netlesion.data.transforms import IGNORE, LabelMeaning, LoadVisit
+from netlesion.data.labels import IGNORE, LabelMeaning
+from netlesion.data.prepared import prepare_visit
 from netlesion.image.geometry import Geometry
 from netlesion.image.transform import RigidTransform
 from netlesion.image.volume import Quantity, Volume
@@ -170,13 +170,13 @@ LABELS = LabelMeaning("lesions", {t: {0: ("background",), 1: ("lesion",)} for t 
 
 def test_training_sees_both_tracers_on_one_grid_and_no_label_where_the_second_was_not_imaged(two_days):
     store(two_days, "ses02", "ses01", np.add(SHIFT, (8.0, 0.0, 0.0)))  # two voxels over: two columns leave its view
-    made = LoadVisit(CARD, LABELS)(open_cohort(two_days).visits[0])
-    assert made["image"].shape == (3 + 2, *SHAPE)
-    assert torch.argwhere(made["label"][0] == 1).tolist() == [[4, 3, 2]]
-    assert torch.argwhere(made["label"][1] == 1).tolist() == [[2, 3, 2]]
-    assert (made["label"][1, -2:] == IGNORE).all()
-    assert (made["label"][1, :-2] != IGNORE).all()
-    assert torch.isfinite(made["image"]).all()
+    made = prepare_visit(open_cohort(two_days).visits[0], CARD, LABELS)
+    assert made.image.shape == (3, *SHAPE)
+    assert np.argwhere(made.label[0] == 1).tolist() == [[4, 3, 2]]
+    assert np.argwhere(made.label[1] == 1).tolist() == [[2, 3, 2]]
+    assert (made.label[1, -2:] == IGNORE).all()
+    assert (made.label[1, :-2] != IGNORE).all()
+    assert np.isfinite(made.image).all()
 
 
 def test_a_broken_transform_is_an_error_not_an_identity(two_days):
@@ -191,8 +191,8 @@ def test_nor_where_both_lie_in_one_frame_and_the_second_saw_less(tmp_path):
     add_pet(tmp_path, "01", "dotatate")
     add_pet(tmp_path, "01", "fdg", (8.0, 0.0, 0.0))
     write_dataset(tmp_path, {"001": [SessionRow("01", 1)]})
-    made = LoadVisit(CARD, LABELS)(open_cohort(tmp_path).visits[0])
-    assert (made["label"][0] != IGNORE).all()
-    assert (made["label"][1, :2] == IGNORE).all(), "two columns before its field of view"
-    assert (made["label"][1, 2:] != IGNORE).all()
-    assert torch.argwhere(made["label"][1] == 1).tolist() == [[6, 3, 2]]
+    made = prepare_visit(open_cohort(tmp_path).visits[0], CARD, LABELS)
+    assert (made.label[0] != IGNORE).all()
+    assert (made.label[1, :2] == IGNORE).all(), "two columns before its field of view"
+    assert (made.label[1, 2:] != IGNORE).all()
+    assert np.argwhere(made.label[1] == 1).tolist() == [[6, 3, 2]]

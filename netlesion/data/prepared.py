@@ -1,0 +1,202 @@
+"""A visit prepared for training once, and the cache that keeps it: arrays on the working grid in physical units.
+
+A cached visit is a folder of plain `.npy` files, which training maps into memory: a patch is read without decompressing
+what it does not need, and several workers share one copy. The folder's name is a hash of the content of the visit's
+files, of all settings that decide the arrays and of `CACHE_VERSION`, so that it is made anew when and only when one of
+them changes. It is written under another name and renamed: two trainings that start at once both end well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cc3d
+import numpy as np
+
+from netlesion.data.foreground import ForegroundIndex, foreground_index
+from netlesion.data.labels import IGNORE, LabelMeaning
+from netlesion.errors import CohortError
+from netlesion.image.geometry import Geometry
+from netlesion.image.visit import Scan
+from netlesion.image.volume import Quantity, Volume
+from netlesion.io.bids.cohort import VisitFiles, load_visit
+from netlesion.io.bids.label_maps import read_named_map
+from netlesion.models.card import ModelCard
+from netlesion.models.organs import organ_table
+from netlesion.output.provenance import hash_file
+from netlesion.preprocess.harmonise import harmonise, resample
+from netlesion.preprocess.normalise import scaled_mr
+
+#: Raised whenever the arrays of a prepared visit change for the same input.
+CACHE_VERSION = 1
+#: The BIDS `desc-` of organ maps that lie beside a cohort's masks.
+ORGANS_DESC = "organs"
+#: Instance numbers beyond this share the last one; those above are kept for inserted lesions.
+MOST_INSTANCES = 199
+MAPS = ("image", "label", "instance", "organ", "organ_class")
+INDEX = ("lesions", "lesion_of", "physiologic", "body")
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedVisit:
+    """One visit on the working grid.
+
+    image (C, I, J, K) float16: SUV, HU, MR signal scaled to its percentiles; present (C,) of bool; label, instance
+    (T, I, J, K) uint8; organ (I, J, K) uint8, 0 everywhere where the cohort has no organ map; organ_class (I, J, K)
+    uint8, the class of the organ head, IGNORE everywhere where the cohort has no organ map.
+    """
+
+    visit_id: str
+    patient_id: str
+    present: tuple[bool, ...]
+    image: np.ndarray
+    label: np.ndarray
+    instance: np.ndarray
+    organ: np.ndarray
+    organ_class: np.ndarray
+    index: ForegroundIndex
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.organ.shape
+
+
+def prepare_visit(files: VisitFiles, card: ModelCard, labels: LabelMeaning) -> PreparedVisit:
+    """Reads a visit, brings it to the working grid and indexes its foreground.
+
+    Raises:
+        CohortError: where a PET has no reference mask, or a mask a label without meaning.
+    """
+    visit = load_visit(files, card.channels, card.required_channels, labels.desc)
+    unlabelled = [t for t in card.classes if t in visit.scans and t not in visit.masks]
+    if unlabelled:
+        raise CohortError(
+            f"{files.visit_id}: no reference mask desc-{labels.desc} for {unlabelled[0]}; "
+            "training and validation need one for every PET"
+        )
+    grid = harmonise(visit, card.channels, card.spacing_mm)
+    shape, tracers = grid.geometry.shape, tuple(card.classes)
+    image = np.zeros((len(card.channels), *shape), dtype=np.float16)
+    for n, channel in enumerate(card.channels):
+        if channel in grid.volumes:
+            volume = grid.volumes[channel]
+            array = scaled_mr(volume.array) if volume.quantity is Quantity.MR else volume.array
+            image[n] = np.clip(array, -6e4, 6e4)
+    label = np.full((len(tracers), *shape), IGNORE, dtype=np.uint8)
+    instance, physiologic = np.zeros_like(label), np.zeros(shape, dtype=bool)
+    for t, tracer in enumerate(tracers):
+        if tracer in grid.masks:
+            label[t] = _known(files.visit_id, tracer, grid.masks[tracer].array, labels)
+            label[t][~_seen(visit.scans[tracer], grid.geometry)] = IGNORE
+            lesion = np.isin(label[t], labels.lesion_values(tracer))
+            instance[t] = np.minimum(cc3d.connected_components(lesion, connectivity=18), MOST_INSTANCES)
+            physiologic |= np.isin(label[t], labels.values_of(tracer, "physiologic"))
+    pets = image[[n for n, c in enumerate(card.channels) if c in card.classes and grid.present[n]]]
+    index = foreground_index(pets.astype(np.float32), label, instance, physiologic)
+    organs = _organs(files, grid.geometry, visit.scans)
+    return PreparedVisit(files.visit_id, files.patient_id, grid.present, image, label, instance, *organs, index)
+
+
+def _organs(files: VisitFiles, grid: Geometry, scans: Mapping[str, Scan]) -> tuple[np.ndarray, np.ndarray]:
+    """The organ map beside the first PET that has one and its classes, on the working grid."""
+    for tracer, masks in files.masks.items():
+        if ORGANS_DESC in masks and tracer in scans:
+            organs = read_named_map(masks[ORGANS_DESC])
+            organ = resample(organs.volume, grid, scans[tracer].transform).array.astype(np.uint8)
+            return organ, organ_table(organs.names)[organ]
+    return np.zeros(grid.shape, dtype=np.uint8), np.full(grid.shape, IGNORE, dtype=np.uint8)
+
+
+def _seen(scan: Scan, grid: Geometry) -> np.ndarray:
+    """Where a tracer on another's grid was imaged at all: beyond its field of view nothing is background."""
+    everywhere = Volume(np.ones(scan.volume.geometry.shape, dtype=np.uint8), scan.volume.geometry, Quantity.LABEL)
+    return resample(everywhere, grid, scan.transform).array > 0
+
+
+def _known(visit_id: str, tracer: str, mask: np.ndarray, labels: LabelMeaning) -> np.ndarray:
+    unknown = set(np.unique(mask).tolist()) - set(labels.values[tracer])
+    if unknown:
+        raise CohortError(
+            f"{visit_id}: label {min(unknown)} in the {tracer} mask has no meaning; "
+            f"known are {sorted(labels.values[tracer])} (labels.values in the configuration)"
+        )
+    return mask
+
+
+def cached_visit(files: VisitFiles, card: ModelCard, labels: LabelMeaning, folder: Path) -> PreparedVisit:
+    """The prepared visit, memory-mapped from the cache, made first where it is not there or damaged."""
+    place = folder / cache_key(files, card, labels)
+    found = _opened(place)
+    if found is None:
+        _store(prepare_visit(files, card, labels), place)
+        found = _opened(place)
+    if found is None:
+        raise CohortError(f"{place}: the cached visit cannot be read back; remove the folder and check the disk")
+    return found
+
+
+def cache_key(files: VisitFiles, card: ModelCard, labels: LabelMeaning) -> str:
+    """A hash of everything that decides a prepared visit: contents of its files, settings, version."""
+    paths: dict[str, Path] = {}
+    for channel in card.channels:
+        for number, image in enumerate(files.images.get(channel, ())):
+            paths[f"{channel}/{number}"] = image.path
+            paths |= {f"{channel}/{number}/transform/{n}": p for n, p in enumerate(image.transforms)}
+            sidecar = image.path.with_name(image.path.name.split(".")[0] + ".json")
+            if sidecar.is_file():
+                paths[f"{channel}/{number}/json"] = sidecar
+    for tracer, masks in files.masks.items():
+        paths |= {f"{tracer}/{desc}": path for desc, path in masks.items() if desc in (labels.desc, ORGANS_DESC)}
+    settings = {
+        "version": CACHE_VERSION,
+        "visit": files.visit_id,
+        "channels": card.channels,
+        "required": card.required_channels,
+        "classes": {t: list(c) for t, c in card.classes.items()},
+        "spacing_mm": card.spacing_mm,
+        "labels": [labels.desc, {t: {str(v): m for v, m in values.items()} for t, values in labels.values.items()}],
+        "files": {name: hash_file(path) for name, path in sorted(paths.items())},
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _store(visit: PreparedVisit, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=".part-", dir=place.parent))
+    try:
+        arrays = {name: getattr(visit, name) for name in MAPS} | {name: getattr(visit.index, name) for name in INDEX}
+        for name, array in arrays.items():
+            np.save(part / f"{name}.npy", array)
+        facts: dict[str, Any] = {"visit_id": visit.visit_id, "patient_id": visit.patient_id, "present": visit.present}
+        facts["bytes"] = {name: (part / f"{name}.npy").stat().st_size for name in arrays}
+        (part / "visit.json").write_text(json.dumps(facts), encoding="utf-8")
+        if place.is_dir():  # damaged, or another training was quicker
+            shutil.rmtree(place, ignore_errors=True)
+        os.rename(part, place)
+    except OSError:
+        if not (place / "visit.json").is_file():
+            raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _opened(place: Path) -> PreparedVisit | None:
+    """The visit of a cache folder; None where it is absent or a file is not what was written."""
+    try:
+        facts = json.loads((place / "visit.json").read_text(encoding="utf-8"))
+        for name in (*MAPS, *INDEX):
+            if (place / f"{name}.npy").stat().st_size != facts["bytes"][name]:
+                return None
+        arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in MAPS}
+        index = ForegroundIndex(*(np.load(place / f"{name}.npy") for name in INDEX))
+        return PreparedVisit(facts["visit_id"], facts["patient_id"], tuple(facts["present"]), **arrays, index=index)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
