@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from netlesion.datasets.person import Person, person_of
+from netlesion.datasets.dicom.person import Person, person_of
 from netlesion.errors import NetlesionError
 from netlesion.io.dicom.entry import one_line
 from netlesion.io.dicom.file import IMAGES, RTSTRUCT, SEGMENTATIONS, floats_of, integer_of, text_of, transfer_syntax

@@ -17,9 +17,9 @@ from pydicom.uid import UID
 from netlesion.datasets.dicom.facts import Roi, SeriesFacts
 from netlesion.datasets.dicom.mr_contrast import NoContrast, mr_contrast
 from netlesion.datasets.dicom.names import relation, seconds_apart, with_names
+from netlesion.datasets.dicom.person import Person, contradiction
 from netlesion.datasets.dicom.planned import Decision, ImportPlan, PlannedRoi, PlannedSeries
 from netlesion.datasets.key import Key, KnownSeries
-from netlesion.datasets.person import Person, contradiction
 from netlesion.errors import NetlesionError
 from netlesion.io.bids.files import derivative_path
 from netlesion.io.dicom.entry import one_line

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from netlesion.datasets.person import Person, contradiction
 
 from netlesion.datasets.dicom.importer import import_dicom
+from netlesion.datasets.dicom.person import Person, contradiction
 from tests.synthetic_dicom import write_series
 
 STORED = np.arange(5 * 3 * 7, dtype=np.int16).reshape(5, 3, 7) * 50
