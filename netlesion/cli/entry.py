@@ -24,6 +24,7 @@ from netlesion.io.bids.cohort import Cohort, VisitFiles, open_cohort
 from netlesion.models import architecture
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import SHIPPED, load_checkpoint, load_network, save_checkpoint, shipped_checkpoint
+from netlesion.models.fine_tune import fine_tuned
 from netlesion.output.atomic import write_json
 from netlesion.output.provenance import Stopwatch, hash_file, provenance
 from netlesion.predict.batch import Model, run_batch
@@ -52,6 +53,10 @@ def train(config: DictConfig) -> int:
     cohort = _opened(config.cohort)
     split = split_from(config, cohort)
     card, labels = card_of(config, split.train), labels_of(config)
+    start = None
+    if config.fine_tune is not None:
+        start = load_checkpoint(shipped_checkpoint() if config.fine_tune == SHIPPED else config.fine_tune)
+        card = replace(card, trained_on=(*card.trained_on, *start[0].trained_on))
     if resume is None:
         set_aside(run_dir)
     else:
@@ -61,7 +66,7 @@ def train(config: DictConfig) -> int:
     pl.seed_everything(seed, workers=True, verbose=False)
     torch.use_deterministic_algorithms(True, warn_only=True)
     module = LesionModule(
-        build_network(card),
+        build_network(card) if start is None else fine_tuned(build_network(card), card, start[1], start[0]),
         card,
         labels,
         predict_volume=_whole_volume(card, config),
@@ -200,8 +205,9 @@ def _checkpoints(config: DictConfig) -> list[Path]:
             )
         else:
             given = str(Path(config.run_dir, "model.safetensors"))
+    if OmegaConf.is_missing(config, "name"):
+        OmegaConf.update(config, "name", SHIPPED if given == SHIPPED else "inference")
     if given == SHIPPED:
-        OmegaConf.update(config, "name", SHIPPED)
         print(f"model: the weights of this package ({shipped_checkpoint().name}); research use only")
     paths = [shipped_checkpoint() if p == SHIPPED else Path(p) for p in ([given] if isinstance(given, str) else given)]
     if not paths or len(set(paths)) < len(paths):
