@@ -56,7 +56,7 @@ def train(config: DictConfig) -> int:
     start = None
     if config.fine_tune is not None:
         start = load_checkpoint(shipped_checkpoint() if config.fine_tune == SHIPPED else config.fine_tune)
-        card = replace(card, trained_on=(*card.trained_on, *start[0].trained_on))
+        card = replace(card, trained_on=tuple({*card.trained_on, *start[0].trained_on}))
     if resume is None:
         set_aside(run_dir)
     else:
