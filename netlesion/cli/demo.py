@@ -1,13 +1,15 @@
-"""The main job on a digital cohort, from nothing to a report: make it, train, infer, measure, evaluate.
+"""The main job on a digital cohort, from nothing to a report: make it, detect, fine-tune, measure, evaluate.
 
-What it runs is what a researcher runs on real patients; only the cohort is computed. Beside the model stands
-the simplest rival, every voxel of SUV 4 or more.
+What it runs is what a researcher runs on real patients; only the cohort is computed. The weights of this package detect
+first, then they are fine-tuned briefly on patients of the new cohort, to show training. Beside both stands the simplest
+baseline, every voxel of SUV 4 or more.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +20,13 @@ from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort
 from netlesion.phantom.settings import PRESETS
 
 THRESHOLD_SUV = 4.0
-#: Both tracers on one table position: a visit is one session until registration exists.
+#: Both tracers on one table position, so that the demo needs no registration.
 DEMO_SETTINGS = replace(PRESETS["net-petct"], tracers_apart=False, spacing_mm=(4.2, 4.2, 5.0))
 
 
 def run_demo(out: Path, patients: int, seed: int) -> None:
     """Everything into `out`; prints the comparison, and the report's path as the last line."""
-    cohort, results, baseline = out / "cohort", out / "results", out / "threshold"
+    cohort, shipped, tuned, baseline = (out / name for name in ("cohort", "results", "fine_tuned", "threshold"))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in train.py, before torch is imported
     make_cohort(cohort, CohortPlan(patients, seed, settings=DEMO_SETTINGS))
 
@@ -32,31 +34,46 @@ def run_demo(out: Path, patients: int, seed: int) -> None:
     from netlesion.cli.entry import infer, train
     from netlesion.image.split import read_split
     from netlesion.io.bids.cohort import open_cohort
+    from netlesion.models.checkpoint import shipped_checkpoint
     from netlesion.output.provenance import hash_file
     from netlesion.predict.batch import write_cohort
 
     paths = [f"runs_dir={out}", f"cohort={cohort}", f"seed={seed}"]
+    _draw_split(compose("train", ["experiment=demo", *paths]))
+    where = [*paths, f"input={cohort}", "split=test", f"split_file={out / 'splits' / 'demo.json'}", "overwrite=true"]
+    print("\n1. The weights of this package detect lesions of patients that they have not seen.")
+    shipped_config = compose("infer", [*where, f"output={shipped}"])
+    _succeed(run_guarded(lambda: infer(shipped_config)))
+    print("\n2. They are fine-tuned on a few patients of this cohort; ckpt_path=last would continue a killed training.")
     _succeed(run_guarded(lambda: train(compose("train", ["experiment=demo", *paths]))))
-    infer_config = compose(
-        "infer", ["experiment=demo", *paths, f"input={cohort}", f"output={results}", "split=test", "overwrite=true"]
-    )
-    _succeed(run_guarded(lambda: infer(infer_config)))
-    visits = open_cohort(cohort).of_patients(read_split(infer_config.split_file).test)
+    tuned_config = compose("infer", ["experiment=demo", *where, f"output={tuned}"])
+    _succeed(run_guarded(lambda: infer(tuned_config)))
+    visits = open_cohort(cohort).of_patients(read_split(tuned_config.split_file).test)
     _threshold_baseline(visits, baseline)
-    tables = _compare(cohort, results, baseline, seed)
+    print("\n3. Both are compared with the reference, beside a threshold.")
+    scored = {"shipped weights": shipped, "fine-tuned": tuned, f"SUV >= {THRESHOLD_SUV:g}": baseline}
+    tables = _compare(cohort, scored, seed)
     for table in tables:
         print(
             f"\n{table.title}\n" + "\n".join("  ".join(f"{c:>26}" for c in row) for row in (table.header, *table.rows))
         )
     report = write_cohort(
         visits,
-        results,
-        hash_file(infer_config.checkpoint),
+        shipped,
+        hash_file(shipped_checkpoint()),
         tables=tables,
         title="netlesion demo: lesions of a digital cohort",
     )
     print("\nResearch software, not a medical device. The cohort is digital; these numbers say nothing about patients.")
     print(report.resolve())
+
+
+def _draw_split(config) -> None:
+    """Draws the split that training will read, so that the test patients are known before."""
+    from netlesion.cli.config import split_from
+    from netlesion.io.bids.cohort import open_cohort
+
+    split_from(config, open_cohort(config.cohort))
 
 
 def _threshold_baseline(visits, folder: Path) -> None:
@@ -72,15 +89,14 @@ def _threshold_baseline(visits, folder: Path) -> None:
             write_volume(folder / (files.case_id(channel) + LABEL_MAP), components(mask))
 
 
-def _compare(cohort: Path, results: Path, baseline: Path, seed: int) -> list:
-    """One table per tracer and one over both: model beside threshold, held-out patients, 95 % intervals."""
+def _compare(cohort: Path, scored: Mapping[str, Path], seed: int) -> list:
+    """One table per tracer and one over both: each result folder a row, held-out patients, 95 % intervals."""
     from netlesion.evaluate.cohort.folders import evaluate_folders
     from netlesion.evaluate.cohort.score import score_folders
     from netlesion.evaluate.cohort.summary import summarise
     from netlesion.evaluate.cohort.summary_text import estimate_text
     from netlesion.report.results import TextTable
 
-    scored = {"netlesion": results, f"SUV >= {THRESHOLD_SUV:g}": baseline}
     for folder in scored.values():
         evaluate_folders(cohort, folder, folder / "evaluation", seed=seed)
     cases = {name: score_folders(cohort, folder)[0] for name, folder in scored.items()}

@@ -6,6 +6,7 @@ import hashlib
 import os
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -28,6 +29,7 @@ from netlesion.models.fine_tune import fine_tuned
 from netlesion.output.atomic import write_json
 from netlesion.output.provenance import Stopwatch, hash_file, provenance
 from netlesion.predict.batch import Model, run_batch
+from netlesion.predict.detection_score import DetectionScore
 from netlesion.predict.visit import InferenceSettings, cost_of, mode_of, plan_of
 from netlesion.preprocess.normalise import num_inputs
 
@@ -70,6 +72,7 @@ def train(config: DictConfig) -> int:
         card,
         labels,
         predict_volume=_whole_volume(card, config),
+        detection=partial(DetectionScore, card, labels),
         seed=seed,
         **plain(config.optimisation),
     )
@@ -103,13 +106,13 @@ def train(config: DictConfig) -> int:
             checkpoint_sha256=hash_file(model_path),
             stopwatch=watch,
             exported_from=chosen.name,
-            validation_dice=score,
+            validation_score=score,
             inputs=_hashes(cohort, (*split.train, *split.val)),
             split={p: list(split.part(p)) for p in ("train", "val", "test")},
         ),
     )
     if score is not None:
-        print(f"validation Dice {score:.4f} (best epoch)")
+        print(f"validation score {score:.4f} (FROC score + Dice / 100, best epoch)")
     print(f"checkpoint {model_path}")
     return 0
 
@@ -305,7 +308,7 @@ def _trainer(config: DictConfig, run_dir: Path, has_validation: bool):
     if config.ema_decay is not None:
         callbacks.append(EMAWeightAveraging(decay=float(config.ema_decay)))
     if has_validation:
-        callbacks.append(ModelCheckpoint(filename="best", monitor="val/dice", mode="max", **kept))
+        callbacks.append(ModelCheckpoint(filename="best", monitor="val/score", mode="max", **kept))
     callbacks.append(ModelCheckpoint(filename="last", every_n_epochs=1, **kept))
     arguments = plain(config.trainer)
     if arguments.get("precision") == "auto":

@@ -307,7 +307,7 @@ def compare(
 @app.command()
 def phantom(
     out: Annotated[Path, typer.Argument(help="Cohort folder to make; new or empty.")],
-    patients: Annotated[int, typer.Option(help="How many patients.")] = 36,
+    patients: Annotated[int, typer.Option(help="How many patients.")] = 14,
     seed: Annotated[int, typer.Option(help="Same seed, same patients.")] = 7,
     preset: Annotated[
         str, typer.Option(help="net-petct, net-petmr, tio-petct, tio-petmr, followup, both-scanners or mixed.")
@@ -346,10 +346,10 @@ def phantom(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("runs/demo"),
-    patients: Annotated[int, typer.Option(min=8, help="Patients of the digital cohort.")] = 36,
+    patients: Annotated[int, typer.Option(min=8, help="Patients of the digital cohort.")] = 14,
     seed: Annotated[int, typer.Option(help="Seed of cohort, split and training.")] = 7,
 ) -> None:
-    """The main job on a digital cohort: make it, train, infer, measure, evaluate, report."""
+    """The main job on a digital cohort: make it, detect with the shipped weights, fine-tune, evaluate, report."""
     from netlesion.cli.demo import run_demo
 
     run_demo(out, patients, seed)

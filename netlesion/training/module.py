@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,14 @@ from netlesion.errors import ConfigError
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import CARD_KEY
 from netlesion.training.losses import MarginalDiceCrossEntropy, lesion_weights
+
+
+class Detection(Protocol):
+    """Gathers the PETs of a validation; `result` has `froc`, the figure that chooses the best checkpoint."""
+
+    def add(self, visit_id: str, tracer: str, probability: np.ndarray, label: np.ndarray) -> None: ...
+
+    def result(self) -> Mapping[str, float]: ...
 
 
 class LesionModule(pl.LightningModule):
@@ -32,6 +41,7 @@ class LesionModule(pl.LightningModule):
         card: ModelCard,
         labels: LabelMeaning,
         predict_volume: Callable[[nn.Module, Tensor], Tensor],
+        detection: Callable[[], Detection],
         learning_rate: float,
         weight_decay: float,
         warmup_share: float,
@@ -43,6 +53,7 @@ class LesionModule(pl.LightningModule):
         super().__init__()
         self.network = network
         self.card, self.labels, self.predict_volume, self.seed = card, labels, predict_volume, seed
+        self.detection = detection
         self.learning_rate, self.weight_decay, self.warmup_share = learning_rate, weight_decay, warmup_share
         if not 0.0 <= freeze_norm_share <= 1.0:
             raise ConfigError(
@@ -77,17 +88,19 @@ class LesionModule(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self._dice_of: dict[str, list[float]] = {tracer: [] for tracer in self.card.scheme.tracers}
         self._false_ml: list[float] = []
+        self._detection = self.detection()
 
     def validation_step(self, batch: dict, batch_index: int) -> None:
         for image, label in zip(batch["image"], batch["label"], strict=True):
             logits = self.predict_volume(self.network, image)
             for t, tracer in enumerate(self.card.scheme.tracers):
                 if (label[t] != IGNORE).any():
-                    self._score(tracer, logits[self.card.scheme.span(tracer)], label[t])
+                    self._score(batch["visit_id"], tracer, logits[self.card.scheme.span(tracer)], label[t])
 
-    def _score(self, tracer: str, logits: Tensor, label: Tensor) -> None:
+    def _score(self, visit_id: str, tracer: str, logits: Tensor, label: Tensor) -> None:
         """Dice of lesion >= 0.5 on the working grid; without a reference lesion, the false volume instead."""
         lesion_p = logits.softmax(dim=0)[list(self.card.scheme.lesion_indices(tracer))].sum(dim=0)
+        self._detection.add(visit_id, tracer, lesion_p.float().cpu().numpy(), label.cpu().numpy())
         predicted = (lesion_p >= 0.5) & (label != IGNORE)
         reference = torch.isin(label, torch.tensor(self.labels.lesion_values(tracer), device=label.device))
         if reference.any():
@@ -97,9 +110,17 @@ class LesionModule(pl.LightningModule):
             self._false_ml.append(float(predicted.sum()) * math.prod(self.card.spacing_mm) / 1000.0)
 
     def on_validation_epoch_end(self) -> None:
-        """val/dice is the mean over PETs that have a lesion; 0 where the validation part has none at all."""
+        """val/dice is the mean over PETs that have a lesion; 0 where the validation part has none at all.
+
+        val/score chooses the best checkpoint: the mean FROC score of the tracers, and a hundredth of val/dice, which
+        decides where few lesions leave FROC scores equal (project choice).
+        """
         every = [d for dices in self._dice_of.values() for d in dices]
         self.log("val/dice", _mean(every), prog_bar=True, sync_dist=True)
+        found = self._detection.result()
+        for name, value in found.items():
+            self.log(f"val/{name}", value, prog_bar=name == "froc", sync_dist=True)
+        self.log("val/score", found["froc"] + 0.01 * _mean(every), sync_dist=True)
         for tracer, dices in self._dice_of.items():
             if dices:
                 self.log(f"val/dice_{tracer}", _mean(dices), sync_dist=True)

@@ -17,7 +17,7 @@ LABELS = LabelMeaning("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
 
 def module(norm, share):
     network = unet(1, 2, widths=(4, 8, 8), norm=norm)
-    return LesionModule(network, CARD, LABELS, None, 1e-3, 0.0, 0.1, seed=0, freeze_norm_share=share)
+    return LesionModule(network, CARD, LABELS, None, None, 1e-3, 0.0, 0.1, seed=0, freeze_norm_share=share)
 
 
 def moved(lesion, step, steps=10):

@@ -70,7 +70,7 @@ def weights_of(runs):
 def test_killed_and_continued_equals_never_killed(tiny_cohort, tmp_path):
     whole = run(tiny_cohort, tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
-    assert "validation Dice" in whole.stdout
+    assert "validation score" in whole.stdout
 
     process = subprocess.Popen(
         command(tiny_cohort, tmp_path / "cut"),
