@@ -16,7 +16,7 @@ from netlesion.models.card import ModelCard
 
 #: An inserted lesion whose uptake rises by less than this share of its background, or this SUV, is not drawn: it could
 #: not be told from noise, and its label would teach false positives. Project choice.
-LEAST_RISE, LEAST_RISE_SUV = 0.6, 0.7
+LEAST_RISE, LEAST_RISE_SUV = 0.6, 1.0
 #: SUV above which a place is taken for physiologic uptake, where nothing is inserted. Project choice.
 TOO_HOT_SUV = {"sstr": 6.0, "fdg": 3.5}
 #: Radii (voxels) and uptake over background that are drawn, log-uniformly. Project choice.
@@ -109,7 +109,7 @@ class RandInsertLesionsd(RandomizableTransform, MapTransform):
         card: ModelCard,
         values: Mapping[str, tuple[int, Collection[int]]],
         forbidden: Collection[int] = (),
-        mean: float = 1.2,
+        mean: float = 0.8,
     ) -> None:
         MapTransform.__init__(self, keys)
         RandomizableTransform.__init__(self, 1.0)
