@@ -55,11 +55,11 @@ class PatchPlace:
 def cut(array: np.ndarray, low: np.ndarray, high: np.ndarray, beyond: float) -> np.ndarray:
     """array[low:high] of the last three axes; voxels off the array hold `beyond`."""
     first, last = np.clip(low, 0, array.shape[-3:]), np.clip(high, 0, array.shape[-3:])
-    part = array[(..., *(slice(a, max(a, b)) for a, b in zip(first, last, strict=True)))]
+    part = array[(..., *(slice(a, b) for a, b in zip(first, last, strict=True)))]
+    before = np.clip(first - low, 0, high - low)
+    pads = np.stack([before, (high - low) - before - (last - first)], axis=1)
     lead = [(0, 0)] * (array.ndim - 3)
-    ends = zip(first, last, low, high, strict=True)
-    pads = [(int(a - start), int(stop - max(a, b))) for a, b, start, stop in ends]
-    return np.pad(part, [*lead, *pads], constant_values=beyond) if np.any(pads) else np.array(part)
+    return np.pad(part, [*lead, *pads.tolist()], constant_values=beyond) if pads.any() else np.array(part)
 
 
 def cut_patch(visit: PreparedVisit, place: PatchPlace, window: Sequence[int], channels: Sequence[str]) -> dict:
@@ -92,6 +92,7 @@ def cut_patch(visit: PreparedVisit, place: PatchPlace, window: Sequence[int], ch
         "instance": labels[tracers : 2 * tracers],
         "organ": labels[2 * tracers : 2 * tracers + 1],
         "organ_class": labels[2 * tracers + 1 :],
+        "hosts": torch.tensor(visit.hosts, dtype=torch.uint8),
         "visit_id": visit.visit_id,
     }
 

@@ -30,7 +30,7 @@ from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.cohort import VisitFiles, load_visit
 from netlesion.io.bids.label_maps import read_named_map
 from netlesion.models.card import ModelCard
-from netlesion.models.organs import organ_table
+from netlesion.models.organs import hosts_of, organ_table
 from netlesion.output.provenance import hash_file
 from netlesion.preprocess.harmonise import harmonise, resample
 from netlesion.preprocess.normalise import scaled_mr
@@ -51,7 +51,8 @@ class PreparedVisit:
 
     image (C, I, J, K) float16: SUV, HU, MR signal scaled to its percentiles; present (C,) of bool; label, instance
     (T, I, J, K) uint8; organ (I, J, K) uint8, 0 everywhere where the cohort has no organ map; organ_class (I, J, K)
-    uint8, the class of the organ head, IGNORE everywhere where the cohort has no organ map.
+    uint8, the class of the organ head, IGNORE everywhere where the cohort has no organ map. hosts: labels of the organ
+    map in which a lesion may be inserted, 0 alone where there is no map.
     """
 
     visit_id: str
@@ -63,6 +64,7 @@ class PreparedVisit:
     organ: np.ndarray
     organ_class: np.ndarray
     index: ForegroundIndex
+    hosts: tuple[int, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -101,18 +103,22 @@ def prepare_visit(files: VisitFiles, card: ModelCard, labels: LabelMeaning) -> P
             physiologic |= np.isin(label[t], labels.values_of(tracer, "physiologic"))
     pets = image[[n for n, c in enumerate(card.channels) if c in card.classes and grid.present[n]]]
     index = foreground_index(pets.astype(np.float32), label, instance, physiologic)
-    organs = _organs(files, grid.geometry, visit.scans)
-    return PreparedVisit(files.visit_id, files.patient_id, grid.present, image, label, instance, *organs, index)
+    organ, organ_class, hosts = _organs(files, grid.geometry, visit.scans)
+    return PreparedVisit(
+        files.visit_id, files.patient_id, grid.present, image, label, instance, organ, organ_class, index, hosts
+    )
 
 
-def _organs(files: VisitFiles, grid: Geometry, scans: Mapping[str, Scan]) -> tuple[np.ndarray, np.ndarray]:
-    """The organ map beside the first PET that has one and its classes, on the working grid."""
+def _organs(
+    files: VisitFiles, grid: Geometry, scans: Mapping[str, Scan]
+) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+    """The organ map beside the first PET that has one, its classes, on the working grid, and where lesions may lie."""
     for tracer, masks in files.masks.items():
         if ORGANS_DESC in masks and tracer in scans:
             organs = read_named_map(masks[ORGANS_DESC])
             organ = resample(organs.volume, grid, scans[tracer].transform).array.astype(np.uint8)
-            return organ, organ_table(organs.names)[organ]
-    return np.zeros(grid.shape, dtype=np.uint8), np.full(grid.shape, IGNORE, dtype=np.uint8)
+            return organ, organ_table(organs.names)[organ], hosts_of(organs.names)
+    return np.zeros(grid.shape, dtype=np.uint8), np.full(grid.shape, IGNORE, dtype=np.uint8), (0,)
 
 
 def _seen(scan: Scan, grid: Geometry) -> np.ndarray:
@@ -176,6 +182,7 @@ def _store(visit: PreparedVisit, place: Path) -> None:
         for name, array in arrays.items():
             np.save(part / f"{name}.npy", array)
         facts: dict[str, Any] = {"visit_id": visit.visit_id, "patient_id": visit.patient_id, "present": visit.present}
+        facts["hosts"] = visit.hosts
         facts["bytes"] = {name: (part / f"{name}.npy").stat().st_size for name in arrays}
         (part / "visit.json").write_text(json.dumps(facts), encoding="utf-8")
         if place.is_dir():  # damaged, or another training was quicker
@@ -197,6 +204,7 @@ def _opened(place: Path) -> PreparedVisit | None:
                 return None
         arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in MAPS}
         index = ForegroundIndex(*(np.load(place / f"{name}.npy") for name in INDEX))
-        return PreparedVisit(facts["visit_id"], facts["patient_id"], tuple(facts["present"]), **arrays, index=index)
+        known = {"visit_id": facts["visit_id"], "patient_id": facts["patient_id"], "hosts": tuple(facts["hosts"])}
+        return PreparedVisit(**known, present=tuple(facts["present"]), **arrays, index=index)
     except (OSError, ValueError, KeyError, TypeError):
         return None

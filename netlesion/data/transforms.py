@@ -19,11 +19,7 @@ from netlesion.data.labels import LabelMeaning
 from netlesion.data.patch import RandPatchd
 from netlesion.errors import ConfigError
 from netlesion.models.card import ModelCard
-from netlesion.models.organs import ORGAN_CLASSES
 from netlesion.preprocess.normalise import HU_WINDOW, SUV_UNIT
-
-#: Organs in which no lesion is inserted: their uptake is itself intense, or nothing grows there.
-NO_LESION_IN = ("spleen", "kidneys", "urinary_bladder", "brain", "heart")
 
 
 @dataclass(frozen=True)
@@ -117,12 +113,11 @@ def augmented(
 ) -> Compose:
     """PreparedVisit -> patch; all that is drawn comes from the Compose's random state."""
     a, image, maps = augmentation, ("image",), ("label", "instance", "organ", "organ_class")
-    forbidden = [ORGAN_CLASSES.index(organ) for organ in NO_LESION_IN]
     return Compose(
         [
             RandPatchd(card, lesion_fraction, physiologic_fraction, a.affine_prob, a.strength),
             RandUptaked(image, card, a.strength),
-            RandInsertLesionsd(image, card, _inserted(card, labels), forbidden, a.inserted_lesions),
+            RandInsertLesionsd(image, card, _inserted(card, labels), a.inserted_lesions),
             RandImageQualityd(image, card, a.strength),
             RandDropChannelsd(image, card, a.drop_prob, a.drop_tracer_prob),
             NetworkUnitsd(image, card),

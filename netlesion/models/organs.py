@@ -28,6 +28,13 @@ ORGANS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )  # fmt: skip
 ORGAN_CLASSES = tuple(ORGANS)
+#: How the names of organs begin in which a lesion may be inserted: those where a focus is seldom physiologic. Project
+#: choice: glands, bowel, kidneys, spleen, bladder, brain and heart are left to the patient's own lesions.
+HOSTS = (
+    "liver", "lung_", "fat", "visceral_fat", "subcutaneous_fat", "muscle", "gluteus", "autochthon", "iliopsoas",
+    "mediastinum", "bone", "sacrum", "sternum", "skull", "vertebrae_", "rib_", "humerus", "scapula", "clavicula",
+    "femur", "hip_", "tibia", "fibula",
+)  # fmt: skip
 
 
 def organ_class(name: str) -> int:
@@ -36,6 +43,11 @@ def organ_class(name: str) -> int:
         if name.startswith(beginnings) and "cyst" not in name:
             return number
     return 0
+
+
+def hosts_of(names: Mapping[int, str]) -> tuple[int, ...]:
+    """The labels of an organ map in which a lesion may be inserted."""
+    return tuple(label for label, name in names.items() if name.startswith(HOSTS))
 
 
 def organ_table(names: Mapping[int, str]) -> np.ndarray:

@@ -38,7 +38,7 @@ def visit(present=(True, True, False), seed=0):
     organ = r.integers(0, 4, SHAPE).astype(np.uint8)
     index = foreground_index(image[:1].astype(np.float32), (instance > 0).astype(np.uint8), instance, organ == 1)
     label = (instance > 0).astype(np.uint8)
-    return PreparedVisit("a", "a", present, image, label, instance, organ, organ, index)
+    return PreparedVisit("a", "a", present, image, label, instance, organ, organ, index, (1, 2, 3))
 
 
 def test_planes_are_what_inference_gives_the_network():

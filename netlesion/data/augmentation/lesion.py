@@ -1,4 +1,4 @@
-"""Lesions put into a patch: lumpy ellipsoids of any size on any tissue that is not itself intensely physiologic."""
+"""Lesions put into a patch: lumpy ellipsoids of any size on any tissue where a focus is seldom physiologic."""
 
 from __future__ import annotations
 
@@ -99,7 +99,6 @@ class RandInsertLesionsd(RandomizableTransform, MapTransform):
 
     Args:
         mean: lesions of each PET at strength 1.
-        forbidden: organ classes in which nothing is inserted.
         values: tracer -> (label value that means lesion, label values that mean background).
     """
 
@@ -108,14 +107,12 @@ class RandInsertLesionsd(RandomizableTransform, MapTransform):
         keys,
         card: ModelCard,
         values: Mapping[str, tuple[int, Collection[int]]],
-        forbidden: Collection[int] = (),
         mean: float = 0.8,
     ) -> None:
         MapTransform.__init__(self, keys)
         RandomizableTransform.__init__(self, 1.0)
         self.pets = [(t, card.channels.index(t), n) for n, t in enumerate(card.classes)]
         self.values, self.mean = dict(values), mean
-        self.forbidden = torch.tensor(sorted(forbidden), dtype=torch.uint8)
 
     def __call__(self, data: Mapping) -> dict:
         out = dict(data)
@@ -128,7 +125,7 @@ class RandInsertLesionsd(RandomizableTransform, MapTransform):
             if count == 0:
                 continue
             free = torch.isin(label, torch.tensor(sorted(background), dtype=label.dtype))
-            free &= (pet > 0.3) & (pet < TOO_HOT_SUV[tracer]) & ~torch.isin(out["organ_class"][0], self.forbidden)
+            free &= (pet > 0.3) & (pet < TOO_HOT_SUV[tracer]) & torch.isin(out["organ"][0], out["hosts"])
             places = free.nonzero().numpy()
             for number in range(count if len(places) else 0):
                 centre = places[self.R.randint(len(places))]
