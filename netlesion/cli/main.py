@@ -85,6 +85,9 @@ def import_dicom_command(
     visit_window_days: Annotated[
         int, typer.Option(min=0, help="Sessions within so many days of a visit's first day belong to it.")
     ] = 31,
+    interpolate_contours: Annotated[
+        bool, typer.Option("--interpolate-contours", help="Fill slices left out between contours of one lesion.")
+    ] = False,
 ) -> None:
     """Mixed DICOM -> a BIDS cohort: PET with its facts, CT, MR, and contours as masks.
 
@@ -106,6 +109,7 @@ def import_dicom_command(
         progress=lambda path: print(path, flush=True),
         workers=workers,
         visit_window_days=visit_window_days,
+        interpolate_contours=interpolate_contours,
     )
     for line in result.skipped:
         print(f"skipped: {line}", file=sys.stderr)

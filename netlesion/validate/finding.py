@@ -35,6 +35,7 @@ CHECKS: Mapping[str, str] = {
     "field-of-view": "is the body in the field of view from end to end, as expected?",
     "side": "is the liver on the right?",
     "mask-grid": "do masks share the grid of their PET, and hold labels?",
+    "mask-gaps": "are slices left out between slices of one lesion?",
     "lesions-in-body": "does every lesion lie in the body?",
     "lesion-uptake": "does every lesion take up more than the body at large?",
     "duplicate": "is one image there under two ids?",

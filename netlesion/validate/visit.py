@@ -15,6 +15,7 @@ from netlesion.errors import NetlesionError
 from netlesion.image.visit import CHANNEL_QUANTITY, Scan, Tracer
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.cohort import REFERENCE_DESC, VisitFiles, load_visit
+from netlesion.io.contour_gaps import contour_gaps, gaps_line
 from netlesion.io.nifti import read_volume
 from netlesion.quantify.instances import instances
 from netlesion.validate.alignment import align
@@ -264,9 +265,10 @@ def _judge_masks(
     masks = {name: _read_mask(path, name, channel, suv, notes) for name, path in files.masks.get(channel, {}).items()}
     lesions = masks.get(desc)
     if desc not in masks:
-        for check in ("lesions-in-body", "lesion-uptake"):
+        for check in ("mask-gaps", "lesions-in-body", "lesion-uptake"):
             notes.skip(check, channel, f"there is no mask desc-{desc}")
     elif lesions is not None:
+        _judge_gaps(lesions, channel, notes)
         _judge_lesions(lesions, suv, body, both, channel, notes)
     organs = files.masks.get(channel, {}).get("organs")
     liver = None
@@ -285,6 +287,16 @@ def _read_mask(path, desc: str, channel: str, suv: Volume, notes: _Notes) -> Vol
         notes.find("mask-grid", channel, Level.ERROR, str(error), "labels on the PET's grid", remedy)
         return None
     return mask
+
+
+def _judge_gaps(lesions: Volume, channel: str, notes: _Notes) -> None:
+    """Slices left out between contours, along the axis nearest to the patient's length."""
+    notes.looked("mask-gaps", channel)
+    along = lesions.geometry.nearest_ras()[0][2]
+    gaps = contour_gaps(np.moveaxis(lesions.array > 0, along, 2))
+    if gaps:
+        remedy = "draw on every slice, or fill the gaps when it is imported (--interpolate-contours)"
+        notes.find("mask-gaps", channel, Level.WARNING, gaps_line(gaps), "every slice of a lesion drawn", remedy)
 
 
 def _judge_lesions(lesions: Volume, suv: Volume, body: Outline, both: np.ndarray, channel: str, notes: _Notes) -> None:

@@ -31,7 +31,7 @@ def test_a_clean_visit_has_no_finding_and_every_check_was_made(build):
     made = {check for check, _ in report.made}
     assert made == {
         "readable", "suv", "activity", "liver", "slices", "alignment", "ct-coverage", "side", "mask-grid",
-        "lesions-in-body", "lesion-uptake",
+        "mask-gaps", "lesions-in-body", "lesion-uptake",
     }  # fmt: skip
     assert {check for check, _ in report.not_made} == {"field-of-view"}
     assert set(report.fingerprints) == {"sstr", "fdg"}

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from netlesion.datasets.dicom.drawn_on import segments_image, segments_place, structure_place, structures_image
 from netlesion.datasets.dicom.person import Person, person_of
 from netlesion.errors import NetlesionError
 from netlesion.io.dicom.entry import one_line
@@ -28,7 +31,12 @@ YEARS = (1970, 2100)
 
 @dataclass(frozen=True)
 class Roi:
-    """One contour or segment of an RTSTRUCT or SEG file: its number and name, and the image series it was drawn on."""
+    """One contour or segment of an RTSTRUCT or SEG file: its number and name, and the image series it was drawn on.
+
+    frame_of_image: the frame of reference under which an RTSTRUCT names that series.
+    Where it names no series: instances, the slices that it names (as `Slice.instance`); lattice_mm, where it lies (see
+    `roi_image.on_lattice`).
+    """
 
     file: str
     instance: str
@@ -36,6 +44,9 @@ class Roi:
     name: str
     image_series: str | None
     frame_of_reference: str | None
+    instances: frozenset[bytes] = frozenset()
+    lattice_mm: np.ndarray | None = None
+    frame_of_image: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,28 +128,25 @@ def _pet(series: Series, header) -> dict:
 def _rois(series: Series, file: str) -> list[Roi]:
     header = read_stored_header(series.root / file)
     instance = text_of(header, "SOPInstanceUID") or file
+    found = []
     if series.sop_class == RTSTRUCT:
-        image, items = _image_of_structures(header), header.get("StructureSetROISequence") or ()
-        names = [(i.ROINumber, text_of(i, "ROIName"), text_of(i, "ReferencedFrameOfReferenceUID")) for i in items]
-    else:
-        image, items = _image_of_segments(header), header.get("SegmentSequence") or ()
-        frame = text_of(header, "FrameOfReferenceUID")
-        names = [(i.SegmentNumber, text_of(i, "SegmentLabel"), frame) for i in items]
-    return [Roi(file, instance, int(n), " ".join((name or "").split()), image, frame) for n, name, frame in names]
+        for item in header.get("StructureSetROISequence") or ():
+            number, frame = int(item.ROINumber), text_of(item, "ReferencedFrameOfReferenceUID")
+            image, frame_of_image = structures_image(header, frame)
+            place = (frozenset(), None) if image else structure_place(header, number)
+            name = _words(text_of(item, "ROIName"))
+            found.append(Roi(file, instance, number, name, image, frame, *place, frame_of_image))
+        return found
+    image, frame = segments_image(header), text_of(header, "FrameOfReferenceUID")
+    place = (frozenset(), None) if image else segments_place(series.root / file, header)
+    for item in header.get("SegmentSequence") or ():
+        label = _words(text_of(item, "SegmentLabel"))
+        found.append(Roi(file, instance, int(item.SegmentNumber), label, image, frame, *place))
+    return found
 
 
-def _image_of_structures(header) -> str | None:
-    for frame in header.get("ReferencedFrameOfReferenceSequence") or ():
-        for study in frame.get("RTReferencedStudySequence") or ():
-            for series in study.get("RTReferencedSeriesSequence") or ():
-                return text_of(series, "SeriesInstanceUID")
-    return None
-
-
-def _image_of_segments(header) -> str | None:
-    for series in header.get("ReferencedSeriesSequence") or ():
-        return text_of(series, "SeriesInstanceUID")
-    return None
+def _words(text: str | None) -> str:
+    return " ".join((text or "").split())
 
 
 def _day(header) -> str | None:

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 from netlesion.datasets.dicom.facts import facts_of
 from netlesion.datasets.dicom.plan import VISIT_WINDOW_DAYS, plan_import
 from netlesion.datasets.dicom.planned import Decision, ImportPlan, PlannedRoi, PlannedSeries
+from netlesion.datasets.dicom.roi_write import mask_of_roi, require_one_frame
 from netlesion.datasets.key import DICOM, Key, held_key, key_path
+from netlesion.datasets.label_grid import label_on_grid
 from netlesion.errors import CohortError, DicomError, NetlesionError, OutputError
 from netlesion.image.volume import Quantity
 from netlesion.io.bids.cohort import DERIVATIVES
@@ -27,11 +29,9 @@ from netlesion.io.bids.files import PetRecord, SessionRow, sessions_of, write_da
 from netlesion.io.bids.pet import SAME_WEIGHT_KG, session_weight
 from netlesion.io.bids.suv import derive_suv, derived_suv_path
 from netlesion.io.dicom.entry import one_line
-from netlesion.io.dicom.file import RTSTRUCT, read_whole, text_of
+from netlesion.io.dicom.file import text_of
 from netlesion.io.dicom.index import scan
 from netlesion.io.dicom.pet_image import read_bqml, require_activity, series_facts
-from netlesion.io.dicom.rtstruct import beyond_mm, read_structure, structure_mask
-from netlesion.io.dicom.seg import segment_mask
 from netlesion.io.dicom.series import number, read_image
 from netlesion.io.files import visible
 from netlesion.io.nifti import read_volume, write_volume
@@ -40,7 +40,6 @@ from netlesion.output.provenance import hash_file, provenance
 
 if TYPE_CHECKING:
     from netlesion.image.geometry import Geometry
-    from netlesion.image.volume import Volume
     from netlesion.io.dicom.index import Series
     from netlesion.suv import PetFacts, SuvConversion
 
@@ -69,15 +68,17 @@ def import_dicom(
     *,
     workers: int | None = None,
     visit_window_days: int = VISIT_WINDOW_DAYS,
+    interpolate_contours: bool = False,
 ) -> ImportResult:
     """Reads SOURCE, adds to COHORT what is not there yet; a series that fails is reported and the rest goes on.
 
-    `progress` is told every file once it is written. Where nothing can be written, nothing is left. Raises
+    `progress` is told every file once it is written. interpolate_contours: slices left out between contours of one
+    lesion are filled. Where nothing can be written, nothing is left. Raises
     CohortError for a key that does not fit, OutputError (which ends the import) for a full disk.
     """
     with held_key(cohort, key_file) as key:
         plan = _planned(source, Path(cohort), key, workers, visit_window_days)
-        return write_plan(plan, source, cohort, progress, visit_window_days)
+        return write_plan(plan, source, cohort, progress, visit_window_days, interpolate_contours)
 
 
 def prepare_import(
@@ -109,9 +110,10 @@ def write_plan(
     cohort: str | Path,
     progress: Callable[[Path], None] = lambda path: None,
     visit_window_days: int = VISIT_WINDOW_DAYS,
+    interpolate_contours: bool = False,
 ) -> ImportResult:
     """Carries out a plan; a series that turns out unreadable is a line of `failures`, the rest goes on."""
-    writer = _Writer(plan, Path(source), Path(cohort), progress)
+    writer = _Writer(plan, Path(source), Path(cohort), progress, interpolate_contours=interpolate_contours)
     writer.failures += plan.refusals
     for planned in plan.images:
         writer.image(planned)
@@ -140,6 +142,9 @@ class _Writer:
     rows: dict[tuple[str, str], list[SessionRow]] = field(default_factory=dict)
     grids: dict[PurePosixPath, Geometry] = field(default_factory=dict)
     key_is_saved: bool = False
+    interpolate_contours: bool = False
+    interpolated: dict[str, list[int]] = field(default_factory=dict)
+    brought: dict[str, str] = field(default_factory=dict)
 
     def image(self, planned: PlannedSeries) -> None:
         if planned.decision is Decision.SKIP:
@@ -193,6 +198,8 @@ class _Writer:
             num_skipped=len(self.skipped),
             num_refused=len(self.failures),
             faces_removed=False,
+            interpolated_slices=self.interpolated,
+            brought_from=self.brought,
         )
         write_json(folder / f"import-{1 + len(list(folder.glob('import-*.json'))):03d}.json", record)
 
@@ -240,27 +247,20 @@ class _Writer:
         self._add(path)
 
     def _write_roi(self, planned: PlannedRoi) -> None:
-        path = planned.facts.series.root / planned.roi.file
-        geometry = self._grid(planned.image)
-        dataset, warnings = read_whole(path), list(planned.warnings)
-        if planned.facts.series.sop_class == RTSTRUCT:
-            structure = read_structure(path, dataset, planned.roi.number)
-            what = f"{planned.roi.file}: ROI {planned.roi.number}"
-            if structure.num_open:
-                left_out = "points, open contours or contours of one or two points"
-                warnings.append(f"{what}: {structure.num_open} {left_out} were left out")
-            if not structure.contours_mm:
-                self.skipped.append(f"{what} holds no closed contour of three points or more")
-                return
-            mask: Volume = structure_mask(structure, geometry)
-            beyond = beyond_mm(structure, geometry)
-            if beyond > max(geometry.spacing_mm[:2]):
-                warnings.append(f"{planned.target}: reaches {beyond:.0f} mm out of its image and is cut off there")
-        else:
-            mask = segment_mask(path, dataset, planned.roi.number, geometry)
+        drawn = mask_of_roi(planned, self._grid(planned.drawn_on or planned.image), self.interpolate_contours)
+        if drawn.mask is None:
+            self.skipped.append(drawn.why)
+            return
+        require_one_frame(planned, self.cohort, self.plan.key)
+        mask = drawn.mask
+        if planned.drawn_on is not None:
+            mask = label_on_grid(mask, self._grid(planned.image))
+            self.brought[str(planned.target)] = str(planned.drawn_on)
+        if drawn.interpolated:
+            self.interpolated[str(planned.target)] = list(drawn.interpolated)
         self._save_key()
         write_volume(self.cohort / planned.target, mask)
-        self.warnings += warnings
+        self.warnings += [*planned.warnings, *drawn.warnings]
         if not mask.array.any():
             self.warnings.append(f"{planned.target}: the mask is empty")
         self._add(self.cohort / planned.target)

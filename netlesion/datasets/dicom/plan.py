@@ -10,25 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from pathlib import PurePosixPath
 
 from pydicom.uid import UID
 
-from netlesion.datasets.dicom.facts import Roi, SeriesFacts
+from netlesion.datasets.dicom.facts import SeriesFacts
 from netlesion.datasets.dicom.mr_contrast import NoContrast, mr_contrast
 from netlesion.datasets.dicom.names import relation, seconds_apart, with_names
 from netlesion.datasets.dicom.person import Person, contradiction
-from netlesion.datasets.dicom.planned import Decision, ImportPlan, PlannedRoi, PlannedSeries
-from netlesion.datasets.key import Key, KnownSeries
+from netlesion.datasets.dicom.planned import Decision, ImportPlan, PlannedSeries
+from netlesion.datasets.dicom.roi_plan import plan_rois
+from netlesion.datasets.key import Key
 from netlesion.errors import NetlesionError
-from netlesion.io.bids.files import derivative_path
 from netlesion.io.dicom.entry import one_line
 from netlesion.io.dicom.file import IMAGES, RTSTRUCT, SEGMENTATIONS
 from netlesion.io.dicom.index import Index
 from netlesion.io.dicom.pixels import undecodable
 from netlesion.io.dicom.slices import stack_slices
 from netlesion.io.hounsfield import is_hu, other_map
-from netlesion.io.vocabulary import roi_label
 
 #: Sessions at most this many days after the first of a visit belong to it [P].
 VISIT_WINDOW_DAYS = 31
@@ -53,7 +51,7 @@ def plan_import(
     judged = _with_sessions(judged, key)
     judged = [_with_pet(one, judged) for one in judged]
     images = with_names(judged, key, existing)
-    rois = _plan_rois([one for one in facts if _holds_rois(one)], images, key, existing)
+    rois = plan_rois([one for one in facts if _holds_rois(one)], images, key, existing)
     return ImportPlan(
         images=tuple(images),
         rois=tuple(rois),
@@ -217,57 +215,3 @@ def _with_pet(one: PlannedSeries, judged: Sequence[PlannedSeries]) -> PlannedSer
     pet = min(pets, key=lambda p: (relation(one, p), seconds_apart(one, p), p.facts.series.uid))
     by = ("frame of reference", "study", "time")[relation(one, pet)]
     return replace(one, belongs_by=by, pet_uid=pet.facts.series.uid)
-
-
-def _plan_rois(
-    contours: Sequence[SeriesFacts], images: Sequence[PlannedSeries], key: Key, existing: frozenset[str]
-) -> list[PlannedRoi]:
-    by_uid: dict[str, PurePosixPath] = {}
-    by_frame: dict[str, set[PurePosixPath]] = {}
-    for one in images:
-        if one.decision in (Decision.WRITE, Decision.PRESENT):
-            by_uid.setdefault(one.facts.series.uid, one.target)
-            by_frame.setdefault(one.facts.frame_of_reference or "", set()).add(one.target)
-    used = {known.target for known in key.rois.values()}
-    planned = []
-    for facts in contours:
-        where = facts.series.slices[0].file
-        if facts.problem or not facts.rois:
-            why = facts.problem or f"{where}: holds no contour or segment"
-            nothing = Roi(where, "", 0, "", None, None)
-            planned.append(PlannedRoi(facts, nothing, Decision.REFUSE if facts.problem else Decision.SKIP, why))
-            continue
-        for roi in facts.rois:
-            planned.append(_plan_roi(facts, roi, by_uid, by_frame, key, existing, used))
-    return planned
-
-
-def _plan_roi(facts, roi, by_uid, by_frame, key: Key, existing: frozenset[str], used: set[str]) -> PlannedRoi:
-    what = f"{roi.file}: ROI {roi.number}"
-    image = by_uid.get(roi.image_series or "")
-    if image is None and roi.image_series is not None:
-        known = key.series.get(key.digest(roi.image_series))
-        image = PurePosixPath(known.target) if known is not None and known.target in existing else None
-    if image is None and roi.image_series is None:
-        same_frame = by_frame.get(roi.frame_of_reference or "?", set())
-        image = next(iter(same_frame)) if len(same_frame) == 1 else None
-    if image is None:
-        return PlannedRoi(facts, roi, Decision.SKIP, f"{what} was drawn on a series that is not here")
-    digest = key.digest(f"{roi.instance} {roi.number}")
-    known = key.rois.get(digest)
-    if known is not None:
-        decision = Decision.PRESENT if known.target in existing else Decision.WRITE
-        return PlannedRoi(facts, roi, decision, "", image, PurePosixPath(known.target), digest)
-    label, warnings = roi_label(roi.name), ()
-    if label is None:
-        label = f"ROI{roi.number}"
-        warnings = (f"{what} has a name that is no known term; it is called {label}, its name stands in the key",)
-    number, target = 1, str(derivative_path(PurePosixPath(), image, label, "mask"))
-    while target in used or target in existing:
-        number += 1
-        target = str(derivative_path(PurePosixPath(), image, f"{label}n{number}", "mask"))
-    if number > 1:
-        warnings = (*warnings, f"{what}: its label {label} is taken on this image; it is called {label}n{number}")
-    used.add(target)
-    key.rois[digest] = KnownSeries(target, 1, "".join(c for c in roi.name[:LONGEST_ID] if c.isprintable()))
-    return PlannedRoi(facts, roi, Decision.WRITE, "", image, PurePosixPath(target), digest, warnings)

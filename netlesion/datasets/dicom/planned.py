@@ -50,7 +50,10 @@ class PlannedSeries:
 
 @dataclass(frozen=True, eq=False)
 class PlannedRoi:
-    """One contour or segment: the image it was drawn on and the mask it becomes."""
+    """One contour or segment: the image whose grid its mask has, and the mask that it becomes.
+
+    drawn_on: the CT or MR that it was drawn on, where that is another image.
+    """
 
     facts: SeriesFacts
     roi: Roi
@@ -60,6 +63,7 @@ class PlannedRoi:
     target: PurePosixPath | None = None
     digest: str = ""
     warnings: tuple[str, ...] = ()
+    drawn_on: PurePosixPath | None = None
 
 
 @dataclass(frozen=True, eq=False)
