@@ -15,7 +15,7 @@ from netlesion.data.labels import IGNORE, LabelMeaning
 from netlesion.models.classes import LESION, ClassScheme
 
 #: Lesions below this many voxels weigh more, by the inverse of their size, at most so many times. Project choice.
-SMALL_VOXELS, MOST_WEIGHT = 60.0, 10.0
+SMALL_VOXELS, MOST_WEIGHT = 60.0, 4.0
 
 
 def lesion_weights(instance: Tensor) -> Tensor:
