@@ -21,7 +21,15 @@ _SAID: dict = {}
 
 
 class NetlesionError(ValueError):
-    """Anything a user can put right; the command line prints its message and exits with 1."""
+    """Anything a user can put right; the command line prints its message and exits with 1.
+
+    Example:
+        >>> try:
+        ...     nl.open_cohort("absent")
+        ... except nl.NetlesionError as error:
+        ...     print(error)
+        absent: no such folder; expected a BIDS cohort or a folder of the sts_crops layout
+    """
 
 
 class GeometryError(NetlesionError):

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from netlesion import __version__
 from netlesion.cli.datasets import add_verbs
+from netlesion.output.version import __version__
 
 app = typer.Typer(
     help="From raw DICOM of dual-tracer PET/CT and PET/MR to measured, scored and reported lesions. "

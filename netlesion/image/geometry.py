@@ -25,10 +25,17 @@ SHEAR_TOLERANCE = 1e-3
 class Geometry:
     """A voxel grid in space.
 
-    affine_ras: (4, 4) float64, voxel index (i, j, k, 1) -> RAS+ mm of the voxel's centre.
-    shape: (I, J, K), each at least 1.
+    Args:
+        affine_ras: (4, 4) float64, voxel index (i, j, k, 1) -> RAS+ mm of the voxel's centre.
+        shape: (I, J, K), each at least 1.
 
-    Raises GeometryError for a non-finite, singular or sheared affine, or an impossible shape.
+    Raises:
+        GeometryError: for an affine that is not finite, singular or sheared, or an impossible shape.
+
+    Example:
+        >>> grid = nl.Geometry(np.diag([-4.0, 4.0, 3.0, 1.0]), (9, 7, 5))
+        >>> grid.spacing_mm, grid.orientation, round(grid.voxel_volume_ml, 3)
+        ((4.0, 4.0, 3.0), 'LAS', 0.048)
     """
 
     affine_ras: np.ndarray
@@ -127,6 +134,13 @@ class Geometry:
         affine[:3, :3] = direction * np.asarray(spacing_mm, dtype=np.float64)
         affine[:3, 3] = centre - affine[:3, :3] @ ((shape - 1) / 2.0)
         return Geometry(affine, tuple(shape.tolist()))
+
+    @property
+    def orientation(self) -> str:
+        """Towards where I, J and K grow, by the nearest axis: "RAS" for an image in NIfTI's own orientation."""
+        axes, flips = self.nearest_ras()
+        letter = {axis: "RAS"[w] if flips[w] > 0 else "LPI"[w] for w, axis in enumerate(axes)}
+        return letter[0] + letter[1] + letter[2]
 
     def nearest_ras(self) -> tuple[list[int], np.ndarray]:
         """Which array axis lies nearest to x, y, z, and the sign that makes each grow towards R, A, S."""

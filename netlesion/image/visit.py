@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from netlesion.errors import CohortError
 from netlesion.image.volume import Quantity, Volume
+from netlesion.output.html import row_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +76,7 @@ class Scan:
     """One image under its channel name, with its tracer (PET only) and facts of acquisition.
 
     transform: takes points of the frame of the visit's first PET to this image's own; None where that is one frame.
+    tracer_label: the BIDS `trc-` label (dotatate, dotatoc, fdg), finer than `tracer`; None where it is not known.
     """
 
     channel: str
@@ -82,6 +84,7 @@ class Scan:
     tracer: Tracer | None = None
     acquisition: Acquisition = field(default_factory=Acquisition)
     transform: Transform | None = None
+    tracer_label: str | None = None
 
     def __post_init__(self) -> None:
         expected = CHANNEL_QUANTITY.get(self.channel)
@@ -97,7 +100,20 @@ class Scan:
 class Visit:
     """One clinical time point of one patient: its scans by channel, and reference masks by tracer channel.
 
-    masks: tracer channel -> LABEL volume on that PET's own grid; empty where there is no reference.
+    Args:
+        patient_id: Research id of the patient.
+        visit_id: Name of the visit.
+        scans: Channel (sstr, fdg, psma, ct, mr_t1, mr_t2) -> scan.
+        masks: Tracer channel -> LABEL volume on that PET's own grid; empty where there is no reference.
+
+    Raises:
+        CohortError: for a scan under another channel's name, or a mask without a PET.
+        GeometryError: for a mask on another grid than its PET.
+
+    Example:
+        >>> pet = nl.read_volume("pet_suv.nii.gz", nl.Quantity.SUVBW)
+        >>> nl.Visit.from_volumes({"fdg": pet}).tracer_channels
+        ('fdg',)
     """
 
     patient_id: str
@@ -117,6 +133,38 @@ class Visit:
             self.scans[channel].volume.geometry.require_same_grid(
                 mask.geometry, f"{self.visit_id}: the {channel} image", "its mask"
             )
+
+    @classmethod
+    def from_volumes(cls, volumes: Mapping[str, Volume], patient_id: str = "n/a", visit_id: str = "n/a") -> Visit:
+        """A visit of images that share one frame of reference.
+
+        Args:
+            volumes: Channel -> image: SUVbw for sstr, fdg and psma, HU for ct, MR for mr_t1 and mr_t2.
+            patient_id: Research id of the patient.
+            visit_id: Name of the visit, used in messages.
+
+        Raises:
+            CohortError: for a channel that is not known, or an image of another quantity.
+        """
+        tracer = {t.value: t for t in Tracer}
+        return cls(patient_id, visit_id, {c: Scan(c, v, tracer.get(c)) for c, v in volumes.items()})
+
+    def __repr__(self) -> str:
+        return f"<Visit {self.visit_id}: {', '.join(self.scans)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        rows = [
+            (
+                channel,
+                scan.volume.quantity.name,
+                scan.volume.geometry.describe(),
+                f"{scan.volume.range[0]:g} to {scan.volume.range[1]:g}",
+                "yes" if channel in self.masks else "no",
+            )
+            for channel, scan in self.scans.items()
+        ]
+        return row_table(f"Visit {self.visit_id}", ("channel", "quantity", "grid", "range", "reference mask"), rows)
 
     @property
     def tracer_channels(self) -> tuple[str, ...]:

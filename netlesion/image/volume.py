@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
@@ -10,13 +10,19 @@ import numpy as np
 
 from netlesion.errors import GeometryError, QuantityError
 from netlesion.image.geometry import Geometry
+from netlesion.output.html import fact_table
 
 #: A label that was stored as a scaled integer comes back within the rounding of a float32 slope.
 LABEL_ROUNDING = 1e-6
 
 
 class Quantity(Enum):
-    """What a voxel's number means; the value is its unit as written in side-cars."""
+    """What a voxel's number means; the value is its unit as written in side-cars.
+
+    Example:
+        >>> nl.Quantity.SUVBW.value
+        'g/mL'
+    """
 
     BQML = "Bq/mL"
     SUVBW = "g/mL"
@@ -32,11 +38,23 @@ class Quantity(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """One image: array (I, J, K), its geometry and its quantity.
+    """One image: its voxels, where they are, and what their numbers mean.
 
-    The array is kept as float32, labels as the smallest unsigned integer type that holds them, and is made
-    read-only. Raises GeometryError when array and geometry disagree in shape, QuantityError for a value
-    that is not finite, a probability outside 0..1, or a label that is negative or not whole.
+    Args:
+        array: Voxels (I, J, K). They are kept as float32, labels as the smallest unsigned integer type that holds
+            them, and are made read-only.
+        geometry: The grid, in RAS+ mm.
+        quantity: What a voxel's number means.
+
+    Raises:
+        GeometryError: if array and geometry disagree in shape.
+        QuantityError: for a value that is not finite, a probability outside 0 to 1, or a label that is negative or
+            not whole.
+
+    Example:
+        >>> grid = nl.Geometry(np.diag([2.0, 2.0, 3.0, 1.0]), (4, 5, 6))
+        >>> nl.Volume(np.zeros((4, 5, 6)), grid, nl.Quantity.SUVBW)
+        <Volume SUVBW, 4x5x6 voxels of 2x2x3 mm from (0.0, 0.0, 0.0)>
     """
 
     array: np.ndarray
@@ -72,7 +90,24 @@ class Volume:
 
     def with_array(self, array: np.ndarray, quantity: Quantity | None = None) -> Volume:
         """The same grid with other values, of the same quantity unless another is named."""
-        return replace(self, array=array, quantity=self.quantity if quantity is None else quantity)
+        return Volume(array, self.geometry, self.quantity if quantity is None else quantity)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.quantity.name}, {self.geometry.describe()}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return fact_table(f"{type(self).__name__} {self.quantity.name}", self._facts())
+
+    def _facts(self) -> dict[str, object]:
+        low, high = self.range
+        return {
+            "shape": "x".join(map(str, self.geometry.shape)),
+            "spacing": "x".join(f"{s:.4g}" for s in self.geometry.spacing_mm) + " mm",
+            "orientation": self.geometry.orientation,
+            "unit": self.quantity.value,
+            "range": f"{low:g} to {high:g}",
+        }
 
     def __add__(self, other: Volume) -> Volume:
         return self.with_array(self.array + self._operand(other, "add"))

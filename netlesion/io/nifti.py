@@ -31,12 +31,27 @@ CHUNK_BYTES = 1 << 18
 
 
 def read_volume(path: str | Path, quantity: Quantity) -> Volume:
-    """Reads a 3D NIfTI (.nii, .nii.gz) as a Volume of the quantity named.
+    """Reads a 3D NIfTI (.nii, .nii.gz).
 
-    Singleton fourth axes are dropped; metres and microns become mm. Raises CohortError when the file is missing, not
-    fetched or not a NIfTI, GeometryError when it says nothing of its place in space (neither sform nor qform) or has
-    voxels of no patient's size, QuantityError for complex or colour values, NaN, and labels that are not whole; each
-    with the file named. Warns where sform and qform disagree; the sform is used.
+    Singleton fourth axes are dropped; metres and microns become mm. Warns where sform and qform disagree; the sform is
+    used.
+
+    Args:
+        path: The file.
+        quantity: What its numbers mean: a NIfTI does not say.
+
+    Returns:
+        The volume (I, J, K), its affine in RAS+ mm.
+
+    Raises:
+        CohortError: if the file is missing, not fetched, or not a NIfTI.
+        GeometryError: if it says nothing of its place in space (neither sform nor qform) or has voxels of no
+            patient's size.
+        QuantityError: for complex or colour values, NaN, and labels that are not whole.
+
+    Example:
+        >>> nl.read_volume("pet_suv.nii.gz", nl.Quantity.SUVBW).geometry.shape
+        (9, 7, 5)
     """
     path = Path(path)
     if not is_there(path):
@@ -64,7 +79,18 @@ def read_volume(path: str | Path, quantity: Quantity) -> Volume:
 def write_volume(path: str | Path, volume: Volume) -> None:
     """Writes a Volume as NIfTI, whole or not at all; float32, labels in their own integer type.
 
-    The affine is stored as sform with code 1 (scanner) and units mm.
+    The affine is stored as sform and qform with code 1 (scanner) and units mm.
+
+    Args:
+        path: The file, .nii or .nii.gz (compressed).
+        volume: What to write.
+
+    Raises:
+        OutputError: if it cannot be written; nothing half-written is left.
+
+    Example:
+        >>> mask = nl.read_volume("mask.nii.gz", nl.Quantity.LABEL)
+        >>> nl.write_volume("copy.nii.gz", mask)
     """
     import nibabel
 

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from netlesion import __version__
+from netlesion.output.version import __version__
 
 #: Packages whose version can change a number.
 PACKAGES = ("torch", "monai", "pytorch-lightning", "numpy", "scipy", "nibabel", "pydicom", "connected-components-3d")

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
@@ -15,8 +16,12 @@ from netlesion.errors import QuantityError
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.table_file import read_table
 from netlesion.output.atomic import write_json, write_text
+from netlesion.output.html import row_table
 from netlesion.quantify.instances import bounding_box
 from netlesion.quantify.peak import sphere_kernel, sphere_means
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,45 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def measure(suv: Volume, lesions: Volume, probability: Volume | None = None) -> tuple[LesionRow, ...]:
-    """One row for each label of `lesions`, in label order; no lesion gives no row.
+class LesionTable(tuple[LesionRow, ...]):
+    """The lesions of one PET, one row each; a notebook shows them as a table."""
 
-    Raises QuantityError unless `suv` is SUVBW, GeometryError unless all share the native PET grid.
+    __slots__ = ()
+
+    def frame(self) -> DataFrame | LesionTable:
+        """A pandas DataFrame with the fields of `LesionRow` as columns where pandas is installed, else these rows."""
+        try:
+            from pandas import DataFrame
+        except ImportError:
+            return self
+        return DataFrame([asdict(row) for row in self], columns=[f.name for f in fields(LesionRow)])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        cells = [[_cell(v) for v in asdict(row).values()] for row in self]
+        return row_table(f"{len(self)} lesions", [f.name for f in fields(LesionRow)], cells)
+
+
+def measure(suv: Volume, lesions: Volume, probability: Volume | None = None) -> LesionTable:
+    """Measures every lesion of a label map on the native PET grid.
+
+    Args:
+        suv: PET (I, J, K) in SUVbw, g/ml.
+        lesions: Label map of the same grid, one label for each lesion.
+        probability: Lesion probability on the same grid, for the score.
+
+    Returns:
+        One row for each label, in label order; no lesion gives no row.
+
+    Raises:
+        QuantityError: unless `suv` is SUVBW.
+        GeometryError: unless all share one grid.
+
+    Example:
+        >>> pet = nl.read_volume("pet_suv.nii.gz", nl.Quantity.SUVBW)
+        >>> for lesion in nl.measure(pet, nl.read_volume("mask.nii.gz", nl.Quantity.LABEL)):
+        ...     print(lesion.lesion_id, lesion.num_voxels, round(lesion.volume_ml, 3), lesion.suvmax_g_per_ml)
+        1 2 0.096 9.0
     """
     if suv.quantity is not Quantity.SUVBW:
         raise QuantityError(f"lesions are measured in SUVbw, not in {suv.quantity.name}; convert the PET first")
@@ -71,7 +111,7 @@ def measure(suv: Volume, lesions: Volume, probability: Volume | None = None) -> 
         if part is not None:
             voxels = np.argwhere(labels[part] == label) + [s.start for s in part] + corner
             rows.append(_row(label, voxels, suv, probability, kernel))
-    return tuple(rows)
+    return LesionTable(rows)
 
 
 def _row(label: int, voxels: np.ndarray, suv: Volume, probability: Volume | None, kernel: np.ndarray) -> LesionRow:

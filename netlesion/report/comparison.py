@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from netlesion import __version__
 from netlesion.output.atomic import write_text
 from netlesion.output.html import render
+from netlesion.output.version import __version__
 from netlesion.report.results import TEMPLATES
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from netlesion import __version__
 from netlesion.evaluate.case.result import CaseResult
 from netlesion.output.atomic import write_text
 from netlesion.output.html import render
 from netlesion.output.tables import cell
+from netlesion.output.version import __version__
 from netlesion.report.plots import bland_altman_figure, froc_figure, reliability_figure, size_figure
 from netlesion.report.worst import WorstCase
 

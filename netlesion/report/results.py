@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from netlesion import __version__
 from netlesion.output.atomic import write_text
 from netlesion.output.html import render
+from netlesion.output.version import __version__
 from netlesion.quantify.table import LesionRow
 from netlesion.report.mip import SUV_BLACK
 

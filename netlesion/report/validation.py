@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from netlesion import __version__
 from netlesion.output.atomic import write_json, write_text
 from netlesion.output.html import render
 from netlesion.output.provenance import provenance
+from netlesion.output.version import __version__
 from netlesion.validate.finding import Level
 from netlesion.validate.run import Validation
 

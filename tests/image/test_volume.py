@@ -65,3 +65,12 @@ def test_a_scan_refuses_the_wrong_quantity_and_a_visit_a_mask_of_another_grid():
     mask = Volume(np.zeros(OTHER.shape, np.uint8), OTHER, Quantity.LABEL)
     with pytest.raises(GeometryError, match="visit-1: the fdg image and its mask"):
         Visit("1", "visit-1", {"fdg": Scan("fdg", suv())}, {"fdg": mask})
+
+
+def test_a_volume_tells_what_it_is_in_one_line_and_in_a_notebook():
+    flipped = Geometry(np.array([[0, 0, 3.0, 1], [-4.0, 0, 0, 2], [0, -2.5, 0, 3], [0, 0, 0, 1]]), (2, 3, 5))
+    volume = Volume(np.arange(30.0).reshape(2, 3, 5), flipped, Quantity.SUVBW)
+    assert repr(volume) == "<Volume SUVBW, 2x3x5 voxels of 4x2.5x3 mm from (1.0, 2.0, 3.0)>"
+    html = volume._repr_html_()
+    for text in ("2x3x5", "4x2.5x3 mm", "PIR", "g/mL", "0 to 29"):
+        assert f">{text}</td>" in html

@@ -1,4 +1,6 @@
 import json
+import sys
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ import pytest
 from netlesion.errors import GeometryError, QuantityError
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
-from netlesion.quantify.table import COLUMNS, measure, read_lesions, write_lesions
+from netlesion.quantify.table import COLUMNS, LesionRow, LesionTable, measure, read_lesions, write_lesions
 
 AFFINE = np.array([[0, -4.0, 0, 9], [3.0, 0, 0, -5], [0, 0, -2.0, 1], [0, 0, 0, 1]])
 GRID = Geometry(AFFINE, (11, 7, 5))
@@ -72,3 +74,16 @@ def test_a_table_can_be_read_again_and_has_a_dictionary(tmp_path):
         "score",
     ]
     assert set(header) == set(json.loads((tmp_path / "lesions.json").read_text())) == set(COLUMNS)
+
+
+def test_a_table_is_a_data_frame_where_pandas_is_installed_and_rows_elsewhere(monkeypatch):
+    rows = LesionTable([LesionRow(1, 2, 0.096, 9.0, 8.0, 7.5, None, 1.0, 2.0, 3.0)])
+    pandas = pytest.importorskip("pandas")
+    frame = rows.frame()
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.columns) == [f.name for f in fields(LesionRow)]
+    assert frame["volume_ml"].tolist() == [0.096]
+    assert list(LesionTable().frame().columns) == list(frame.columns)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert rows.frame() is rows
+    assert "<td>n/a</td>" in rows._repr_html_()

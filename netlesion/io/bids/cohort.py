@@ -12,7 +12,7 @@ different frames of reference are never combined without one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,6 +69,18 @@ class VisitFiles:
     images: Mapping[str, tuple[ImageFile, ...]]
     masks: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
 
+    def load(self, channels: Iterable[str] | None = None, mask_desc: str | None = REFERENCE_DESC) -> Visit:
+        """Reads the images, PET as SUVbw, and the reference masks.
+
+        Args:
+            channels: Which images to read; None: all that there are.
+            mask_desc: BIDS `desc-` label of the reference masks, where there are any; None: no masks.
+
+        Raises:
+            CohortError: for a channel whose image cannot be chosen or read.
+        """
+        return load_visit(self, self.images if channels is None else channels, mask_desc=mask_desc)
+
     def case_id(self, channel: str) -> str:
         """The name of one PET: patient, its own session (also in a visit of several) and tracer."""
         image = self.images[channel][0]
@@ -104,12 +116,24 @@ class VisitFiles:
 
 @dataclass(frozen=True)
 class Cohort:
-    """A folder of visits in a known layout. notes: lines on what was left apart, for whoever talks to the user."""
+    """A folder of visits in a known layout: a sequence of visits whose images are read when one is loaded.
+
+    notes: lines on what was left apart, for whoever talks to the user.
+    """
 
     root: Path
     layout: str
     visits: tuple[VisitFiles, ...]
     notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.visits)
+
+    def __getitem__(self, number: int) -> VisitFiles:
+        return self.visits[number]
+
+    def __iter__(self) -> Iterator[VisitFiles]:
+        return iter(self.visits)
 
     @property
     def patient_ids(self) -> tuple[str, ...]:
@@ -122,7 +146,24 @@ class Cohort:
 
 
 def open_cohort(root: str | Path) -> Cohort:
-    """Lists the visits under a folder; raises CohortError when it is missing, empty or of no known layout."""
+    """Lists the visits under a folder.
+
+    Args:
+        root: A BIDS cohort, or a folder of the sts_crops layout.
+
+    Returns:
+        The cohort, a sequence of visits. `cohort[0].load()` reads the first one.
+
+    Raises:
+        CohortError: if the folder is missing, empty or of no known layout.
+
+    Example:
+        >>> cohort = nl.open_cohort("cohort")
+        >>> len(cohort), cohort.patient_ids
+        (2, ('P0', 'P1'))
+        >>> cohort[0].load()
+        <Visit P0: fdg>
+    """
     root = Path(root)
     if not root.is_dir():
         raise CohortError(f"{root}: no such folder; expected a BIDS cohort or a folder of the sts_crops layout")
@@ -175,7 +216,7 @@ def load_visit(
     for (channel, image), (volume, acquisition) in zip(images.items(), volumes, strict=True):
         tracer = TRACER_OF_LABEL[image.tracer_label] if image.tracer_label else None
         transform = compose([read_transform(p) for p in image.transforms])
-        scans[channel] = Scan(channel, volume, tracer, acquisition, transform)
+        scans[channel] = Scan(channel, volume, tracer, acquisition, transform, image.tracer_label)
         if mask_desc is not None and mask_desc in files.masks.get(channel, {}):
             masks[channel] = read_volume(files.masks[channel][mask_desc], Quantity.LABEL)
     return Visit(files.patient_id, files.visit_id, scans, masks)

@@ -142,7 +142,7 @@ def write_dataset(cohort: Path, sessions: Mapping[str, Iterable[SessionRow]]) ->
 
     What stands in a table stays there: other rows, other columns, and a value that is not given now.
     """
-    from netlesion import __version__
+    from netlesion.output.version import __version__
 
     generator = [{"Name": "netlesion", "Version": __version__}]
     for folder, name, kind in ((cohort, "cohort", "raw"), (cohort / DERIVATIVES, "masks", "derivative")):

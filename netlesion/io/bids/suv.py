@@ -62,7 +62,7 @@ def derive_suv(cohort: Path, pet: Path, bqml: Volume | None = None) -> None:
 
     Raises CohortError where the side-car does not hold what a SUV needs.
     """
-    from netlesion import __version__
+    from netlesion.output.version import __version__
 
     sidecar = sidecar_of(pet) or {}
     volume = read_volume(pet, Quantity.BQML) if bqml is None else bqml

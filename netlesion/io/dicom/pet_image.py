@@ -2,18 +2,104 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from netlesion.errors import NetlesionError
+from netlesion.errors import CohortError, NetlesionError, say
+from netlesion.image.visit import TRACER_OF_LABEL, Acquisition, Scan, Visit
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.dicom.pet_header import pet_facts
-from netlesion.io.dicom.series import Series, read_image
-from netlesion.suv import Overrides, SuvConversion, suv_conversion
+from netlesion.io.dicom.pet_header import pet_facts, tracer_of_series
+from netlesion.io.dicom.series import Series, index_folder, read_image, require_one
+from netlesion.suv import Overrides, PetFacts, SuvConversion, suv_conversion
+from netlesion.suv.plausibility import body_mean_suvbw, body_mean_warning
 
-if TYPE_CHECKING:
-    from netlesion.suv import PetFacts
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DicomPet(Volume):
+    """A PET in SUVbw (g/ml) with what its DICOM header says, and how its SUV was made.
+
+    Attributes:
+        facts: Units, dose, weight and times as the header states them, with the caller's values in their place.
+        conversion: The factors of every slice, the row of the decision table (`path`), and warnings.
+        tracer_label: BIDS `trc-` label (fdg, dotatate), None where the header does not tell.
+    """
+
+    facts: PetFacts
+    conversion: SuvConversion
+    tracer_label: str | None
+
+    def as_visit(self, tracer_label: str | None = None) -> Visit:
+        """The visit that consists of this PET alone.
+
+        Args:
+            tracer_label: BIDS `trc-` label, where the header does not tell.
+
+        Raises:
+            CohortError: if the tracer is not known.
+        """
+        label = self.tracer_label if tracer_label is None else tracer_label
+        if label not in TRACER_OF_LABEL:
+            raise CohortError(
+                f"the tracer of this PET is {label or 'not in its header'}, expected one of "
+                f"{', '.join(TRACER_OF_LABEL)}; name it: as_visit(tracer_label=...)"
+            )
+        tracer, activity = TRACER_OF_LABEL[label], self.conversion.activity
+        acquisition = Acquisition(
+            manufacturer=self.facts.manufacturer,
+            weight_kg=self.facts.weight_kg,
+            dose_bq=self.facts.dose_bq,
+            half_life_s=self.facts.half_life_s,
+            suv_factor=None if activity is None else activity.factor,
+            ref_time_source=None if activity is None else activity.ref_time_source,
+        )
+        scan = Scan(tracer.value, self, tracer, acquisition, tracer_label=label)
+        return Visit("n/a", f"trc-{label}", {tracer.value: scan})
+
+    def _facts(self) -> dict[str, object]:
+        activity = self.conversion.activity
+        return {
+            **super()._facts(),
+            "tracer": self.tracer_label or "not in the header",
+            "SUV path": self.conversion.path,
+            "reference time": "n/a" if activity is None else activity.ref_time_source,
+            "warnings": "; ".join(self.conversion.warnings) or "none",
+        }
+
+
+def read_dicom_pet(folder: str | Path, overrides: Overrides | None = None) -> DicomPet:
+    """Reads the one PET series of a folder as SUVbw (g/ml) (clinical.md 1.3).
+
+    Args:
+        folder: Folder that holds one PET series, among other series if need be.
+        overrides: Facts that you state instead of the header's: weight, height, sex, dose, injection time.
+
+    Returns:
+        The volume (I, J, K) in RAS+, with the header's facts, the conversion and the tracer. What is doubtful about
+        the header is a NetlesionWarning.
+
+    Raises:
+        DicomError: if the folder holds no PET series, several, or a broken one.
+        SuvError: if the header does not allow a SUV.
+
+    Example:
+        >>> pet = nl.read_dicom_pet("dicom_pet")
+        >>> pet.quantity.name, pet.tracer_label, pet.conversion.path
+        ('SUVBW', 'dotatate', 'BQML START')
+    """
+    series = require_one(index_folder(folder), "PT", folder)
+    facts, conversion = series_facts(series, overrides)
+    try:
+        tracer = tracer_of_series(series)
+    except NetlesionError as error:
+        raise type(error)(f"{series.label}: {error}") from error
+    suv = read_suvbw(series, conversion)
+    for line in (*conversion.warnings, body_mean_warning(body_mean_suvbw(suv.array))):
+        if line:
+            say(f"{series.label}: {line}")
+    label = None if tracer is None else tracer.label
+    return DicomPet(suv.array, suv.geometry, suv.quantity, facts, conversion, label)
 
 
 def series_facts(series: Series, overrides: Overrides | None = None) -> tuple[PetFacts, SuvConversion]:

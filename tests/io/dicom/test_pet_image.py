@@ -13,9 +13,10 @@ from netlesion.errors import CohortError, NetlesionError, SuvError
 from netlesion.image.volume import Quantity
 from netlesion.io.bids.cohort import read_suv_image
 from netlesion.io.bids.files import PetRecord, write_pet
-from netlesion.io.dicom.pet_image import read_bqml, read_suvbw, series_facts
+from netlesion.io.dicom.pet_image import read_bqml, read_dicom_pet, read_suvbw, series_facts
 from netlesion.io.dicom.series import index_folder, require_one
 from tests.io.dicom.pet_headers import CASES, write_case
+from tests.synthetic_dicom import write_series
 
 
 def read(folder):
@@ -127,3 +128,29 @@ def test_ibsi_digital_reference_objects(shared_data, tmp_path, name):
         assert abs(found - truth) <= level + HEADER_PRECISION * truth
         assert abs(found + level / 2 - truth) <= level / 2 + HEADER_PRECISION * truth
         assert (abs(found - truth) > level / 2 + HEADER_PRECISION * truth) == ((name, truth) in CUT_OFF)
+
+
+@pytest.mark.parametrize("name", ["ibsi_3_4_none", next(iter(CASES))])
+def test_one_call_reads_a_pet_with_its_facts_its_tracer_and_its_doubts(tmp_path, name, recwarn):
+    write_case(tmp_path, CASES[name])
+    conversion, suv = read(tmp_path)
+    pet = read_dicom_pet(tmp_path)
+    assert np.array_equal(pet.array, suv.array)
+    assert pet.geometry.same_grid(suv.geometry)
+    assert pet.conversion == conversion
+    for line in conversion.warnings:
+        assert any(line in str(warning.message) for warning in recwarn)
+    assert "2024" not in pet._repr_html_() + repr(pet)
+
+
+def test_a_pet_is_a_visit_of_its_tracer_and_one_without_tracer_asks_for_it(tmp_path, recwarn):
+    stored = np.full((3, 5, 2), 7, dtype=np.int16)
+    write_series(tmp_path / "known", stored)
+    visit = read_dicom_pet(tmp_path / "known").as_visit()
+    assert visit.scans["sstr"].tracer_label == "dotatate"
+    assert visit.scans["sstr"].acquisition.weight_kg == 70.0
+    write_series(tmp_path / "unknown", stored, changes={"dose.Radiopharmaceutical": "Solution"})
+    pet = read_dicom_pet(tmp_path / "unknown")
+    with pytest.raises(CohortError, match=r"not in its header, expected one of dotatate.*as_visit\(tracer_label"):
+        pet.as_visit()
+    assert pet.as_visit("dotatoc").tracer_channels == ("sstr",)

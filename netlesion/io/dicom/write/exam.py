@@ -13,8 +13,8 @@ from datetime import datetime
 
 from pydicom.dataset import Dataset
 
-from netlesion import __version__
 from netlesion.errors import DicomError
+from netlesion.output.version import __version__
 
 #: Root of every identifier of this project; a UID is `2.25.` and the number of a version 5 UUID (PS3.5 annex B.2).
 UID_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "netlesion.synthetic-dicom")

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydicom.dataset import Dataset
 
-from netlesion import __version__
 from netlesion.errors import DicomError
 from netlesion.io.dicom.write.exam import code_item, da, tm
 from netlesion.io.dicom.write.lesions import MORPHOLOGICALLY_ABNORMAL, SITE_OF_REGION, TYPE_OF_KIND, labels_on
 from netlesion.io.dicom.write.series import save, set_plane, slice_positions
 from netlesion.output.atomic import atomic_path
+from netlesion.output.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,11 +16,11 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 from pydicom.valuerep import format_number_as_ds
 
-from netlesion import __version__
 from netlesion.image.geometry import Geometry
 from netlesion.io.dicom.series import LPS_TO_RAS
 from netlesion.io.dicom.write.exam import COMMENT, UID_NAMESPACE
 from netlesion.output.atomic import atomic_folder
+from netlesion.output.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
