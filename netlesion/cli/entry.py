@@ -17,7 +17,7 @@ from netlesion.cli.config import card_of, labels_of, plain, quiet_libraries, spl
 from netlesion.errors import CheckpointError, CohortError, ConfigError
 from netlesion.image.split import read_split
 from netlesion.image.visit import Tracer
-from netlesion.inference.engines.choose import Engine, choose
+from netlesion.inference.engines.choose import Engine, choose, computes_bf16
 from netlesion.inference.malloc import keep_heap
 from netlesion.inference.memory import available_gb
 from netlesion.inference.sliding import sliding
@@ -347,9 +347,9 @@ def _loggers(config: DictConfig, run_dir: Path) -> list:
 
 
 def _precision() -> str:
-    """bf16 or fp16 mixed precision on a GPU, fp32 elsewhere."""
+    """bf16 or fp16 mixed precision on a GPU, bf16 on a CPU that multiplies it natively, else fp32."""
     if not torch.cuda.is_available():
-        return "32-true"
+        return "bf16-mixed" if computes_bf16("cpu") else "32-true"
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 
 
