@@ -27,8 +27,9 @@ from netlesion.errors import CohortError
 from netlesion.image.geometry import Geometry
 from netlesion.image.visit import Scan
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import VisitFiles, load_visit
+from netlesion.io.bids.cohort import UNKNOWN_DESC, VisitFiles, load_visit
 from netlesion.io.bids.label_maps import read_named_map
+from netlesion.io.nifti import read_volume
 from netlesion.models.card import ModelCard
 from netlesion.models.organs import hosts_of, organ_table
 from netlesion.output.provenance import hash_file
@@ -98,6 +99,9 @@ def prepare_visit(files: VisitFiles, card: ModelCard, labels: LabelMeaning) -> P
         if tracer in grid.masks:
             label[t] = _known(files.visit_id, tracer, grid.masks[tracer].array, labels)
             label[t][~_seen(visit.scans[tracer], grid.geometry)] = IGNORE
+            if UNKNOWN_DESC in files.masks[tracer]:
+                unknown = read_volume(files.masks[tracer][UNKNOWN_DESC], Quantity.LABEL)
+                label[t][resample(unknown, grid.geometry, visit.scans[tracer].transform).array > 0] = IGNORE
             lesion = np.isin(label[t], labels.lesion_values(tracer))
             instance[t] = np.minimum(cc3d.connected_components(lesion, connectivity=18), MOST_INSTANCES)
             physiologic |= np.isin(label[t], labels.values_of(tracer, "physiologic"))
@@ -159,8 +163,9 @@ def cache_key(files: VisitFiles, card: ModelCard, labels: LabelMeaning) -> str:
             sidecar = image.path.with_name(image.path.name.split(".")[0] + ".json")
             if sidecar.is_file():
                 paths[f"{channel}/{number}/json"] = sidecar
+    kept = (labels.desc, UNKNOWN_DESC, ORGANS_DESC)
     for tracer, masks in files.masks.items():
-        paths |= {f"{tracer}/{desc}": path for desc, path in masks.items() if desc in (labels.desc, ORGANS_DESC)}
+        paths |= {f"{tracer}/{desc}": path for desc, path in masks.items() if desc in kept}
     settings = {
         "version": CACHE_VERSION,
         "visit": files.visit_id,

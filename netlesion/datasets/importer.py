@@ -21,7 +21,7 @@ from netlesion.errors import CohortError, NetlesionError, OutputError
 from netlesion.image.geometry import Geometry
 from netlesion.image.visit import CHANNEL_QUANTITY
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import ANAT_CHANNELS, DERIVATIVES, REFERENCE_DESC
+from netlesion.io.bids.cohort import ANAT_CHANNELS, DERIVATIVES, REFERENCE_DESC, UNKNOWN_DESC
 from netlesion.io.bids.files import SessionRow, derivative_path, image_path, write_dataset, write_image, write_pet
 from netlesion.io.bids.suv import SuvRecord, pet_path, require_suv_range, suv_path, write_suv_pet
 from netlesion.io.hounsfield import require_negative_hu
@@ -123,6 +123,7 @@ def _targets(cohort: Path, visit: SourceVisit, place: Place) -> list[Path]:
 
 def _descs(pet: SourcePet) -> list[str]:
     descs = [] if pet.labels is None else [REFERENCE_DESC]
+    descs += [UNKNOWN_DESC] if pet.labels is not None and pet.labels.unknown is not None else []
     maps = ([] if pet.labels is None else [pet.labels]) + list(pet.further)
     return descs + [m.keep_as for m in maps if m.keep_as is not None]
 
@@ -180,6 +181,10 @@ def _label_outputs(cohort: Path, place: Place, pet: SourcePet, suv: Volume) -> l
         labels = _read_labels(pet.labels, pet, suv)
         lesions = labels.with_array(np.isin(labels.array, list(pet.labels.lesions)).astype(np.uint8))
         outputs.append(_mask_output(cohort, place, pet, REFERENCE_DESC, pet.labels.path, lesions))
+        if pet.labels.unknown is not None:
+            unknown = labels.with_array((labels.array == pet.labels.unknown).astype(np.uint8))
+            outputs.append(_mask_output(cohort, place, pet, UNKNOWN_DESC, pet.labels.path, unknown))
+            labels = labels.with_array(np.where(unknown.array > 0, 0, labels.array))
         if pet.labels.keep_as is not None:
             outputs += _named_outputs(cohort, place, pet, pet.labels, labels)
     for further in pet.further:
@@ -209,7 +214,8 @@ def _named_outputs(cohort: Path, place: Place, pet: SourcePet, labels: SourceLab
     """A label map under its own desc-, after its dseg.tsv with the names of its values."""
     output = _mask_output(cohort, place, pet, labels.keep_as, labels.path, volume)
     table = output.path.with_name(output.path.name.removesuffix(".nii.gz") + ".tsv")
-    rows = "".join(f"{value}\t{name}\n" for value, name in sorted(labels.names.items()) if value)
+    named = [(value, name) for value, name in sorted(labels.names.items()) if value not in (0, labels.unknown)]
+    rows = "".join(f"{value}\t{name}\n" for value, name in named)
     return [_Output(table, None, partial(write_text, table, "index\tname\n" + rows)), output]
 
 
@@ -239,7 +245,7 @@ def _pet_target(cohort: Path, place: Place, pet: SourcePet) -> Path:
 
 def _mask_path(cohort: Path, place: Place, pet: SourcePet, desc: str) -> Path:
     raw = pet_path(cohort, place.subject, place.session, pet.tracer_label)
-    return derivative_path(cohort, raw, desc, "mask" if desc == REFERENCE_DESC else "dseg")
+    return derivative_path(cohort, raw, desc, "mask" if desc in (REFERENCE_DESC, UNKNOWN_DESC) else "dseg")
 
 
 def _other_path(cohort: Path, place: Place, channel: str) -> Path:

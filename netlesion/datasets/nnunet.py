@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.datasets.source import Listing, SourceLabels, SourcePet, SourceVisit
-from netlesion.errors import CohortError
+from netlesion.errors import CohortError, ConfigError
 from netlesion.image.visit import CHANNEL_QUANTITY, TRACER_OF_LABEL
 from netlesion.io.bids.suv import SuvConvention
 from netlesion.io.files import is_there, visible
@@ -30,7 +30,8 @@ CONVENTION = SuvConvention(
     computed_by="whoever made the data set",
     documentation="dataset.json",
 )
-BACKGROUND_NAMES = ("background", "physiologic", "ignore")
+IGNORE = "ignore"
+BACKGROUND_NAMES = ("background", "physiologic", IGNORE)
 
 
 def list_nnunet(
@@ -42,7 +43,8 @@ def list_nnunet(
     """Every case of imagesTr and imagesTs.
 
     channels: number in dataset.json -> ct, mr_t1, mr_t2 or a tracer label. lesions: names of labels that are lesion;
-    by default all but background, physiologic and ignore. Raises CohortError for what dataset.json does not allow.
+    by default all but background, physiologic and ignore; what is labelled ignore becomes desc-unknown. Raises
+    CohortError for what dataset.json does not allow.
     """
     source = Path(source)
     content = _dataset(source)
@@ -57,8 +59,11 @@ def list_nnunet(
         raise CohortError(
             f"{source / 'dataset.json'}: no label {strangers[0]!r}; there are {', '.join(names.values())}"
         )
+    if IGNORE in wanted:
+        raise ConfigError("--lesion ignore: voxels of nnU-Net's ignore label are unknown, and no lesion")
     values = frozenset(v for v, name in names.items() if name in wanted)
-    keep = "labels" if len(names) > 2 else None
+    unknown = next((v for v, name in names.items() if name == IGNORE), None)
+    keep = "labels" if len(set(names.values()) - {IGNORE}) > 2 else None
     visits, problems, seen = [], [], {}
     for part in ("Tr", "Ts"):
         for case in _cases(source / f"images{part}", ending):
@@ -75,7 +80,7 @@ def list_nnunet(
             if absent:
                 problems.append(f"{case}: {absent[0].parent.name}/{absent[0].name} is missing")
                 continue
-            found = SourceLabels(labels, names, values, keep) if is_there(labels) else None
+            found = SourceLabels(labels, names, values, keep, unknown) if is_there(labels) else None
             visits.append(_visit(case, _patient(case, patient), meaning, files, found))
     count = sum(part == "Tr" for part in seen.values())
     if content["numTraining"] != count:

@@ -20,8 +20,8 @@ import numpy as np
 from netlesion.errors import CohortError, ConfigError
 from netlesion.image.visit import CHANNEL_QUANTITY, Tracer, Visit
 from netlesion.image.volume import Quantity
-from netlesion.io.bids.cohort import Cohort, VisitFiles, load_visit
-from netlesion.io.nifti import write_volume
+from netlesion.io.bids.cohort import UNKNOWN_DESC, Cohort, VisitFiles, load_visit
+from netlesion.io.nifti import read_volume, write_volume
 from netlesion.output.atomic import write_json
 from netlesion.preprocess.harmonise import reference_geometry, resample
 
@@ -51,10 +51,11 @@ def export_nnunet(
 ) -> NnunetExport:
     """Writes OUT/{imagesTr,labelsTr,imagesTs,labelsTs,dataset.json}.
 
-    labels: name -> value of the masks `desc`; None makes every value above zero `lesion`. A visit that lacks a channel
+    labels: name -> value of the masks `desc`; None makes every value above zero `lesion`. Unknown voxels (desc-unknown)
+    become nnU-Net's ignore label, the highest value. A visit that lacks a channel
     or its mask is left out and named. Raises CohortError when no visit is left, ConfigError for impossible channels.
     """
-    out, channels = Path(out), tuple(channels)
+    out, channels, named = Path(out), tuple(channels), labels
     tracer = _tracer_of(channels)
     chosen, left_out = [], []
     for files in cohort.visits:
@@ -66,6 +67,10 @@ def export_nnunet(
             chosen.append((files, "Ts" if files.patient_id in test_patients else "Tr"))
     if not chosen:
         raise CohortError(f"{cohort.root}: no visit to export ({left_out[0] if left_out else 'it holds none'})")
+    ignore = None
+    if any(UNKNOWN_DESC in files.masks[tracer] for files, _ in chosen):
+        labels = dict(LESION_LABELS if labels is None else labels)
+        ignore = labels["ignore"] = max(labels.values()) + 1
     _write_dataset(out, channels, desc, labels, sum(part == "Tr" for _, part in chosen))
     written, skipped = [], []
     for files, part in chosen:
@@ -76,7 +81,7 @@ def export_nnunet(
         if all(path.is_file() for path in targets):
             skipped.append(files.visit_id)
             continue
-        _write_case(files, targets, channels, tracer, desc, labels)
+        _write_case(files, targets, channels, tracer, desc, named, ignore)
         written.append(files.visit_id)
         progress(files.visit_id)
     return NnunetExport(tuple(written), tuple(skipped), tuple(left_out))
@@ -129,9 +134,15 @@ def _write_case(
     tracer: str,
     desc: str,
     labels: Mapping[str, int] | None,
+    ignore: int | None,
 ) -> None:
     visit = load_visit(files, channels, channels, desc)
     mask = _mask(visit, tracer, labels)
+    if UNKNOWN_DESC in files.masks[tracer]:
+        unknown = read_volume(files.masks[tracer][UNKNOWN_DESC], Quantity.LABEL)
+        geometry = visit.masks[tracer].geometry
+        geometry.require_same_grid(unknown.geometry, f"{visit.visit_id}: the mask", "its unknown voxels")
+        mask = np.where((unknown.array > 0) & (mask == 0), ignore, mask)
     grid = reference_geometry(visit, channels)
     for path, channel in zip(targets, channels, strict=False):
         write_volume(path, resample(visit.scans[channel].volume, grid))

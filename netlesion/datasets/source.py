@@ -23,6 +23,7 @@ class SourceLabels:
     """A label map of a PET: its file and what its values mean.
 
     names: every value that may occur, 0 included. lesions: the values that are lesion; they become desc-lesions.
+    unknown: the value of voxels of which nobody knows whether they are lesion; it becomes desc-unknown.
     keep_as: also kept as it is under this `desc-`, where values tell more than lesion or not.
     """
 
@@ -30,6 +31,7 @@ class SourceLabels:
     names: Mapping[int, str]
     lesions: frozenset[int] = frozenset()
     keep_as: str | None = None
+    unknown: int | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from netlesion.evaluate.case.outcome import MatchSettings
 from netlesion.evaluate.case.point_reference import evaluate_marks_against_points, evaluate_masks_against_points
 from netlesion.evaluate.case.result import CaseFacts, CaseResult
 from netlesion.evaluate.case.score import evaluate_case, evaluate_points
+from netlesion.evaluate.case.unknown import known_marks, without_unknown
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.cohort import read_suv_image
 from netlesion.io.bids.label_maps import read_named_map
@@ -51,6 +52,8 @@ class Job:
     settings: MatchSettings
     tasks: tuple[str, ...]
     organs: Path | None = None
+    unknown: Path | None = None
+    unknown_label: int | None = None
 
 
 def run_jobs(jobs: Sequence[Job], workers: int | None) -> Iterator[tuple[CaseResult, dict[str, str]]]:
@@ -77,21 +80,29 @@ def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
     """Reads one case, scores it, and hashes what was read."""
     if job.points_mm is not None:
         return _against_points(job, job.points_mm)
-    reference = _read_mask(job.reference, job.case)
+    reference, unknown = _read_reference(job)
     hashes = {"reference": hash_file(job.reference)}
     organs, remarks = _read_organs(job)
     if job.marks is not None:
+        points, ratings = np.array(job.marks.points_mm).reshape(-1, 3), np.array(job.marks.ratings)
+        kept = known_marks(points, reference, unknown)
         result = evaluate_points(
-            job.case, job.patient, reference, job.marks.points_mm, job.marks.ratings, job.settings, job.facts, organs
+            job.case, job.patient, reference, points[kept], ratings[kept].tolist(), job.settings, job.facts, organs
         )
+        if not kept.all():
+            remarks = (*remarks, f"{int((~kept).sum())} marks lie in voxels of unknown label and are not counted")
         return replace(result, remarks=(*result.remarks, *remarks)), hashes
+    prediction = _read_mask(job.prediction, job.case)
     probability = None if job.probability is None else read_volume(job.probability, Quantity.PROBABILITY)
+    if unknown.any():
+        known = without_unknown(prediction, probability, reference, unknown, job.settings.connectivity)
+        prediction, probability, remarks = known.prediction, known.probability, (*remarks, *known.remarks)
     suv = None if job.pet is None else read_suv_image(job.pet)
     result = evaluate_case(
         job.case,
         job.patient,
         reference,
-        _read_mask(job.prediction, job.case),
+        prediction,
         probability,
         suv,
         job.settings,
@@ -131,12 +142,31 @@ def _against_points(job: Job, points_mm: np.ndarray) -> tuple[CaseResult, dict[s
     return found, hashes | {"prediction": hash_file(job.prediction)}
 
 
-def _read_mask(path: Path, case: str) -> Volume:
+def _read_reference(job: Job) -> tuple[Volume, np.ndarray]:
+    """The reference mask without its voxels of unknown label, and where those are, (I, J, K) bool."""
+    reference = _read_mask(job.reference, job.case, job.unknown_label)
+    if job.unknown_label is not None:
+        unknown = reference.array == job.unknown_label
+        return reference.with_array(np.where(unknown, 0, reference.array)), unknown
+    unknown = np.zeros(reference.geometry.shape, dtype=bool)
+    if job.unknown is not None:
+        found = _read_mask(job.unknown, job.case)
+        try:
+            reference.geometry.require_same_grid(found.geometry, "the reference", "its mask of unknown voxels")
+        except NetlesionError as error:
+            raise type(error)(f"case {job.case}: {error}") from error
+        unknown = (found.array > 0) & (reference.array == 0)
+    return reference, unknown
+
+
+def _read_mask(path: Path, case: str, unknown_label: int | None = None) -> Volume:
     """A mask of 0/1 or of lesion instances; a lone other value is an 8-bit mask and refused."""
     try:
         mask = read_volume(path, Quantity.LABEL)
     except NetlesionError as error:
         raise type(error)(f"case {case}: {error}") from error
+    if unknown_label is not None:
+        return mask
     top = int(mask.array.max(initial=0))
     if top == 255 and not ((mask.array > 0) & (mask.array < 255)).any():
         raise CohortError(

@@ -249,4 +249,6 @@ def _job(
         settings=settings.match,
         tasks=settings.tasks,
         organs=known.organs,
+        unknown=reference.unknown,
+        unknown_label=reference.unknown_label,
     )

@@ -41,6 +41,8 @@ from netlesion.io.nifti import read_volume
 DERIVATIVES = Path("derivatives", "netlesion")
 #: The mask a cohort is evaluated against and, unless configured otherwise, trained on.
 REFERENCE_DESC = "lesions"
+#: Voxels of which nobody knows whether they are lesion (nnU-Net's ignore label); they take no part in anything.
+UNKNOWN_DESC = "unknown"
 ANAT_CHANNELS = {"T1w": "mr_t1", "T2w": "mr_t2"}
 CROP_CHANNELS = {"fdg": "PET", "ct": "CT", "mr_t1": "MR_T1"}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.errors import CohortError
-from netlesion.io.bids.cohort import REFERENCE_DESC, open_cohort
+from netlesion.io.bids.cohort import REFERENCE_DESC, UNKNOWN_DESC, open_cohort
 from netlesion.io.files import is_there, visible
 
 LABEL_MAP = f"_desc-{REFERENCE_DESC}_dseg.nii.gz"
@@ -24,12 +24,17 @@ RECORD = "provenance.json"
 
 @dataclass(frozen=True)
 class MaskFile:
-    """One case's mask, the patient it belongs to, and its probability map where there is one."""
+    """One case's mask, the patient it belongs to, and its probability map where there is one.
+
+    unknown: a mask of voxels of which nobody knows whether they are lesion; unknown_label: their label in the mask.
+    """
 
     case: str
     patient: str
     path: Path
     probability: Path | None = None
+    unknown: Path | None = None
+    unknown_label: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def _in_cohort(folder: Path, desc: str) -> MaskFolder | None:
                     "choose one with --desc"
                 )
             case = visit.case_id(channel)
-            masks[case] = MaskFile(case, visit.patient_id, path)
+            masks[case] = MaskFile(case, visit.patient_id, path, unknown=by_desc.get(UNKNOWN_DESC))
     return MaskFolder(folder, "cohort", desc, masks) if masks else None
 
 
@@ -155,12 +160,25 @@ def _is_finished(path: Path, record: dict[str, Any] | None) -> bool:
 
 def _in_plain_folder(folder: Path, desc: str) -> MaskFolder | None:
     masks: dict[str, MaskFile] = {}
+    ignore = _ignore_label(folder)
     for path in [*visible(folder, "*.nii.gz"), *visible(folder, "*.nii")]:
         case = path.name.removesuffix(".gz").removesuffix(".nii")
         if case in masks:
             raise CohortError(f"{folder}: case {case} is there twice, as .nii and as .nii.gz")
-        masks[case] = MaskFile(case, patient_of(case), path)
+        masks[case] = MaskFile(case, patient_of(case), path, unknown_label=ignore)
     return MaskFolder(folder, "plain", None, masks) if masks else None
+
+
+def _ignore_label(folder: Path) -> int | None:
+    """The ignore label of a folder of labels of an nnU-Net data set, whose dataset.json lies above it."""
+    path = folder.resolve().parent / "dataset.json"
+    if not is_there(path):
+        return None
+    try:
+        value = json.loads(path.read_text(encoding="utf-8-sig"))["labels"].get("ignore")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def patient_of(case: str) -> str:
