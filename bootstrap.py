@@ -28,6 +28,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 try:
+    import tomllib
+except ImportError:  # Python < 3.11, which gets no further than the line that says so
+    tomllib = None
+try:
     import fcntl
 except ImportError:  # Windows: no lock, two runs at once are the user's to avoid
     fcntl = None
@@ -124,6 +128,12 @@ def uv_flags(settings: dict[str, list[str]]) -> list[str]:
     if settings.get("no-index", ["0"])[0].lower() in ("1", "true", "yes", "on"):
         flags.append("--no-index")
     return flags
+
+
+def unpinned_oracles() -> list[str]:
+    """Return the requirements of pyproject.toml whose own dependencies must not be installed."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    return groups["unpinned-oracles"]
 
 
 # --- The stamp -------------------------------------------------------------------------------------------------------
@@ -286,6 +296,8 @@ def install(log: BinaryIO, extras: set[str], torch: str) -> None:
     constraints.write_text(f"torch=={installed()['torch']}\n", encoding="utf-8")
     project = "." + (f"[{','.join(sorted(extras))}]" if extras else "")
     step(f"installing the project ({project})", ["--constraint", str(constraints), "--editable", project])
+    if "test" in extras:
+        step("installing oracles without their pins", ["--no-deps", *unpinned_oracles()])
 
 
 def compare(needs: set[str], asked: str) -> tuple[dict | None, dict]:
@@ -362,7 +374,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         description="Make .venv beside this file (only if something changed), then run the command in it.",
         epilog="Further arguments go to `netlesion demo` or pytest, e.g.: python3 bootstrap.py test -k suv -x",
     )
-    commands = "demo: run the demo; test: ruff, then pytest; install: only make .venv"
+    commands = "demo: run the demo; test: ruff, then pytest (-m ci: its slow rest); install: only make .venv"
     parser.add_argument("command", choices=tuple(EXTRAS), help=commands)
     builds = "which build; auto (default): CUDA where nvidia-smi works, else CPU. Or set NETLESION_TORCH"
     default = os.environ.get("NETLESION_TORCH") or "auto"

@@ -22,7 +22,7 @@ SPEC.loader.exec_module(bootstrap)
 
 # --- Which torch wheel ---
 
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="wheel names of Linux")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: the names of its wheels")
 TAG = f"cp{sys.version_info[0]}{sys.version_info[1]}"
 PLATFORM = f"manylinux_2_28_{platform.machine()}"
 
@@ -79,14 +79,14 @@ def put_nvidia_smi_on_path(monkeypatch: pytest.MonkeyPatch, folder: Path, status
     monkeypatch.setenv("PATH", str(folder))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the fake is a shell script")
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell: the fake is a script")
 @pytest.mark.parametrize(("status", "build"), [(0, "cuda"), (9, "cpu"), (None, "cpu")])
 def test_auto_asks_nvidia_smi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: int | None, build: str) -> None:
     put_nvidia_smi_on_path(monkeypatch, tmp_path, status)
     assert bootstrap.resolve_torch("auto", None) == build
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the fake is a shell script")
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell: the fake is a script")
 def test_a_gpu_does_not_overrule_a_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     put_nvidia_smi_on_path(monkeypatch, tmp_path, 0)
     assert bootstrap.resolve_torch("cpu", None) == "cpu"
@@ -275,3 +275,12 @@ def test_an_old_python_is_told_so_in_one_line(monkeypatch: pytest.MonkeyPatch, c
 def test_programs_are_found_on_both_kinds_of_system() -> None:
     assert bootstrap.tool("ruff", windows=False) == str(bootstrap.VENV / "bin" / "ruff")
     assert bootstrap.tool("ruff", windows=True) == str(bootstrap.VENV / "Scripts" / "ruff.exe")
+
+
+def test_an_oracle_without_its_pins_is_a_requirement_of_no_extra() -> None:
+    import tomllib
+
+    extras = tomllib.loads((SCRIPT.parent / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    names = [re.split(r"[<>=]", line)[0] for line in bootstrap.unpinned_oracles()]
+    assert names
+    assert not [line for lines in extras.values() for line in lines for name in names if line.startswith(name)]

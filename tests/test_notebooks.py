@@ -22,7 +22,7 @@ def test_a_notebook_is_code_without_output(path):
         ast.parse("".join(cell["source"]))
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_the_cells_run_in_order(path):
     names: dict = {}

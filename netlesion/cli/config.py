@@ -25,18 +25,36 @@ from netlesion.io.nifti import read_volume
 from netlesion.models.architecture import architecture_of, filters_of
 from netlesion.models.card import ModelCard
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+PACKAGE = Path(__file__).resolve().parents[1]
+#: Of the installed wheel (setup.py puts it there), else of the checkout.
+CONFIGS = next((p for p in (PACKAGE / "configs", PACKAGE.parent / "configs") if p.is_dir()), PACKAGE / "configs")
 
 
 def compose(name: str, overrides: Sequence[str]) -> DictConfig:
-    """configs/<name>.yaml with overrides, for callers that are not a Hydra main function."""
+    """configs/<name>.yaml with overrides; files of ./configs are found too, as in `configs/experiment/mine.yaml`.
+
+    Args:
+        name: `train` or `infer`.
+        overrides: as on Hydra's command line, `experiment=sts` or `trainer.max_epochs=3`.
+
+    Raises:
+        ConfigError: for an override that Hydra refuses, or a group or file that is not there.
+    """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
+    from hydra.errors import HydraException
 
     if not CONFIGS.is_dir():
-        raise ConfigError(f"{CONFIGS}: no such folder; run from a checkout of the repository (pip install -e .)")
+        raise ConfigError(f"{CONFIGS}: no such folder; the installation is incomplete, install the package again")
+    own = Path("configs").resolve()
+    if own.is_dir() and own != CONFIGS:
+        overrides = [*overrides, f"hydra.searchpath=[file://{own}]"]
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return hydra_compose(name, overrides=list(overrides))
+        try:
+            return hydra_compose(name, overrides=list(overrides))
+        except HydraException as error:
+            said = str(error).split("Config search path")[0].replace("Set the environment variable", "\n").split("\n")
+            raise ConfigError(" ".join(line.strip() for line in said if line.strip())) from error
 
 
 def guarded(work: Callable[[DictConfig], int], config: DictConfig) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from netlesion.cli.datasets import add_verbs
+from netlesion.cli import datasets, run
 from netlesion.output.version import __version__
 
 app = typer.Typer(
@@ -22,7 +22,8 @@ app = typer.Typer(
 )
 import_app = typer.Typer(help="Bring data into a BIDS cohort.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
-add_verbs(app, import_app)
+datasets.add_verbs(app, import_app)
+run.add_verbs(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -179,7 +179,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path):
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk], capture_output=True, check=False)
     if mounted.returncode != 0:
-        pytest.skip("mounting a small tmpfs needs root")
+        pytest.skip("needs root: a small tmpfs is mounted")
     try:
         noise = np.random.default_rng(0).integers(0, 30000, size=(64, 64, 32)).astype(np.int16)
         write_series(tmp_path / "pet", noise)
