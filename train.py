@@ -17,4 +17,7 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    from netlesion.cli.utf8 import use_utf8
+
+    use_utf8()
     main()

@@ -364,8 +364,10 @@ def main() -> None:
     """Runs the command line; an error a user can put right is one line on stderr and exit status 1."""
     import warnings
 
+    from netlesion.cli.utf8 import use_utf8
     from netlesion.errors import NetlesionError, warn_in_one_line
 
+    use_utf8()
     warn_in_one_line()
     warnings.filterwarnings("ignore", module="pydicom")  # an error of ours is one line, not pydicom's and ours
     try:

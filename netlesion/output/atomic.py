@@ -90,9 +90,12 @@ def atomic_folder(folder: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str, private: bool = False) -> None:
-    """Writes UTF-8 text atomically; private: readable by its owner only."""
+    """Writes UTF-8 text atomically; private: readable by its owner only.
+
+    What UTF-8 cannot hold, a byte of a file name in another encoding, is written as an escape.
+    """
     with atomic_path(path, private) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -117,8 +117,10 @@ def write_plan(
     writer.failures += plan.refusals
     for planned in plan.images:
         writer.image(planned)
+        writer.tell()
     for planned in plan.rois:
         writer.roi(planned)
+        writer.tell()
     if writer.rows:
         writer.tables()
     if writer.written:
@@ -142,6 +144,7 @@ class _Writer:
     rows: dict[tuple[str, str], list[SessionRow]] = field(default_factory=dict)
     grids: dict[PurePosixPath, Geometry] = field(default_factory=dict)
     key_is_saved: bool = False
+    num_told: int = 0
     interpolate_contours: bool = False
     interpolated: dict[str, list[int]] = field(default_factory=dict)
     brought: dict[str, str] = field(default_factory=dict)
@@ -304,7 +307,12 @@ class _Writer:
 
     def _add(self, path: Path) -> None:
         self.written.append(path)
-        self.progress(path)
+
+    def tell(self) -> None:
+        """Tells the caller every file written since; apart from writing, so that its errors refuse no series."""
+        while self.num_told < len(self.written):
+            self.num_told += 1
+            self.progress(self.written[self.num_told - 1])
 
 
 def _where(planned: PlannedSeries) -> str:
