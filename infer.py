@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads tha
 @hydra.main(config_path="configs", config_name="infer", version_base="1.3")
 def main(config: DictConfig) -> None:
     from netlesion.cli.config import guarded
-    from netlesion.cli.entry import infer
+    from netlesion.cli.infer import infer
 
     guarded(infer, config)
 

@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads tha
 @hydra.main(config_path="configs", config_name="train", version_base="1.3")
 def main(config: DictConfig) -> None:
     from netlesion.cli.config import guarded
-    from netlesion.cli.entry import train
+    from netlesion.cli.train import train
 
     guarded(train, config)
 

@@ -25,8 +25,9 @@ from netlesion.inference.malloc import keep_heap
 from netlesion.io.bids.cohort import open_cohort
 from netlesion.io.nifti import write_volume
 from netlesion.models.card import ModelCard
-from netlesion.predict.batch import Model, run_batch
-from netlesion.predict.visit import InferenceSettings
+from netlesion.predict.batch import run_batch
+from netlesion.predict.model import Model
+from netlesion.predict.settings import InferenceSettings
 
 PET_MM, WORKING_MM = (2.0, 2.0, 3.0), (2.45, 2.45, 4.0)
 CARD = ModelCard(("fdg", "ct"), ("fdg", "ct"), {"fdg": ("background", "lesion")}, WORKING_MM, (96, 96, 96), {})

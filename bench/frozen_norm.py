@@ -20,14 +20,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netlesion.cli.entry import build_network
 from netlesion.image.split import read_split
 from netlesion.inference.malloc import keep_heap
 from netlesion.inference.plan import Box
 from netlesion.io.bids.cohort import REFERENCE_DESC, load_visit, open_cohort
 from netlesion.models.checkpoint import load_checkpoint, load_network
 from netlesion.output.provenance import Stopwatch
-from netlesion.predict.visit import InferenceSettings, finish, forward, prepare
+from netlesion.predict.model import build_network
+from netlesion.predict.settings import InferenceSettings
+from netlesion.predict.visit import finish, forward, prepare
 
 #: A window whose CT is on average below this (network units, -1 is air) holds no body.
 AIR = -0.8

@@ -41,8 +41,10 @@ def _netlesion(folder: Path) -> Callable:
     from netlesion.inference.memory import available_gb
     from netlesion.io.bids.cohort import open_cohort
     from netlesion.models.card import ModelCard
-    from netlesion.predict.batch import Model, run_batch
-    from netlesion.predict.visit import InferenceSettings, cost_of
+    from netlesion.predict.batch import run_batch
+    from netlesion.predict.model import Model
+    from netlesion.predict.plan import cost_of
+    from netlesion.predict.settings import InferenceSettings
 
     keep_heap()
     network, stored = load(folder / "network.pt"), torch.load(folder / "network.pt", weights_only=True)

@@ -116,7 +116,7 @@ def _validate(work: Path) -> None:
 def _overrides(work: Path) -> list[str]:
     return [
         "experiment=demo", f"runs_dir={work / 'runs'}", f"cohort={work / 'cohort'}", f"seed={SEED}",
-        "network.widths=[4,8,8]", "spacing_mm=[8,8,8]", "window=[16,16,16]",
+        "network=unet", "network.widths=[4,8,8]", "spacing_mm=[8,8,8]", "window=[16,16,16]", "fine_tune=null",
     ]  # fmt: skip
 
 
@@ -125,8 +125,8 @@ def _models(work: Path) -> dict[str, Path]:
     import torch
 
     from netlesion.cli.config import card_of, compose
-    from netlesion.cli.entry import build_network
     from netlesion.models.checkpoint import save_checkpoint
+    from netlesion.predict.model import build_network
 
     paths = {}
     for norm in ("instance", "batch"):
@@ -141,7 +141,7 @@ def _models(work: Path) -> dict[str, Path]:
 
 def _infer(work: Path, mode: str, model: Path) -> None:
     from netlesion.cli.config import compose
-    from netlesion.cli.entry import infer
+    from netlesion.cli.infer import infer
 
     asked = [
         f"inference.mode={mode}", "inference.engine=torch", "inference.precision=fp32", "inference.memory_gb=4",
@@ -154,7 +154,7 @@ def _infer(work: Path, mode: str, model: Path) -> None:
 def _train(work: Path) -> None:
     """One epoch on one patient; the weights are hashed with those of the random networks."""
     from netlesion.cli.config import compose
-    from netlesion.cli.entry import train
+    from netlesion.cli.train import train
 
     short = ["trainer.max_epochs=1", "trainer.accelerator=cpu", "data.patches_per_visit=2", "splitting.stratify=false"]
     shares = ["splitting.val_share=0", "splitting.test_share=0"]

@@ -10,28 +10,46 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from netlesion.image.visit import Tracer
-from netlesion.image.volume import Quantity
-from netlesion.io.nifti import write_volume
-from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort
-from netlesion.phantom.settings import PRESETS
+import typer
+
+if TYPE_CHECKING:
+    from netlesion.phantom.settings import PhantomSettings
 
 THRESHOLD_SUV = 4.0
-#: Both tracers on one table position, so that the demo needs no registration.
-DEMO_SETTINGS = replace(PRESETS["net-petct"], tracers_apart=False, spacing_mm=(4.2, 4.2, 5.0))
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("runs/demo"),
+    patients: Annotated[int, typer.Option(min=8, help="Patients of the digital cohort.")] = 14,
+    seed: Annotated[int, typer.Option(help="Seed of cohort, split and training.")] = 7,
+) -> None:
+    """The main job on a digital cohort: make it, detect with the shipped weights, fine-tune, evaluate, report."""
+    run_demo(out, patients, seed)
+
+
+def demo_settings() -> PhantomSettings:
+    """Both tracers on one table position, so that a visit is one session and needs no registration."""
+    from dataclasses import replace
+
+    from netlesion.phantom.settings import PRESETS
+
+    return replace(PRESETS["net-petct"], tracers_apart=False, spacing_mm=(4.2, 4.2, 5.0))
 
 
 def run_demo(out: Path, patients: int, seed: int) -> None:
     """Everything into `out`; prints the comparison, and the report's path as the last line."""
     cohort, shipped, tuned, baseline = (out / name for name in ("cohort", "results", "fine_tuned", "threshold"))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in train.py, before torch is imported
-    make_cohort(cohort, CohortPlan(patients, seed, settings=DEMO_SETTINGS))
+    from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort
+
+    make_cohort(cohort, CohortPlan(patients, seed, settings=demo_settings()))
 
     from netlesion.cli.config import compose, run_guarded
-    from netlesion.cli.entry import infer, train
+    from netlesion.cli.infer import infer
+    from netlesion.cli.train import train
     from netlesion.image.split import read_split
     from netlesion.io.bids.cohort import open_cohort
     from netlesion.models.checkpoint import shipped_checkpoint
@@ -78,8 +96,11 @@ def _draw_split(config) -> None:
 
 def _threshold_baseline(visits, folder: Path) -> None:
     """Every component of SUV >= 4 as a lesion: what a user would get without a network."""
+    from netlesion.image.visit import Tracer
+    from netlesion.image.volume import Quantity
     from netlesion.io.bids.cohort import load_visit
     from netlesion.io.bids.masks import LABEL_MAP
+    from netlesion.io.nifti import write_volume
     from netlesion.quantify.instances import components
 
     for files in visits:

@@ -32,8 +32,10 @@ def infer_command(settings: Words = None) -> None:
 
 def _run(name: str, settings: list[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not spin
-    from netlesion.cli import entry
     from netlesion.cli.config import compose, run_guarded
 
-    work = {"train": entry.train, "infer": entry.infer}[name]
+    if name == "train":
+        from netlesion.cli.train import train as work
+    else:
+        from netlesion.cli.infer import infer as work
     return run_guarded(lambda: work(compose(name, settings)))

@@ -18,7 +18,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from netlesion.errors import ConfigError, NetlesionError, OutputError
-from netlesion.inference.average import Predict
 from netlesion.io.bids.cohort import REFERENCE_DESC, VisitFiles, load_visit, require_channels
 from netlesion.io.bids.masks import RECORD
 from netlesion.models.card import ModelCard
@@ -26,20 +25,13 @@ from netlesion.output.atomic import write_json
 from netlesion.output.lock import alone
 from netlesion.output.provenance import Stopwatch, hash_file, provenance
 from netlesion.predict.agreement import HEADER, Audit
+from netlesion.predict.model import Model
 from netlesion.predict.results import damaged, finish_visit, outputs_of, record_of, write_case
+from netlesion.predict.settings import InferenceSettings
 from netlesion.predict.stages import StageTable
-from netlesion.predict.visit import InferenceSettings, Prepared, finish, forward, prepare
+from netlesion.predict.visit import Prepared, finish, forward, prepare
 from netlesion.quantify.table import LesionRow, read_lesions, write_lesions
 from netlesion.report.results import CasePage, TextTable, write_report
-
-
-@dataclass(frozen=True)
-class Model:
-    """Networks of one card ready to run, averaged where there are several, and the hash of their checkpoints."""
-
-    card: ModelCard
-    networks: tuple[Predict, ...]
-    checkpoint_sha256: str
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from netlesion.inference.engines.torch_eager import eager
 from netlesion.models.card import ModelCard
 from netlesion.models.unet import unet
 from netlesion.output.provenance import Stopwatch
-from netlesion.predict.visit import InferenceSettings, forward, predict_visit, prepare
+from netlesion.predict.settings import InferenceSettings
+from netlesion.predict.visit import forward, predict_visit, prepare
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 WIDTHS = (16, 32, 64)

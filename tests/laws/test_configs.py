@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from netlesion.cli.config import CONFIGS, card_of, compose, labels_of
-from netlesion.cli.entry import build_network
 from netlesion.errors import ConfigError
+from netlesion.predict.model import build_network
 
 EXPERIMENTS = sorted(p.stem for p in Path(CONFIGS, "experiment").glob("*.yaml"))
 

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from netlesion.cli.entry import build_network
 from netlesion.errors import CheckpointError, ConfigError
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import load_checkpoint, load_network, save_checkpoint
+from netlesion.predict.model import build_network
 
 CARD = ModelCard(
     channels=("fdg", "ct"),

@@ -13,8 +13,9 @@ from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.cohort import open_cohort
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.models.card import ModelCard
-from netlesion.predict.batch import Model, run_batch
-from netlesion.predict.visit import InferenceSettings
+from netlesion.predict.batch import run_batch
+from netlesion.predict.model import Model
+from netlesion.predict.settings import InferenceSettings
 from netlesion.quantify.table import read_lesions
 
 GRID = Geometry(np.array([[0, 0, 3.0, -9], [-4.0, 0, 0, 20], [0, 4.0, 0, 5], [0, 0, 0, 1]]), (9, 13, 11))

@@ -19,16 +19,10 @@ from netlesion.inference.sliding import OUTSIDE
 from netlesion.models.card import ModelCard
 from netlesion.models.unet import unet
 from netlesion.output.provenance import Stopwatch
-from netlesion.predict.visit import (
-    InferenceSettings,
-    _probability,
-    cost_of,
-    forward,
-    mode_of,
-    plan_of,
-    predict_visit,
-    prepare,
-)
+from netlesion.predict.native_grid import probability_on
+from netlesion.predict.plan import cost_of, plan_of
+from netlesion.predict.settings import InferenceSettings, mode_of
+from netlesion.predict.visit import forward, predict_visit, prepare
 
 CLASSES = {"sstr": ("background", "lesion"), "fdg": ("background", "lesion")}
 CARD = ModelCard(("sstr", "fdg"), ("sstr", "fdg"), CLASSES, (4.0, 4.0, 4.0), (8, 8, 8), {})
@@ -242,8 +236,8 @@ def test_only_what_was_computed_goes_back_to_the_native_grid_and_nothing_is_lost
     odds = torch.full(working.shape, OUTSIDE)
     inner = torch.randn(11, 9, 14, generator=torch.Generator().manual_seed(0)) * 4
     odds[box.slices] = inner
-    found = _probability(odds, box, working, native, None, None)
-    everything = _probability(odds, Box((0, 0, 0), working.shape), working, native, None, None)
+    found = probability_on(odds, box, working, native, None, None)
+    everything = probability_on(odds, Box((0, 0, 0), working.shape), working, native, None, None)
     np.testing.assert_allclose(found, everything, atol=1e-6)
     assert (found == 0).mean() > 0.4, "the rest was not computed"
     assert (found > 0.5).any()

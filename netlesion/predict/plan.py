@@ -1,0 +1,58 @@
+"""Which tiles a model computes of a visit, and what they cost: `inference.plan` for a card and settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from netlesion.errors import InferenceError
+from netlesion.inference.plan import Box, Cost, Plan, plan_stream, plan_windows
+from netlesion.models.architecture import architecture_of, filters_of, norm_of
+from netlesion.models.card import ModelCard
+from netlesion.predict.settings import InferenceSettings
+from netlesion.preprocess.normalise import num_inputs
+
+
+def cost_of(card: ModelCard, engine: str, by_level: bool) -> Cost | None:
+    """What the card's network costs in an engine; None for a network that is no U-Net of ours."""
+    kind, filters, norm = architecture_of(card.network), filters_of(card.network), norm_of(card.network)
+    if not filters:
+        return None
+    inputs, outputs = num_inputs(card.channels, card.required_channels), card.scheme.num_outputs
+    at_once, in_slabs = kind.activation_bytes(filters, engine, norm)
+    flop = kind.flop(inputs, outputs, filters)
+    return Cost(flop, at_once, in_slabs if by_level else None)
+
+
+def plan_of(
+    card: ModelCard, settings: InferenceSettings, shape: tuple[int, int, int], box: tuple | None = None
+) -> Plan:
+    """The plan of one volume; box: the body's (low, high), used by stream and crop, None for the whole volume."""
+    kind, filters, cost = (
+        architecture_of(card.network),
+        filters_of(card.network),
+        cost_of(card, settings.engine, settings.by_level),
+    )
+    body = None if box is None else Box(*box)
+    if settings.mode == "stream":
+        memory = None if settings.memory_gb is None else settings.memory_gb * 1e9
+        return plan_stream(shape, kind.divisor(filters), kind.margin(filters), body, cost, memory)
+    if settings.mode == "crop":
+        return plan_windows(shape, card.window, settings.overlap, body or Box((0, 0, 0), shape), cost)
+    return plan_windows(shape, card.window, settings.overlap, cost=cost)
+
+
+def smaller(plan: Plan, batch_size: int, card: ModelCard, error: Exception) -> tuple[Plan, int]:
+    """A plan and batch size that need less memory; raises InferenceError, from `error`, where there are none."""
+    if batch_size > 1 and plan.num_tiles > 1:
+        return plan, batch_size // 2
+    if plan.mode == "stream":
+        kind, filters = architecture_of(card.network), filters_of(card.network)
+        need = plan.cost.activation_bytes * max(t.read.num_voxels for t in plan.tiles)
+        cost = replace(plan.cost, by_level=None)
+        less = plan_stream(plan.shape, kind.divisor(filters), kind.margin(filters), plan.box, cost, need / 2)
+        if max(t.read.num_voxels for t in less.tiles) < max(t.read.num_voxels for t in plan.tiles):
+            return less, 1
+    raise InferenceError(
+        f"the device has too little memory for one tile of {plan.tiles[0].read.shape} voxels; "
+        "close what else uses it, choose a coarser spacing, or run with device=cpu"
+    ) from error

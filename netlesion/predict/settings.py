@@ -1,0 +1,90 @@
+"""How a network is run over a visit and how its probabilities become lesions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from netlesion.errors import ConfigError
+from netlesion.models.architecture import norm_of, tile_independent
+from netlesion.models.card import ModelCard
+from netlesion.quantify.instances import CONNECTIVITY
+
+MODES = ("auto", "exact", "stream", "crop")
+
+
+@dataclass(frozen=True)
+class InferenceSettings:
+    """How a network is run and its probabilities become lesions.
+
+    mode: exact, stream or crop (inference.plan); memory_gb: what the activations of a tile may take; connectivity:
+    6, 18 or 26. tracer_thresholds: where a tracer's threshold is another than `threshold`. batch_size: windows in one
+    forward; None: one on a CPU, on a GPU what `memory_gb` holds. flips: axes (0 left-right, 1 front-back, 2 head-foot)
+    over whose mirror images logits are averaged.
+    folds: networks whose logits are averaged. audit: mode crop computes exact as well, to be compared with it.
+    by_level: the networks take a tile of mode stream that does not fit at once (`inference.engines.chunked`).
+
+    Raises ConfigError, with the setting's name, for a value that cannot be meant.
+    """
+
+    mode: str = "exact"
+    overlap: float = 0.5
+    batch_size: int | None = 1
+    threshold: float = 0.5
+    tracer_thresholds: Mapping[str, float] = field(default_factory=dict)
+    connectivity: int = CONNECTIVITY
+    device: str = "cpu"
+    engine: str = "torch"
+    precision: str = "fp32"
+    memory_gb: float | None = None
+    flips: tuple[int, ...] = ()
+    folds: int = 1
+    audit: bool = False
+    by_level: bool = False
+
+    def __post_init__(self) -> None:
+        for name, good, expected in (
+            ("threshold", 0.0 < self.threshold <= 1.0, "above 0 and at most 1"),
+            (
+                "tracer_thresholds",
+                all(0.0 < t <= 1.0 for t in self.tracer_thresholds.values()),
+                "above 0 and at most 1 for each tracer",
+            ),
+            ("connectivity", self.connectivity in (6, 18, 26), "6, 18 or 26"),
+            ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1, or null for what fits"),
+            ("memory_gb", self.memory_gb is None or self.memory_gb > 0, "above 0, or null for what is free"),
+            ("flips", sorted(set(self.flips) & {0, 1, 2}) == sorted(self.flips), "some of 0, 1, 2, each once"),
+            ("audit", not self.audit or self.mode == "crop", f"false in mode {self.mode}, which computes every voxel"),
+        ):
+            if not good:
+                raise ConfigError(f"inference.{name} is {getattr(self, name)}, expected {expected}")
+
+    def threshold_of(self, tracer: str) -> float:
+        """The lesion probability from which a voxel belongs to a lesion of this tracer."""
+        return self.tracer_thresholds.get(tracer, self.threshold)
+
+    @property
+    def compared(self) -> tuple[str, str] | None:
+        """The two ways that every PET is computed and compared in, the one that counts first; None where it is one."""
+        if self.audit:
+            return "crop", "exact"
+        if self.folds > 1 or self.flips:
+            folds = f"{self.folds} networks" if self.folds > 1 else "one network"
+            return f"{folds}, {2 ** len(self.flips)} images" if self.flips else folds, "one network, one image"
+        return None
+
+
+def mode_of(asked: str, card: ModelCard) -> str:
+    """The mode that `asked` means for a model; auto is stream where the network allows it, exact elsewhere.
+
+    Raises ConfigError for an unknown mode, and for stream with a network whose norm depends on the tile.
+    """
+    if asked not in MODES:
+        raise ConfigError(f"inference.mode is {asked!r}, expected {', '.join(MODES)}")
+    independent = tile_independent(card.network)
+    if asked == "stream" and not independent:
+        raise ConfigError(
+            f"inference.mode=stream, but the model has {norm_of(card.network)} norm, whose output "
+            "depends on how the body is cut; use exact, or crop (faster, but other windows see other statistics)"
+        )
+    return asked if asked != "auto" else "stream" if independent else "exact"
