@@ -77,6 +77,8 @@ def test_content_that_was_not_fetched_is_no_absent_channel(tmp_path, name):
     (tmp_path / "a" / name).symlink_to("../.git/annex/objects/gone")
     with pytest.raises(CohortError, match=rf"{name}: a link whose target is missing; fetch"):
         open_cohort(tmp_path)
+    with pytest.raises(CohortError, match=rf"{name}: a link whose target is missing; fetch"):
+        find_masks(tmp_path)
     with pytest.raises(CohortError, match="a link whose target is missing"):
         read_volume(tmp_path / "a" / name, Quantity.HU)
 

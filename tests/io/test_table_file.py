@@ -13,6 +13,7 @@ from netlesion.evaluate.case.marks import read_marks
 from netlesion.evaluate.cohort.categories import _read as read_categories
 from netlesion.io.bids.files import SessionRow, sessions_of, write_dataset
 from netlesion.io.bids.label_maps import _read_table as read_label_names
+from netlesion.io.bids.masks import find_masks
 from netlesion.io.bids.pet import session_weight
 from netlesion.io.bids.visits import visit_values
 from netlesion.io.table_file import number_of, read_table
@@ -140,6 +141,19 @@ def test_sessions_saved_by_a_spreadsheet_switch_no_check_off(sessions):
         table.write_text(broken)
         with pytest.raises(CohortError, match=words):
             read()
+
+
+def test_a_broken_sessions_table_makes_a_cohort_no_plain_folder_of_masks(sessions):
+    table, _ = sessions
+    root = table.parents[1]
+    for folder, name in (("", "pet"), ("derivatives/netlesion/", "desc-lesions_dseg")):
+        path = root / f"{folder}sub-1/ses-01/pet/sub-1_ses-01_trc-fdg_{name}.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    assert list(find_masks(root)) == ["sub-1_ses-01_trc-fdg"]
+    table.write_text(table.read_text().replace("\t", ";"))
+    with pytest.raises(CohortError, match="separated by semicolons"):
+        find_masks(root)
 
 
 def test_an_import_table_with_a_byte_order_mark_keeps_its_first_column(tmp_path):

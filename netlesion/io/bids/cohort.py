@@ -36,6 +36,7 @@ from netlesion.io.bids.pet import (
 from netlesion.io.bids.transforms import frame_name, read_transform, transform_path
 from netlesion.io.bids.visits import grouped
 from netlesion.io.files import is_there, visible
+from netlesion.io.hounsfield import require_negative_hu
 from netlesion.io.nifti import read_volume
 
 DERIVATIVES = Path("derivatives", "netlesion")
@@ -45,6 +46,10 @@ REFERENCE_DESC = "lesions"
 UNKNOWN_DESC = "unknown"
 ANAT_CHANNELS = {"T1w": "mr_t1", "T2w": "mr_t2"}
 CROP_CHANNELS = {"fdg": "PET", "ct": "CT", "mr_t1": "MR_T1"}
+
+
+class NoVisitError(CohortError):
+    """A folder that is no cohort at all, apart from a cohort that is broken."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,8 @@ def open_cohort(root: str | Path) -> Cohort:
         The cohort, a sequence of visits. `cohort[0].load()` reads the first one.
 
     Raises:
-        CohortError: if the folder is missing, empty or of no known layout.
+        CohortError: if the folder is missing, empty or of no known layout (NoVisitError), a table is broken, or the
+            content of a file was not fetched.
 
     Example:
         >>> cohort = nl.open_cohort("cohort")
@@ -168,7 +174,7 @@ def open_cohort(root: str | Path) -> Cohort:
     """
     root = Path(root)
     if not root.is_dir():
-        raise CohortError(f"{root}: no such folder; expected a BIDS cohort or a folder of the sts_crops layout")
+        raise NoVisitError(f"{root}: no such folder; expected a BIDS cohort or a folder of the sts_crops layout")
     notes: tuple[str, ...] = ()
     if any(root.glob("sub-*")):
         layout, (visits, notes) = "bids", _bids_visits(root)
@@ -176,7 +182,7 @@ def open_cohort(root: str | Path) -> Cohort:
         layout, visits = "sts_crops", _crop_visits(root)
     notes += _choice_notes(visits)
     if not visits:
-        raise CohortError(
+        raise NoVisitError(
             f"{root}: holds no visit; expected sub-*/ses-*/pet/*_pet.nii.gz (BIDS) or */PET_image.nii.gz (sts_crops)"
         )
     return Cohort(root, layout, tuple(visits), notes)
@@ -343,7 +349,10 @@ def _crop_visits(root: Path) -> list[VisitFiles]:
 
 def _read_image(image: ImageFile) -> tuple[Volume, Acquisition]:
     if image.tracer_label is None:
-        return read_volume(image.path, image.quantity), Acquisition()
+        volume = read_volume(image.path, image.quantity)
+        if image.quantity is Quantity.HU:
+            require_negative_hu(volume, str(image.path))
+        return volume, Acquisition()
     if image.quantity is Quantity.SUVBW:
         return read_suv_image(image.path), given_suv(image.path)
     sidecar = sidecar_of(image.path)

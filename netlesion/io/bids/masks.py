@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.errors import CohortError
-from netlesion.io.bids.cohort import REFERENCE_DESC, UNKNOWN_DESC, open_cohort
+from netlesion.io.bids.cohort import REFERENCE_DESC, UNKNOWN_DESC, NoVisitError, open_cohort
 from netlesion.io.files import is_there, visible
 
 LABEL_MAP = f"_desc-{REFERENCE_DESC}_dseg.nii.gz"
@@ -80,7 +80,7 @@ def open_masks(folder: str | Path, desc: str = REFERENCE_DESC) -> MaskFolder:
 def _in_cohort(folder: Path, desc: str) -> MaskFolder | None:
     try:
         cohort = open_cohort(folder)
-    except CohortError:
+    except NoVisitError:
         return None
     masks: dict[str, MaskFile] = {}
     for visit in cohort.visits:

@@ -84,14 +84,14 @@ def add(cohort, value, folder, suffix, *entities, frame="a"):
 
 
 def test_the_chosen_image_is_read_and_named(cohort):
-    add(cohort, 10.0, "ct", "ct", "run-2")
-    add(cohort, 20.0, "ct", "ct")
-    add(cohort, 30.0, "ct", "ct", "acq-other", frame="b")
+    add(cohort, -10.0, "ct", "ct", "run-2")
+    add(cohort, -20.0, "ct", "ct")
+    add(cohort, -30.0, "ct", "ct", "acq-other", frame="b")
     for n, name in enumerate(("fat", "in", "opp", "water")):
         add(cohort, float(n), "anat", "T1w", f"acq-{name}")
     opened = open_cohort(cohort)
     visit = load_visit(opened.visits[0], ["sstr", "ct", "mr_t1"], ["sstr"])
-    assert visit.scans["ct"].volume.array.max() == 20.0
+    assert visit.scans["ct"].volume.array.max() == -20.0
     assert visit.scans["mr_t1"].volume.array.max() == 3.0
     ct, mr = opened.notes
     assert "sub-001_ses-01_ct.nii.gz is read, not sub-001_ses-01_run-2_ct.nii.gz (lowest run-)" in ct

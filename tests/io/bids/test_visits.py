@@ -56,7 +56,7 @@ def add_pet(root, session, label, origin=(0.0, 0.0, 0.0), frame=None):
 
 
 def add_ct(root, session, origin=(0.0, 0.0, 0.0), facts=None):
-    ct = Volume(np.full(SHAPE, 40.0), grid(origin), Quantity.HU)
+    ct = Volume(np.full(SHAPE, -40.0), grid(origin), Quantity.HU)
     write_image(image_path(root, "001", session, "ct", "ct"), ct, facts or {"Modality": "CT"})
 
 
