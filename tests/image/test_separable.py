@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from netlesion.image import separable
 from netlesion.image.separable import apply_along_axes
 
 
@@ -45,10 +44,7 @@ def test_what_no_row_sees_is_not_looked_at():
     np.testing.assert_allclose(apply_along_axes(operators, array), 1.0, rtol=1e-6)
 
 
-def test_an_error_in_a_thread_is_raised_here(monkeypatch):
-    def refuse(*_, **__):
-        raise MemoryError("no room")
-
-    monkeypatch.setattr(separable.np, "matmul", refuse)
-    with pytest.raises(MemoryError, match="no room"):
-        apply_along_axes([np.eye(40, dtype=np.float32)] * 3, np.zeros((40, 40, 40), np.float32))
+def test_an_error_in_a_thread_is_raised_here():
+    operators = [np.eye(40, dtype=np.float32)] * 3
+    with pytest.raises(TypeError):  # the threads write float32, which no complex product fits
+        apply_along_axes(operators, np.zeros((40, 40, 40), np.complex64))

@@ -89,10 +89,9 @@ def test_the_installed_wheel_trains_and_infers_in_an_empty_folder(installed, tmp
     assert Path(where.strip()).is_relative_to(installed.parent)
     assert run(netlesion, "--version", cwd=tmp_path).startswith("netlesion ")
     run(netlesion, "phantom", "cohort", "--patients", "3", "--spacing", "6", "--seed", "10", cwd=tmp_path)
-    settings = [
-        "experiment=quickstart", "cohort=cohort", "required_channels=[]", "trainer.max_epochs=1",
-        "trainer.check_val_every_n_epoch=1", "data.patches_per_visit=2",
-    ]  # fmt: skip
+    run(netlesion, "register", "cohort", "--no-breathing", "--no-parts", cwd=tmp_path)
+    settings = ["experiment=quickstart", "cohort=cohort", "data.patches_per_visit=2"]
+    settings += ["trainer.max_epochs=1", "trainer.check_val_every_n_epoch=1"]
     assert "checkpoint runs/quickstart/model.safetensors" in run(netlesion, "train", *settings, cwd=tmp_path)
     said = run(netlesion, "infer", *settings, "split=test", "output=results", cwd=tmp_path)
     assert "0 failed" in said

@@ -1,4 +1,4 @@
-"""Carving: a cut solid is the same drawn part by part or as a whole, and nothing is kept once it was drawn."""
+"""Carving: a cut solid is the same drawn part by part or as a whole, with others or alone."""
 
 from itertools import product
 
@@ -7,7 +7,6 @@ import pytest
 
 from netlesion.phantom import carve
 from netlesion.phantom.body.parts import Part
-from netlesion.phantom.carve import Carver
 from netlesion.phantom.compounds import Mirrored, Offset, Union, Within
 from netlesion.phantom.paint import paint, share_of
 from netlesion.phantom.solids import Capsule, Ellipsoid, Half, sphere
@@ -39,17 +38,14 @@ def test_a_cut_solid_is_the_same_by_its_parts_and_as_a_whole(name, margin, monke
     np.testing.assert_allclose(parts.share, whole.share, rtol=0, atol=1e-5)
 
 
-def test_what_several_are_cut_by_is_sampled_once_and_forgotten(monkeypatch):
-    looked, made, look = [], [], carve.Distances._look
-    monkeypatch.setattr(carve.Distances, "_look", lambda own, stage: looked.append(own) or look(own, stage))
-    monkeypatch.setattr("netlesion.phantom.paint.Carver", lambda stage: made.append(Carver(stage)) or made[-1])
+def test_solids_that_share_a_cut_are_what_each_is_alone():
     halves = [Half((0, 0, 0), n) for n in ((1.0, 0, 0), (-1.0, 0, 0), (0, 1.0, 0))]
     solids = [Within(CAVITY, (half,)) for half in halves] + [Within(ORGAN, (CAVITY,)), Offset(ORGAN, -4.0)]
     bowel = Within(Capsule((-30, 10, 0), (30, 20, 10), 9.0, 8.0), (CAVITY,))
-    drawn = list(paint(Stage(grid((2.0, 2.5, 1.5)), moving()), [Part("", "fat", s) for s in (*solids, bowel)]))
+    stage, parts = Stage(grid((2.0, 2.5, 1.5)), moving()), [Part("", "fat", s) for s in (*solids, bowel)]
+    drawn = list(paint(stage, parts))
     assert len(drawn) == 6
-    # the cavity's ellipsoid and its hole, three halves, the organ for both of its margins
-    assert len(looked) == 6
-    (carver,) = made
-    assert all(s.distances is None for s in carver._surfaces.values())
-    assert all(c._kept is None for c in carver._carved.values())
+    for part, share in drawn:
+        alone = share_of(stage, part.solid, part.segment)
+        assert share.box == alone.box
+        np.testing.assert_allclose(share.share, alone.share, rtol=0, atol=1e-6)
