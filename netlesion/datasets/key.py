@@ -85,7 +85,8 @@ class Place:
 class Key:
     """The table in memory. `copy` gives one to plan with; only `save` touches the disk.
 
-    places: by door, patient and study, in the order in which they came.
+    places: by door, patient and study, in the order in which they came. people: what headers said of a patient, by id,
+    as texts of whoever compares them.
     """
 
     path: Path
@@ -93,6 +94,7 @@ class Key:
     places: dict[tuple[str, str, str], Place] = field(default_factory=dict)
     series: dict[str, KnownSeries] = field(default_factory=dict)
     rois: dict[str, KnownSeries] = field(default_factory=dict)
+    people: dict[str, set[str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Key:
@@ -113,6 +115,8 @@ class Key:
             for row in (one.cells for one in rows):
                 if row["kind"] == "session":
                     key._add(_place(row, version))
+                elif row["kind"] == "person":
+                    key.people.setdefault(row["patient_id"], set()).add(row["name"])
                 else:
                     known = KnownSeries(row["target"], int(row["num_files"]), row["name"])
                     (key.series if row["kind"] == "series" else key.rois)[row["hash"]] = known
@@ -122,7 +126,8 @@ class Key:
 
     def copy(self) -> Key:
         """The same table, to be changed without changing this one."""
-        return Key(self.path, self.secret, dict(self.places), dict(self.series), dict(self.rois))
+        people = {patient: set(texts) for patient, texts in self.people.items()}
+        return Key(self.path, self.secret, dict(self.places), dict(self.series), dict(self.rois), people)
 
     def save(self, cohort: Path | None = None) -> None:
         """Writes the table, whole or not at all, readable by its owner only; its fingerprint goes into the cohort."""
@@ -138,6 +143,9 @@ class Key:
             for digest, known in rows.items():
                 row = (kind, "", "", "", "", "", digest, known.num_files, known.target, known.name, "", "", "")
                 table.writerow(row)
+        for patient, texts in self.people.items():
+            for text_of_person in sorted(texts):
+                table.writerow(("person", patient, *[""] * 7, text_of_person, "", "", ""))
         write_text(self.path, text.getvalue(), private=True)
         if cohort is not None and _recorded_fingerprint(cohort) is None:
             write_json(cohort / FINGERPRINT, {"key_fingerprint": self.fingerprint})

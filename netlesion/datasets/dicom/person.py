@@ -6,11 +6,13 @@ about series.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+from netlesion.errors import CohortError
 from netlesion.io.dicom.file import floats_of, text_of
 
 if TYPE_CHECKING:
@@ -36,6 +38,25 @@ class Person:
     birth_year: float | None = None
     birth_date: str | None = None
     names: frozenset[str] = frozenset()
+
+    def hidden(self, digest: Callable[[str, int], str]) -> Person:
+        """The same facts with birth date and names as keyed hashes: they are only ever compared."""
+        names = frozenset(digest(name, 6) for name in self.names)
+        return replace(self, birth_date=digest(self.birth_date, 6) if self.birth_date else None, names=names)
+
+    def to_text(self) -> str:
+        """The facts that are known, as JSON."""
+        facts = asdict(self) | {"names": sorted(self.names)}
+        return json.dumps({name: value for name, value in facts.items() if value not in (None, [])}, sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str) -> Person:
+        """What `to_text` wrote."""
+        try:
+            facts = json.loads(text)
+            return cls(**facts | {"names": frozenset(facts.get("names", ()))})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise CohortError("a row `person` of the key is broken; restore the key from a copy") from error
 
 
 def person_of(header: Dataset, day: str | None) -> Person:

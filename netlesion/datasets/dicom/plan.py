@@ -46,8 +46,12 @@ def plan_import(
     existing: targets that are in the cohort already, as written in the key.
     """
     key, existing = key.copy(), frozenset(existing)
-    strangers = _ids_of_two_people(facts)
+    people = {id(one): _person(one, key) for one in facts}
+    strangers = _ids_of_two_people(facts, people, key)
     judged = [_judge(one, strangers) for one in facts if not _holds_rois(one)]
+    for one in (p.facts for p in judged if p.decision is Decision.WRITE):
+        if people[id(one)] != Person():
+            key.people.setdefault(one.series.patient_id, set()).add(people[id(one)].to_text())
     judged = _with_sessions(judged, key)
     judged = [_with_pet(one, judged) for one in judged]
     images = with_names(judged, key, existing)
@@ -67,13 +71,24 @@ def _holds_rois(facts: SeriesFacts) -> bool:
     return facts.series.sop_class == RTSTRUCT or facts.series.sop_class in SEGMENTATIONS
 
 
-def _ids_of_two_people(facts: Iterable[SeriesFacts]) -> dict[str, str]:
-    """Patient ID -> what tells that its series are of several people."""
-    people: dict[str, list[Person]] = {}
+def _person(facts: SeriesFacts, key: Key) -> Person:
+    birth_date = facts.series.birth_date or facts.person.birth_date
+    return replace(facts.person, birth_date=birth_date).hidden(key.digest)
+
+
+def _ids_of_two_people(facts: Iterable[SeriesFacts], people: Mapping[int, Person], key: Key) -> dict[str, str]:
+    """Patient ID -> what tells that its series, or those of an earlier import, are of several people."""
+    of_id: dict[str, list[Person]] = {}
     for one in facts:
-        birth_date = one.series.birth_date or one.person.birth_date
-        people.setdefault(one.series.patient_id, []).append(replace(one.person, birth_date=birth_date))
-    return {patient: why for patient, found in people.items() if (why := contradiction(found))}
+        of_id.setdefault(one.series.patient_id, []).append(people[id(one)])
+    told = {}
+    for patient, found in of_id.items():
+        earlier = [Person.from_text(text) for text in key.people.get(patient, ())]
+        if why := contradiction(found):
+            told[patient] = f"{why} under one Patient ID (0010,0020)"
+        elif why := contradiction([*found, *earlier]):
+            told[patient] = f"{why} under one Patient ID (0010,0020), one of them in an earlier import"
+    return told
 
 
 def _judge(facts: SeriesFacts, strangers: Mapping[str, str]) -> PlannedSeries:
@@ -115,7 +130,7 @@ def _refusal(facts: SeriesFacts, strangers: Mapping[str, str], place: tuple[str,
         )
     if series.patient_id in strangers:
         why = strangers[series.patient_id]
-        return f"{where}: {why} under one Patient ID (0010,0020); correct the id of one patient"
+        return f"{where}: {why}; correct the id of one patient"
     if facts.day is None:
         return f"{where}: Study Date (0008,0020) is missing or no date, expected YYYYMMDD"
     reason = undecodable(facts.transfer_syntax)

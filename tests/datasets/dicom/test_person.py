@@ -42,3 +42,17 @@ def test_two_people_of_one_id_are_refused_and_one_is_not(tmp_path, first, second
 
 def test_no_facts_contradict_nothing():
     assert contradiction([Person(), Person()]) == ""
+
+
+def test_a_person_of_an_earlier_import_is_remembered_in_the_key_without_name_or_birth_date(tmp_path):
+    facts = {"PatientSex": "F", "PatientName": "Doe^Jane", "PatientBirthDate": "19500102"}
+    write_series(tmp_path / "e/0", STORED, changes=facts)
+    assert len(import_dicom(tmp_path / "e/0", tmp_path / "c").written) == 1
+    key = (tmp_path / "c.key.tsv").read_text()
+    assert "person" in key
+    assert not [word for word in ("Doe", "doe", "Jane", "jane", "1950") if word in key]
+    write_series(tmp_path / "e/1", STORED, changes=facts | {"PatientSex": "M", "StudyDate": "20240401"})
+    (line,) = import_dicom(tmp_path / "e/1", tmp_path / "c").failures
+    assert "two sexes under one Patient ID (0010,0020), one of them in an earlier import; correct" in line
+    write_series(tmp_path / "e/2", STORED, changes=facts | {"StudyDate": "20240402"})
+    assert len(import_dicom(tmp_path / "e/2", tmp_path / "c").written) == 1
