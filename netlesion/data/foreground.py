@@ -1,18 +1,20 @@
 """Where patches may be centred: voxels of each lesion, of physiologic uptake and of the body, sampled once a visit.
 
-A draw then costs the same whatever the size of the image. A lesion of 20 voxels is drawn as often as one of 20,000.
+A draw then costs the same whatever the size of the image. A lesion of 20 voxels is drawn as often as one of 20,000, and
+a pituitary gland as often as a liver: what a network takes for lesions are the small organs that it seldom saw.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from netlesion.data.labels import IGNORE
 
-#: Voxels kept of each lesion, of physiologic uptake and of the body.
-OF_A_LESION, OF_A_REGION = 40, 4000
+#: Voxels kept of each lesion, of each organ of an organ map, and of the body (or of physiologic uptake without a map).
+OF_A_LESION, OF_AN_ORGAN, OF_A_REGION = 40, 60, 4000
 #: SUV from which a voxel belongs to the body.
 BODY_SUV = 0.25
 
@@ -42,7 +44,12 @@ class ForegroundIndex:
 
 
 def foreground_index(
-    pets: np.ndarray, label: np.ndarray, instance: np.ndarray, physiologic: np.ndarray
+    pets: np.ndarray,
+    label: np.ndarray,
+    instance: np.ndarray,
+    physiologic: np.ndarray,
+    organ: np.ndarray,
+    hosts: Collection[int],
 ) -> ForegroundIndex:
     """The index of one visit.
 
@@ -50,7 +57,9 @@ def foreground_index(
         pets: (P, I, J, K) SUV of the PETs that are there.
         label: (T, I, J, K) uint8; where every tracer is IGNORE nothing is drawn.
         instance: (T, I, J, K) uint8, 0 or the lesion's number within its tracer.
-        physiologic: (I, J, K) bool.
+        physiologic: (I, J, K) bool, used where there is no organ map.
+        organ: (I, J, K) uint8, 0 everywhere without an organ map.
+        hosts: labels of `organ` that are tissue rather than an organ with uptake of its own.
     """
     r = np.random.RandomState(0)
     known = (label != IGNORE).any(axis=0)
@@ -61,9 +70,23 @@ def foreground_index(
     return ForegroundIndex(
         lesions=np.concatenate(lesions) if lesions else np.zeros((0, 3), dtype=np.int64),
         lesion_of=np.repeat(np.arange(len(lesions)), [len(v) for v in lesions]).astype(np.int64),
-        physiologic=_some(r, physiologic & known, OF_A_REGION),
+        physiologic=_organs(r, organ, known, hosts) if organ.any() else _some(r, physiologic & known, OF_A_REGION),
         body=body if len(body) else np.array([np.array(known.shape) // 2]),
     )
+
+
+def _organs(r: np.random.RandomState, organ: np.ndarray, known: np.ndarray, hosts: Collection[int]) -> np.ndarray:
+    """As many voxels of every organ that is no host: (N, 3)."""
+    flat = np.where(known, organ, 0).ravel()
+    order = np.argsort(flat, kind="stable")
+    labels, first, counts = np.unique(flat[order], return_index=True, return_counts=True)
+    chosen = [
+        order[start + r.randint(0, count, OF_AN_ORGAN)]
+        for label, start, count in zip(labels, first, counts, strict=True)
+        if label != 0 and label not in hosts
+    ]
+    voxels = np.concatenate(chosen) if chosen else np.zeros(0, dtype=np.int64)
+    return np.stack(np.unravel_index(voxels, organ.shape), axis=1).astype(np.int64)
 
 
 def _some(r: np.random.RandomState, mask: np.ndarray, most: int) -> np.ndarray:

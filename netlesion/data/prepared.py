@@ -37,7 +37,7 @@ from netlesion.preprocess.harmonise import harmonise, resample
 from netlesion.preprocess.normalise import scaled_mr
 
 #: Raised whenever the arrays of a prepared visit change for the same input.
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 #: The BIDS `desc-` of organ maps that lie beside a cohort's masks.
 ORGANS_DESC = "organs"
 #: Instance numbers beyond this share the last one; those above are kept for inserted lesions.
@@ -106,8 +106,8 @@ def prepare_visit(files: VisitFiles, card: ModelCard, labels: LabelMeaning) -> P
             instance[t] = np.minimum(cc3d.connected_components(lesion, connectivity=18), MOST_INSTANCES)
             physiologic |= np.isin(label[t], labels.values_of(tracer, "physiologic"))
     pets = image[[n for n, c in enumerate(card.channels) if c in card.classes and grid.present[n]]]
-    index = foreground_index(pets.astype(np.float32), label, instance, physiologic)
     organ, organ_class, hosts = _organs(files, grid.geometry, visit.scans)
+    index = foreground_index(pets.astype(np.float32), label, instance, physiologic, organ, hosts)
     return PreparedVisit(
         files.visit_id, files.patient_id, grid.present, image, label, instance, organ, organ_class, index, hosts
     )

@@ -36,8 +36,8 @@ def visit(present=(True, True, False), seed=0):
     instance = np.zeros((1, *SHAPE), dtype=np.uint8)
     instance[0, 3:5, 4:6, 5:7], instance[0, 8, 2, 9] = 1, 2
     organ = r.integers(0, 4, SHAPE).astype(np.uint8)
-    index = foreground_index(image[:1].astype(np.float32), (instance > 0).astype(np.uint8), instance, organ == 1)
     label = (instance > 0).astype(np.uint8)
+    index = foreground_index(image[:1].astype(np.float32), label, instance, organ == 1, organ, (2,))
     return PreparedVisit("a", "a", present, image, label, instance, organ, organ, index, (1, 2, 3))
 
 
