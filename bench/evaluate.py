@@ -111,8 +111,8 @@ def main() -> None:
 
 def run(arguments: argparse.Namespace, folder: Path) -> None:
     from netlesion.evaluate.case.outcome import MatchSettings
-    from netlesion.evaluate.cohort.folders import evaluate_folders
     from netlesion.evaluate.cohort.score import EvaluationSettings
+    from netlesion.report.evaluation_folder import evaluate_folders
 
     settings = EvaluationSettings(match=MatchSettings(criterion="iou"), workers=arguments.workers)
     for number in range(arguments.cases):

@@ -162,9 +162,9 @@ def _train(work: Path) -> None:
 
 
 def _evaluate(work: Path) -> None:
-    from netlesion.evaluate.cohort.folders import evaluate_folders
     from netlesion.evaluate.compare.comparison import compare_folders
     from netlesion.report.comparison import write_comparison
+    from netlesion.report.evaluation_folder import evaluate_folders
 
     for mode in ("exact", "crop"):
         evaluate_folders(work / "cohort", work / f"results_{mode}", work / f"evaluation_{mode}", seed=SEED, workers=1)

@@ -112,10 +112,10 @@ def _threshold_baseline(visits, folder: Path) -> None:
 
 def _compare(cohort: Path, scored: Mapping[str, Path], seed: int) -> list:
     """One table per tracer and one over both: each result folder a row, held-out patients, 95 % intervals."""
-    from netlesion.evaluate.cohort.folders import evaluate_folders
     from netlesion.evaluate.cohort.score import score_folders
     from netlesion.evaluate.cohort.summary import summarise
     from netlesion.evaluate.cohort.summary_text import estimate_text
+    from netlesion.report.evaluation_folder import evaluate_folders
     from netlesion.report.results import TextTable
 
     for folder in scored.values():

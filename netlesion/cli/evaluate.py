@@ -48,7 +48,7 @@ def evaluate(
     from netlesion.evaluate.cohort.categories import parse_orders
     from netlesion.evaluate.cohort.score import ALL_TASKS, EvaluationSettings
     from netlesion.evaluate.cohort.summary_text import summary_lines
-    from netlesion.evaluate.readers.predictions import evaluate_predictions
+    from netlesion.report.readers import evaluate_predictions
 
     settings = EvaluationSettings(
         tasks=tuple(task.strip() for task in tasks.split(",")) if tasks else ALL_TASKS,

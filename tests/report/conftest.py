@@ -1,5 +1,5 @@
-"""The small label volumes of the tests of an evaluation, for its pages."""
+"""The small masks and folders of the tests of an evaluation, for its pages."""
 
-from tests.evaluate.conftest import label, turned
+from tests.evaluate.conftest import folders, label, results, turned
 
-__all__ = ["label", "turned"]
+__all__ = ["folders", "label", "results", "turned"]

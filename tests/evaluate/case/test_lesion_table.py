@@ -5,8 +5,8 @@ import pytest
 from netlesion.errors import CohortError
 from netlesion.evaluate.case.marks import read_marks
 from netlesion.evaluate.case.reference_standard import ReferenceStandard
-from netlesion.evaluate.cohort.folders import evaluate_folders
 from netlesion.evaluate.cohort.score import EvaluationSettings
+from netlesion.report.evaluation_folder import evaluate_folders
 from tests.evaluate.mask_folders import MARKS, table
 
 

@@ -15,10 +15,10 @@ from netlesion.evaluate.case.point_reference import (
     read_reference_points,
 )
 from netlesion.evaluate.case.score import evaluate_case, evaluate_points
-from netlesion.evaluate.cohort.folders import evaluate_folders
 from netlesion.evaluate.cohort.score import EvaluationSettings
 from netlesion.image.volume import Quantity
 from netlesion.io.nifti import write_volume
+from netlesion.report.evaluation_folder import evaluate_folders
 
 SHAPE = (23, 19, 13)
 HOT, WARM, COLD = np.s_[2:5, 2:5, 2:5], np.s_[12:15, 2:5, 2:5], np.s_[2:5, 12:15, 8:11]

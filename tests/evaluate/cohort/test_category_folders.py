@@ -4,9 +4,9 @@ import pytest
 
 from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.case.marks import read_marks
-from netlesion.evaluate.cohort.folders import evaluate_folders
 from netlesion.evaluate.cohort.score import EvaluationSettings
 from netlesion.evaluate.cohort.summary_text import summary_lines
+from netlesion.report.evaluation_folder import evaluate_folders
 from tests.evaluate.mask_folders import MARKS
 
 

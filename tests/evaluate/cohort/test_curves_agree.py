@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from netlesion.evaluate.cohort.folders import evaluate_folders
 from netlesion.evaluate.compare.comparison import compare_folders
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.nifti import write_volume
+from netlesion.report.evaluation_folder import evaluate_folders
 
 SHAPE, AFFINE = (11, 13, 9), np.diag([2.0, 3.0, 4.0, 1.0])
 PLACES = (np.s_[1:4, 1:4, 1:4], np.s_[7:10, 1:4, 1:4], np.s_[1:4, 7:10, 5:8], np.s_[7:10, 8:11, 5:8])

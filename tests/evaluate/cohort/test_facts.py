@@ -5,9 +5,9 @@ import json
 import pytest
 
 from netlesion.errors import CohortError
-from netlesion.evaluate.cohort.folders import evaluate_folders
 from netlesion.evaluate.cohort.score import EvaluationSettings
 from netlesion.io.nifti import write_volume
+from netlesion.report.evaluation_folder import evaluate_folders
 from tests.evaluate.mask_folders import OFF, ONE, cohort_of, mask, table
 
 

@@ -10,13 +10,13 @@ from scipy.special import expit, logit
 
 from netlesion.cli.main import main
 from netlesion.errors import CohortError, ConfigError
-from netlesion.evaluate.cohort.folders import evaluate_folders
 from netlesion.evaluate.cohort.recalibrate import calibrate, read_recalibration
 from netlesion.evaluate.cohort.score import EvaluationSettings
-from netlesion.evaluate.readers.predictions import evaluate_predictions
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.nifti import write_volume
+from netlesion.report.evaluation_folder import evaluate_folders
+from netlesion.report.readers import evaluate_predictions
 
 PLACES = (np.s_[1:4, 1:4, 1:4], np.s_[7:10, 1:4, 1:4], np.s_[1:4, 7:10, 5:8])
 

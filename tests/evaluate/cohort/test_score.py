@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from netlesion.errors import CohortError, ConfigError, GeometryError, QuantityError
-from netlesion.evaluate.cohort.folders import evaluate_folders
 from netlesion.evaluate.cohort.summary_text import summary_lines
 from netlesion.io.nifti import write_volume
+from netlesion.report.evaluation_folder import evaluate_folders
 from tests.evaluate.mask_folders import AFFINE, OFF, ONE, SHAPE, TWO, mask
 
 

@@ -2,7 +2,7 @@
 
 A prediction is a folder of masks or a table of marks; a table may hold several readers, and each of them is a
 prediction of its own. One prediction is written into the output folder itself, several into one folder each, with
-`readers.tsv` and `agreement.json` beside them. Knows nothing about how a prediction is scored (`folders`).
+`readers.tsv` and `agreement.json` beside them. Knows nothing about how a prediction is scored (`evaluate.cohort`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 from netlesion.errors import ConfigError
 from netlesion.evaluate.case.marks import ReaderList, is_reader_table, read_marks
-from netlesion.evaluate.cohort.folders import evaluate_folders
 from netlesion.evaluate.cohort.interval import Resampling
 from netlesion.evaluate.cohort.score import EvaluationSettings
 from netlesion.evaluate.readers.agreement import reader_agreement
 from netlesion.output.atomic import write_json
 from netlesion.output.tables import write_table
+from netlesion.report.evaluation_folder import evaluate_folders
 
 #: Columns of readers.tsv -> the estimate of the summary that they show.
 SHOWN: Mapping[str, tuple[str, ...]] = {

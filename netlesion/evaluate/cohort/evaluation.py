@@ -1,59 +1,63 @@
-"""Two folders of masks, or a folder and readers' marks -> tables, a summary, a page and a reporting record."""
+"""Two folders of masks, or a folder and readers' marks -> scored cases and their summary; nothing is written."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from netlesion.errors import CohortError, ConfigError
-from netlesion.evaluate.case.lesion_rows import LESION_COLUMNS
 from netlesion.evaluate.case.marks import ReaderList, is_reader_table
 from netlesion.evaluate.case.result import COLUMNS, columns_of
 from netlesion.evaluate.cohort.categories import TABLE, pair_tables, patients_by_case, summarise_categories
-from netlesion.evaluate.cohort.evaluation_folder import DETECTIONS
 from netlesion.evaluate.cohort.interval import Estimate, Resampling, plain
 from netlesion.evaluate.cohort.recalibrate import read_recalibration
 from netlesion.evaluate.cohort.regions import region_detection
-from netlesion.evaluate.cohort.reliability import DETECTION_COLUMNS, detections_of
-from netlesion.evaluate.cohort.reporting import reporting_record
+from netlesion.evaluate.cohort.reliability import Detection, detections_of
 from netlesion.evaluate.cohort.score import ALL_TASKS, EvaluationSettings, Scored, partial_remark, score
 from netlesion.evaluate.cohort.strata import Stratum, strata
 from netlesion.evaluate.cohort.summary import summarise
 from netlesion.evaluate.cohort.summary_text import SUMMARY_DICTIONARY
-from netlesion.io.bids.cohort import REFERENCE_DESC
-from netlesion.output.atomic import write_json
-from netlesion.output.provenance import Stopwatch, hash_file, provenance
-from netlesion.output.tables import write_table
-from netlesion.report.evaluation import write_page
-from netlesion.report.worst import worst_cases
+from netlesion.output.provenance import Stopwatch, hash_file
 
 
-def evaluate_folders(
+@dataclass(frozen=True, eq=False)
+class CohortEvaluation:
+    """What an evaluation computed, nothing of it written yet.
+
+    summary: as it will lie in summary.json, but for its provenance. inputs: sha256 of every file by side and case.
+    scored: None where only tables of categories were compared. detections: one for each predicted lesion with a score.
+    """
+
+    summary: dict[str, Any]
+    inputs: Mapping[str, str]
+    scored: Scored | None = None
+    detections: Sequence[Detection] | None = None
+
+
+def evaluate_cohort(
     reference: str | Path,
     prediction: str | Path | ReaderList,
-    out: str | Path,
-    desc: str = REFERENCE_DESC,
-    seed: int = 0,
-    *,
-    workers: int | None = None,
-    settings: EvaluationSettings | None = None,
-) -> dict[str, Any]:
-    """Scores every predicted case and writes everything into `out`; returns the summary.
+    settings: EvaluationSettings,
+    seed: int,
+    watch: Stopwatch,
+) -> CohortEvaluation:
+    """Scores every predicted case and summarises the cohort; writes nothing.
 
-    desc chooses the mask of a reference cohort (settings, if given, hold it instead). Raises CohortError when a
-    predicted case has no reference, and for folders that look swapped.
+    Args:
+        reference: a cohort, results, a folder of NIfTI masks, or a table of points.
+        prediction: results, a cohort, a folder of masks, or a reader's marks.
+        settings: which tasks, which masks, how lesions are matched.
+        seed: of the bootstrap.
+        watch: gets the seconds of the stages.
+
+    Raises:
+        CohortError: where a predicted case has no reference, and for folders that look swapped.
+        ConfigError: for settings that the inputs cannot satisfy.
     """
-    settings = EvaluationSettings(desc=desc, workers=workers) if settings is None else settings
-    out, watch = Path(out), Stopwatch()
-    for folder in (reference, prediction):
-        if not isinstance(folder, ReaderList) and out.resolve() == Path(folder).resolve():
-            raise ConfigError(
-                f"{out}: is the output and an input; results hold a lesions.tsv of their own, give another"
-            )
     if settings.tasks == ("categories",):
-        return _categories_alone(reference, prediction, out, seed, settings)
+        return _categories_alone(reference, prediction, seed, settings)
     with watch.stage("cases"):
         scored = score(reference, prediction, settings)
     resampling = Resampling(seed, remark=scored.remark)
@@ -84,30 +88,13 @@ def evaluate_folders(
             "summary": SUMMARY_DICTIONARY,
         },
     }
-    with watch.stage("figures"):
-        worst = worst_cases(scored.results, scored.jobs)
-    summary["provenance"] = provenance(
-        config=_plain_settings(settings), seed=seed, inputs=dict(scored.hashes), stopwatch=watch
-    )
-    write_table(out / "cases.tsv", columns_of(settings.tasks), (r.row(settings.tasks) for r in scored.results), COLUMNS)
-    if detections is not None and "detection" in settings.tasks:
-        write_table(out / DETECTIONS, tuple(DETECTION_COLUMNS), map(vars, detections), DETECTION_COLUMNS)
-    else:
-        # those of an earlier run would be learned from
-        for stale in (out / DETECTIONS, (out / DETECTIONS).with_suffix(".json")):
-            stale.unlink(missing_ok=True)
-    rows = (row for r in scored.results for row in r.lesions)
-    write_table(out / "lesions.tsv", tuple(LESION_COLUMNS), (vars(row) for row in rows), LESION_COLUMNS)
-    write_json(out / "reporting.json", reporting_record(scored.results, summary, scored.cohort, scored.checkpoints))
-    write_page(out / "evaluation.html", summary, scored.results, worst)
-    write_json(out / "summary.json", summary)
-    return summary
+    return CohortEvaluation(summary, scored.hashes, scored, detections if "detection" in settings.tasks else None)
 
 
 def _categories_alone(
-    reference: str | Path, prediction: str | Path | ReaderList, out: Path, seed: int, settings: EvaluationSettings
-) -> dict[str, Any]:
-    """Two tables without any mask: summary.json and the page, of the cases that both tables hold."""
+    reference: str | Path, prediction: str | Path | ReaderList, seed: int, settings: EvaluationSettings
+) -> CohortEvaluation:
+    """Two tables without any mask: the cases that both tables hold."""
     if isinstance(prediction, ReaderList) or is_reader_table(reference):
         raise ConfigError("a list of points holds no categories; give folders, or other tasks")
     tables = [Path(folder) / TABLE for folder in (reference, prediction)]
@@ -135,10 +122,7 @@ def _categories_alone(
         "data_dictionary": {"summary": SUMMARY_DICTIONARY},
     }
     hashes = {f"{side}/{TABLE}": hash_file(t) for side, t in zip(("reference", "prediction"), tables, strict=True)}
-    summary["provenance"] = provenance(config=_plain_settings(settings), seed=seed, inputs=hashes)
-    write_page(out / "evaluation.html", summary, (), ())
-    write_json(out / "summary.json", summary)
-    return summary
+    return CohortEvaluation(summary, hashes)
 
 
 def _copies(scored: Scored) -> list[str]:
@@ -162,10 +146,6 @@ def _categories(
     if not any(path.is_file() for path in paths) and settings.tasks == ALL_TASKS and not settings.category_orders:
         return {"not_run": f"neither folder holds {TABLE}"}
     return summarise_categories(pair_tables(*paths, settings.category_orders), resampling)
-
-
-def _plain_settings(settings: EvaluationSettings) -> dict[str, Any]:
-    return json.loads(json.dumps(asdict(settings), default=str))
 
 
 def _plain_stratum(part: Stratum) -> dict[str, Any]:

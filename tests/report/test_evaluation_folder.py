@@ -6,8 +6,8 @@ import json
 import pytest
 
 from netlesion.errors import CohortError, ConfigError
-from netlesion.evaluate.cohort.folders import evaluate_folders
 from netlesion.evaluate.cohort.score import EvaluationSettings, score
+from netlesion.report.evaluation_folder import evaluate_folders
 from tests.evaluate.mask_folders import table
 
 

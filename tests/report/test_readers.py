@@ -7,7 +7,7 @@ import pytest
 from netlesion.errors import CohortError, ConfigError, GeometryError
 from netlesion.evaluate.case.marks import read_marks
 from netlesion.evaluate.cohort.score import EvaluationSettings
-from netlesion.evaluate.readers.predictions import evaluate_predictions
+from netlesion.report.readers import evaluate_predictions
 from tests.evaluate.mask_folders import MARKS, table
 
 
