@@ -1,6 +1,7 @@
 """Train: python train.py experiment=sts [key=value ...] [ckpt_path=last]."""
 
 import os
+import sys
 
 import hydra
 from omegaconf import DictConfig
@@ -17,7 +18,9 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    from netlesion.cli.renamed_keys import exit_on_renamed
     from netlesion.cli.utf8 import use_utf8
 
     use_utf8()
+    exit_on_renamed(sys.argv[1:])
     main()

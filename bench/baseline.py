@@ -121,12 +121,12 @@ def _ours(mode: str):
         from netlesion.inference.sliding import sliding
         from netlesion.models import unet_cost
 
-        collapse, widths = lesion_odds([(slice(0, 2), [1])]), list(network.filters)
+        collapse, filters = lesion_odds([(slice(0, 2), [1])]), list(network.filters)
         memory = available_gb(device) * 1e9
 
         def cost_in(name: str) -> Cost:
-            at_once, by_level = unet_cost.activation_bytes_per_voxel(widths, name)
-            return Cost(unet_cost.flop_per_voxel(2, 2, widths), at_once, by_level if device == "cpu" else None)
+            at_once, by_level = unet_cost.activation_bytes_per_voxel(filters, name)
+            return Cost(unet_cost.flop_per_voxel(2, 2, filters), at_once, by_level if device == "cpu" else None)
 
         def slab(name: str, voxels: int) -> int | None:
             return cost_in(name).slab_voxels(voxels, memory)
@@ -145,7 +145,7 @@ def _ours(mode: str):
                 if mode == "crop":
                     plan = plan_windows(shape, WINDOW, 0.5, box, cost)
                 else:
-                    plan = plan_stream(shape, unet_cost.factor(widths), unet_cost.halo(widths), box, cost, memory)
+                    plan = plan_stream(shape, unet_cost.factor(filters), unet_cost.halo(filters), box, cost, memory)
             facts.update(windows=plan.num_tiles, flop=cost.flop * plan.voxels_computed, plan=plan.explain())
             at_once = windows_at_once(plan, device, available_gb(device))
             return sliding(image.to(device), plan, engine.predict, at_once, collapse=collapse)[0].cpu()

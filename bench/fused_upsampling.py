@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def in_turns(
-    widths: tuple[int, ...], norm: str, residual: bool, shape: tuple[int, int, int], rounds: int
+    filters: tuple[int, ...], norm: str, residual: bool, shape: tuple[int, int, int], rounds: int
 ) -> tuple[float, float, float]:
     import torch
 
@@ -56,7 +56,7 @@ def in_turns(
 
     keep_heap()
     torch.manual_seed(0)
-    network, image = unet(2, 2, widths, residual, norm).eval(), torch.randn(1, 2, *shape)
+    network, image = unet(2, 2, filters, residual, norm).eval(), torch.randn(1, 2, *shape)
     merged = openvino_cpu(network, 2, WINDOW, "fp32")
     with patch.object(fused_upsampling, "with_merged_up", lambda module: module):
         plain = openvino_cpu(network, 2, WINDOW, "fp32", anew=True)

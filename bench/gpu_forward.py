@@ -33,7 +33,7 @@ def main() -> None:
     record: dict = {"machine": torch.cuda.get_device_name(), "torch": torch.__version__}
     for norm in ("batch", "instance"):
         torch.manual_seed(0)
-        network = unet(2, 2, widths=LEAN, norm=norm).eval()
+        network = unet(2, 2, filters=LEAN, norm=norm).eval()
         window = torch.randn(1, 2, 96, 96, 96, device="cuda")
         wanted = eager(copy.deepcopy(network), "cuda")(window)
         layouts = {

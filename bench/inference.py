@@ -8,7 +8,7 @@
 Each contestant is a process of its own (bench/baseline.py) that waits while another runs; building, conversion and a
 first small window are left out of all. The first run of ours on a volume is told apart (`first`): a tile of a new size
 maps memory that later ones find. `_tuned`: with the C library's heap told to keep its memory, which ours always
-does. exact: the instance-norm network, every window of MONAI's grid. stream: a network of the same widths whose norm
+does. exact: the instance-norm network, every window of MONAI's grid. stream: a network of the same filters whose norm
 does not depend on the tile, computed by ours once over the body's box, by the rivals window by window. Weights are
 trained for some minutes on the same computed bodies, which is enough to compare outputs, not to judge a network.
 nnU-Net lives in an environment that this script builds once. Prints a table and, last, one JSON line.
@@ -98,7 +98,7 @@ def make_body(folder: Path, name: str, shape: tuple[int, int, int], share: tuple
     np.save(folder / f"{name}-truth.npy", truth)
 
 
-def make_network(path: Path, image: Path, widths, norm: str, residual: bool, steps: int = 40) -> None:
+def make_network(path: Path, image: Path, filters, norm: str, residual: bool, steps: int = 40) -> None:
     """Weights after a few steps on patches of one body, kept for the next run of this script."""
     import shutil
 
@@ -108,7 +108,7 @@ def make_network(path: Path, image: Path, widths, norm: str, residual: bool, ste
     from netlesion.inference.malloc import keep_heap
     from netlesion.models.unet import unet
 
-    arguments = {"widths": list(widths), "norm": norm, "residual": residual}
+    arguments = {"filters": list(filters), "norm": norm, "residual": residual}
     key = hashlib.sha256(json.dumps([arguments, steps, SIDE, "frozen", torch.__version__]).encode()).hexdigest()[:16]
     stored = cache() / f"weights-{key}.pt"
     if not stored.is_file():
@@ -119,7 +119,7 @@ def make_network(path: Path, image: Path, widths, norm: str, residual: bool, ste
         truth = torch.from_numpy(np.load(image.with_name(f"{image.stem}-truth.npy")).astype(np.int64))
         lesion, optimiser = np.argwhere(truth.numpy()), torch.optim.AdamW(network.parameters(), 3e-3)
         for step in range(steps):
-            if step >= 0.7 * steps:  # as training does (optimisation.freeze_norm_share)
+            if step >= 0.7 * steps:  # as training does (optimisation.freeze_norm_fraction)
                 for module in network.modules():
                     if isinstance(module, torch.nn.BatchNorm3d):
                         module.eval()
@@ -183,12 +183,12 @@ class Contestant:
 
 
 def _judge(arguments: argparse.Namespace, folder: Path) -> None:
-    widths, rivals = WIDTHS[arguments.size], list(arguments.rivals)
+    filters, rivals = WIDTHS[arguments.size], list(arguments.rivals)
     if "nnunet" in rivals:
         nnunet_python()
     make_body(folder, "exact", arguments.exact_shape, BODY["tight"])
-    make_network(folder / "instance.pt", folder / "exact.npy", widths, "instance", False)
-    make_network(folder / "stream.pt", folder / "exact.npy", widths, arguments.norm, arguments.residual)
+    make_network(folder / "instance.pt", folder / "exact.npy", filters, "instance", False)
+    make_network(folder / "stream.pt", folder / "exact.npy", filters, arguments.norm, arguments.residual)
     roof, fitted_keys = _roof(arguments.device), {}
     rounds = 1 if arguments.quick else arguments.rounds
     fitted = {"stream": "stream"} | ({"crop": "instance"} if arguments.crop else {})  # mode -> network
@@ -289,7 +289,7 @@ def _flop_per_window(folder: Path, network: str) -> float:
     from netlesion.models.unet_cost import flop_per_voxel
 
     stored = torch.load(folder / f"{network}.pt", weights_only=True)
-    return flop_per_voxel(2, 2, stored["arguments"]["widths"]) * 96**3
+    return flop_per_voxel(2, 2, stored["arguments"]["filters"]) * 96**3
 
 
 def _label(folder: Path, role: str, network: str, image: str) -> np.ndarray:
@@ -310,8 +310,8 @@ def _tiles_against_one_forward(folder: Path) -> float:
         "import json, torch, numpy as np; from bench.baseline import load;"
         "from netlesion.inference.plan import plan_stream; from netlesion.inference.sliding import sliding;"
         "from netlesion.models.unet_cost import factor, halo; from pathlib import Path;"
-        f"network = load(Path({str(folder / 'stream.pt')!r})); widths = list(network.filters);"
-        "step, reach = factor(widths), halo(widths); shape = (64, 64, 4 * reach);"
+        f"network = load(Path({str(folder / 'stream.pt')!r})); filters = list(network.filters);"
+        "step, reach = factor(filters), halo(filters); shape = (64, 64, 4 * reach);"
         "image = torch.randn(2, *shape, generator=torch.Generator().manual_seed(3));"
         "from netlesion.inference.plan import Cost; depth = 2 * reach + 2 * step;"
         "plan = plan_stream(shape, step, reach, cost=Cost(1.0, 1.0), memory=float(shape[0] * shape[1] * depth));"

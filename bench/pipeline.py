@@ -2,7 +2,7 @@
 
     python -m bench.pipeline [--visits 20] [--mirrored 0] [--folder DIR]
 
-A digital cohort at 4 mm (SSTR PET and CT), one network (lean widths, batch norm, the same weights for all), mirroring
+A digital cohort at 4 mm (SSTR PET and CT), one network (lean filters, batch norm, the same weights for all), mirroring
 off on every side; --mirrored N runs nnU-Net's default of eight mirror images on the first N visits as well and tells it
 apart. Each contestant is a process that keeps its network ready; they take turns visit by visit, one pass. What was
 measured is kept in DIR/seconds.jsonl, so a run that was interrupted goes on. Prints a table and, last, one JSON line.

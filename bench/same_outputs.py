@@ -116,7 +116,7 @@ def _validate(work: Path) -> None:
 def _overrides(work: Path) -> list[str]:
     return [
         "experiment=demo", f"runs_dir={work / 'runs'}", f"cohort={work / 'cohort'}", f"seed={SEED}",
-        "network=unet", "network.widths=[4,8,8]", "spacing_mm=[8,8,8]", "window=[16,16,16]", "fine_tune=null",
+        "network=unet", "network.filters=[4,8,8]", "spacing_mm=[8,8,8]", "window=[16,16,16]", "fine_tune=null",
     ]  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def _infer(work: Path, mode: str, model: Path) -> None:
 
     asked = [
         f"inference.mode={mode}", "inference.engine=torch", "inference.precision=fp32", "inference.memory_gb=4",
-        f"inference.audit={mode == 'crop'}", "device=cpu",
+        f"inference.agreement={mode == 'crop'}", "device=cpu",
         f"checkpoint={model}", f"output={work / ('results_' + mode)}",
     ]  # fmt: skip
     assert infer(compose("infer", [*_overrides(work), *asked])) == 0
@@ -157,7 +157,7 @@ def _train(work: Path) -> None:
     from netlesion.cli.train import train
 
     short = ["trainer.max_epochs=1", "trainer.accelerator=cpu", "data.patches_per_visit=2", "splitting.stratify=false"]
-    shares = ["splitting.val_share=0", "splitting.test_share=0"]
+    shares = ["splitting.val_fraction=0", "splitting.test_fraction=0"]
     assert train(compose("train", [*_overrides(work), *short, *shares])) == 0
 
 

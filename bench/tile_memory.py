@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def measured(
-    engine: str, norm: str, way: str, shape: tuple[int, int, int], widths: tuple[int, ...]
+    engine: str, norm: str, way: str, shape: tuple[int, int, int], filters: tuple[int, ...]
 ) -> dict[str, float]:
     import torch
 
@@ -61,11 +61,11 @@ def measured(
 
     keep_heap()
     torch.manual_seed(0)
-    step = 2 ** (len(widths) - 1)
+    step = 2 ** (len(filters) - 1)
     image = torch.randn(1, 2, *(-(-n // step) * step for n in shape))
     voxels = image[0, 0].numel()
     slab = None if way == "at once" else voxels // int(way[-1])
-    network = unet(2, 2, widths=widths, norm=norm).eval()
+    network = unet(2, 2, filters=filters, norm=norm).eval()
     predict = choose(
         network, 2, (64, 64, 64), name=engine, precision="fp32", slab=lambda _, n: slab if n == voxels else None
     ).predict
@@ -76,9 +76,9 @@ def measured(
     started = time.perf_counter()
     predict(image)
     seconds = time.perf_counter() - started
-    at_once, (of_tile, of_slab) = activation_bytes_per_voxel(widths, engine, norm)
+    at_once, (of_tile, of_slab) = activation_bytes_per_voxel(filters, engine, norm)
     planned = at_once * voxels if slab is None else of_tile * voxels + of_slab * slab
-    maps, planned = (size / voxels / 4 / widths[0] for size in (grown, planned))
+    maps, planned = (size / voxels / 4 / filters[0] for size in (grown, planned))
     return {"mb": grown / 2**20, "maps": round(maps, 2), "planned": round(planned, 2), "seconds": seconds}
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from netlesion.cli.renamed_keys import RENAMED, refuse_renamed
 from netlesion.data.labels import LabelMeaning
 from netlesion.errors import ConfigError, NetlesionError, warn_in_one_line
 from netlesion.image.split import Split, split_of
@@ -38,7 +39,7 @@ def compose(name: str, overrides: Sequence[str]) -> DictConfig:
         overrides: as on Hydra's command line, `experiment=sts` or `trainer.max_epochs=3`.
 
     Raises:
-        ConfigError: for an override that Hydra refuses, or a group or file that is not there.
+        ConfigError: for a key that was renamed, an override that Hydra refuses, or a group or file that is not there.
     """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
@@ -46,6 +47,7 @@ def compose(name: str, overrides: Sequence[str]) -> DictConfig:
 
     if not CONFIGS.is_dir():
         raise ConfigError(f"{CONFIGS}: no such folder; the installation is incomplete, install the package again")
+    refuse_renamed(overrides)
     own = Path("configs").resolve()
     if own.is_dir() and own != CONFIGS:
         overrides = [*overrides, f"hydra.searchpath=[file://{own}]"]
@@ -125,8 +127,8 @@ def split_from(config: DictConfig, cohort: Cohort) -> Split:
     split = split_of(
         config.split_file,
         cohort.patient_ids,
-        val_share=float(drawing.val_share),
-        test_share=float(drawing.test_share),
+        val_fraction=float(drawing.val_fraction),
+        test_fraction=float(drawing.test_fraction),
         seed=int(drawing.seed),
         always_test=tuple(drawing.always_test),
         strata=lesion_strata(cohort, labels_of(config)) if stratify else None,
@@ -149,6 +151,11 @@ def lesion_strata(cohort: Cohort, labels: LabelMeaning) -> dict[str, str]:
                 if np.isin(mask, labels.lesion_values(tracer)).any():
                     strata[visit.patient_id] = "lesion"
     return strata
+
+
+def refuse_old_names(config: DictConfig) -> None:
+    """Raises ConfigError where a file of the user's own still sets a key by a name that it no longer has."""
+    refuse_renamed([key for key in RENAMED if OmegaConf.select(config, key) is not None])
 
 
 def plain(config: Any) -> Any:

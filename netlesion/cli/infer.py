@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from netlesion.cli.cohort import opened
-from netlesion.cli.config import plain, quiet_libraries
+from netlesion.cli.config import plain, quiet_libraries, refuse_old_names
 from netlesion.errors import CheckpointError, CohortError, ConfigError
 from netlesion.image.split import read_split
 from netlesion.image.visit import Tracer
@@ -29,6 +29,7 @@ from netlesion.preprocess.normalise import num_inputs
 
 def infer(config: DictConfig) -> int:
     """Runs a trained model over a cohort; returns 1 when a visit failed."""
+    refuse_old_names(config)
     quiet_libraries()
     keep_heap()
     checkpoints = _checkpoints(config)
@@ -83,7 +84,7 @@ def infer(config: DictConfig) -> int:
         memory_gb=memory_gb,
         flips=tuple(int(axis) for axis in asked.flips),
         folds=len(engines),
-        audit=bool(asked.audit),
+        agreement=bool(asked.agreement),
         by_level=by_level,
     )
     output = Path(config.output)

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from netlesion.cli.cohort import opened
-from netlesion.cli.config import card_of, labels_of, plain, quiet_libraries, split_from
+from netlesion.cli.config import card_of, labels_of, plain, quiet_libraries, refuse_old_names, split_from
 from netlesion.errors import CheckpointError
 from netlesion.inference.engines.choose import computes_bf16
 from netlesion.inference.malloc import keep_heap
@@ -39,6 +39,7 @@ def train(config: DictConfig) -> int:
     from netlesion.training.datamodule import CohortDataModule
     from netlesion.training.module import LesionModule
 
+    refuse_old_names(config)
     quiet_libraries()
     keep_heap()
     run_dir, watch = Path(config.run_dir), Stopwatch()

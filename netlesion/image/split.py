@@ -46,8 +46,8 @@ class Split:
 
 def draw_split(
     patient_ids: Iterable[str],
-    val_share: float,
-    test_share: float,
+    val_fraction: float,
+    test_fraction: float,
     seed: int,
     always_test: Iterable[str] = (),
     strata: Mapping[str, str] | None = None,
@@ -57,13 +57,15 @@ def draw_split(
     strata: patient -> stratum (such as having lesions or not); each part gets its share of every stratum.
     """
     patients = sorted(set(patient_ids))
-    if not 0 <= val_share < 1 or not 0 <= test_share < 1 or val_share + test_share >= 1:
-        raise ConfigError(f"val share {val_share} and test share {test_share} must leave patients to train on")
+    if not 0 <= val_fraction < 1 or not 0 <= test_fraction < 1 or val_fraction + test_fraction >= 1:
+        raise ConfigError(
+            f"val_fraction {val_fraction} and test_fraction {test_fraction} must leave patients to train on"
+        )
     fixed = [p for p in patients if p in set(always_test)]
     free = [p for p in patients if p not in set(always_test)]
     free = _interleaved([free[i] for i in np.random.default_rng(seed).permutation(len(free))], strata or {})
-    num_test = max(round(test_share * len(patients)) - len(fixed), 0)
-    num_val = round(val_share * len(patients))
+    num_test = max(round(test_fraction * len(patients)) - len(fixed), 0)
+    num_val = round(val_fraction * len(patients))
     test, val, train = free[:num_test], free[num_test : num_test + num_val], free[num_test + num_val :]
     if not train:
         raise ConfigError(f"{len(patients)} patients leave none to train on; use smaller shares or a larger cohort")

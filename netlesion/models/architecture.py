@@ -73,7 +73,7 @@ def architecture_of(network: Mapping[str, Any]) -> Architecture:
 
 def filters_of(network: Mapping[str, Any]) -> tuple[int, ...]:
     """Features at each level of a card's network, from the finest."""
-    return tuple(network.get("filters", network.get("widths", ())))
+    return tuple(network.get("filters", ()))
 
 
 def norm_of(network: Mapping[str, Any]) -> str:

@@ -9,6 +9,9 @@ from typing import Any
 from netlesion.errors import CheckpointError, ConfigError
 from netlesion.models.classes import ClassScheme
 
+#: Arguments of a network in cards written before -> their names now.
+RENAMED_ARGUMENTS = {"widths": "filters"}
+
 
 @dataclass(frozen=True)
 class ModelCard:
@@ -119,4 +122,6 @@ class ModelCard:
         missing = [n for n in names if n in given and n not in values]
         if missing:
             raise CheckpointError(f"the model card lacks {', '.join(missing)}; it is not a netlesion checkpoint")
-        return cls(**{n: values[n] for n in names if n in values})
+        found = {n: values[n] for n in names if n in values}
+        found["network"] = {RENAMED_ARGUMENTS.get(k, k): v for k, v in found["network"].items()}
+        return cls(**found)

@@ -1,4 +1,4 @@
-"""MONAI's 3D U-Net in the shape of nnU-Net (DynUNet), sized by widths; full resolution at its first level."""
+"""MONAI's 3D U-Net in the shape of nnU-Net (DynUNet), sized by filters; full resolution at its first level."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class VoxelLayerNorm(nn.Module):
 def unet(
     in_channels: int,
     out_channels: int,
-    widths: Sequence[int] = (16, 32, 64, 128),
+    filters: Sequence[int] = (16, 32, 64, 128),
     residual: bool = False,
     norm: str = "instance",
     dropout: float = 0.0,
 ) -> nn.Module:
-    """(B, in, I, J, K) -> logits (B, out, I, J, K), I, J, K divisible by 2 ** (len(widths) - 1).
+    """(B, in, I, J, K) -> logits (B, out, I, J, K), I, J, K divisible by 2 ** (len(filters) - 1).
 
-    widths: features at each resolution, the first at full resolution; each further one halves the grid.
+    filters: features at each resolution, the first at full resolution; each further one halves the grid.
     norm is "instance", "batch" or "layer" (over the channels of a voxel); dropout is a share of features, 0 for none.
     """
     from monai.networks.layers.factories import Norm
@@ -43,15 +43,15 @@ def unet(
 
     if "VOXEL_LAYER" not in Norm.names:
         Norm.add_factory_callable("VOXEL_LAYER", lambda dim: VoxelLayerNorm)
-    strides = [1] + [2] * (len(widths) - 1)
+    strides = [1] + [2] * (len(filters) - 1)
     return DynUNet(
         spatial_dims=3,
         in_channels=in_channels,
         out_channels=out_channels,
-        kernel_size=[3] * len(widths),
+        kernel_size=[3] * len(filters),
         strides=strides,
         upsample_kernel_size=strides[1:],
-        filters=list(widths),
+        filters=list(filters),
         norm_name=NORMS[norm],
         dropout=dropout if dropout > 0 else None,
         res_block=residual,

@@ -17,38 +17,38 @@ MAPS_ALIVE = {("openvino", "batch"): (3.9, 1.9, 12.0), ("openvino", "layer"): (5
 MAPS_ALIVE_OTHERS = {"batch": (10.5, 1.0, 15.0), "layer": (12.5, 1.0, 20.0)}
 
 
-def factor(widths: Sequence[int]) -> int:
+def factor(filters: Sequence[int]) -> int:
     """What the sides of an input must be divisible by."""
-    return 2 ** (len(widths) - 1)
+    return 2 ** (len(filters) - 1)
 
 
-def halo(widths: Sequence[int]) -> int:
+def halo(filters: Sequence[int]) -> int:
     """How far from a cut at a multiple of `factor` the output can change, rounded up to such a multiple.
 
     Two convolutions of 3 at each resolution on the way down, the first of them striding, and two on the way up. With a
     norm that does not depend on the tile, an output further than this from the cut is the same as without it.
     """
-    levels = len(widths)
+    levels = len(filters)
     down = 2 + sum(2 ** (level - 1) + 2**level for level in range(1, levels))
     up = sum(2 * 2**level for level in range(levels - 1))
-    return -(-(down + up) // factor(widths)) * factor(widths)
+    return -(-(down + up) // factor(filters)) * factor(filters)
 
 
-def flop_per_voxel(in_channels: int, out_channels: int, widths: Sequence[int]) -> float:
+def flop_per_voxel(in_channels: int, out_channels: int, filters: Sequence[int]) -> float:
     """Floating-point operations of the convolutions, a multiplication and an addition each."""
-    products = 27.0 * (in_channels * widths[0] + widths[0] ** 2) + widths[0] * out_channels
-    for level, (fine, coarse) in enumerate(pairwise(widths), start=1):
+    products = 27.0 * (in_channels * filters[0] + filters[0] ** 2) + filters[0] * out_channels
+    for level, (fine, coarse) in enumerate(pairwise(filters), start=1):
         products += 27.0 * (fine * coarse + coarse**2) / 8.0**level
         products += (coarse * fine + 27.0 * (2 * fine * fine + fine**2)) / 8.0 ** (level - 1)
     return 2.0 * products
 
 
 def activation_bytes_per_voxel(
-    widths: Sequence[int], engine: str = "torch", norm: str = "batch"
+    filters: Sequence[int], engine: str = "torch", norm: str = "batch"
 ) -> tuple[float, tuple[float, float]]:
     """Bytes of float32 activations alive at once: for each voxel of a tile in one forward; by level, for each voxel of
     the tile and each of a slab.
     """
     others = MAPS_ALIVE_OTHERS.get(norm, MAPS_ALIVE_OTHERS["batch"])
-    at_once, tile, slab = (4.0 * maps * widths[0] for maps in MAPS_ALIVE.get((engine, norm), others))
+    at_once, tile, slab = (4.0 * maps * filters[0] for maps in MAPS_ALIVE.get((engine, norm), others))
     return at_once, (tile, slab)

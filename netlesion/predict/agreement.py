@@ -11,7 +11,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Audit:
+class Agreement:
     """`dice` of the two lesion masks (both empty: 1), largest difference of probability, and each Dice to the truth.
 
     chosen, other: names of the two ways. truth_dice_*: None without a reference.
@@ -27,7 +27,7 @@ class Audit:
     @classmethod
     def of(
         cls, names: tuple[str, str], chosen: np.ndarray, other: np.ndarray, threshold: float, truth: np.ndarray | None
-    ) -> Audit:
+    ) -> Agreement:
         """From two probability maps (I, J, K) on one grid and the reference's lesions on it, bool (I, J, K) or None."""
         a, b = chosen >= threshold, other >= threshold
         truths = (None, None) if truth is None else (_dice(a, truth), _dice(b, truth))

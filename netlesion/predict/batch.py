@@ -24,7 +24,7 @@ from netlesion.models.card import ModelCard
 from netlesion.output.atomic import write_json
 from netlesion.output.lock import alone
 from netlesion.output.provenance import Stopwatch, hash_file, provenance
-from netlesion.predict.agreement import HEADER, Audit
+from netlesion.predict.agreement import HEADER, Agreement
 from netlesion.predict.model import Model
 from netlesion.predict.results import damaged, finish_visit, outputs_of, record_of, write_case
 from netlesion.predict.settings import InferenceSettings
@@ -32,6 +32,9 @@ from netlesion.predict.stages import StageTable
 from netlesion.predict.visit import Prepared, finish, forward, prepare
 from netlesion.quantify.table import LesionRow, read_lesions, write_lesions
 from netlesion.report.results import CasePage, TextTable, write_report
+
+#: Settings in records written before -> their names now.
+RENAMED_SETTINGS = {"audit": "agreement"}
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,9 @@ class _Run:
                 plan=prepared.plan.explain(),
                 visit=files.visit_id,
                 cases={channel: files.case_id(channel) for channel in results},
-                audits={files.case_id(c): asdict(r.audit) for c, r in results.items() if r.audit is not None},
+                agreements={
+                    files.case_id(c): asdict(r.agreement) for c, r in results.items() if r.agreement is not None
+                },
                 channels_present=dict(zip(card.channels, prepared.present, strict=True)),
             ),
             outputs,
@@ -222,7 +227,7 @@ def _deciding(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     return {
-        k: list(v) if isinstance(v, tuple) else v
+        RENAMED_SETTINGS.get(k, k): list(v) if isinstance(v, tuple) else v
         for k, v in value.items()
         if k not in ("batch_size", "device", "memory_gb", "by_level")
     }
@@ -242,12 +247,17 @@ def _require_same_inputs(record: Mapping[str, Any], files: VisitFiles, card: Mod
         )
 
 
-def _audit_table(audits: Mapping[str, Audit]) -> TextTable:
+def agreements_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Case -> figures of an `Agreement`; records written before call them audits."""
+    return record.get("agreements", record.get("audits", {}))
+
+
+def _agreement_table(agreements: Mapping[str, Agreement]) -> TextTable:
     """What the chosen way of computing costs or buys, case by case, and the mean over the cases with a reference."""
-    told = [a.truth_dice_chosen - a.truth_dice_other for a in audits.values() if a.truth_dice_chosen is not None]
+    told = [a.truth_dice_chosen - a.truth_dice_other for a in agreements.values() if a.truth_dice_chosen is not None]
     note = f"mean difference {fmean(told):+.3f} over {len(told)} cases with a reference" if told else "no reference"
-    first = next(iter(audits.values()))
-    rows = tuple((case, *audit.cells()) for case, audit in audits.items())
+    first = next(iter(agreements.values()))
+    rows = tuple((case, *agreement.cells()) for case, agreement in agreements.items())
     return TextTable(f"{first.chosen} beside {first.other}".capitalize(), HEADER, rows, note)
 
 
@@ -261,10 +271,10 @@ def write_cohort(
 ) -> Path:
     """The lesion table and the report over every finished visit, whichever run finished it; the report's path."""
     rows: dict[str, Sequence[LesionRow]] = {}
-    pages, channels, audits = [], [], {}
+    pages, channels, agreements = [], [], {}
     for files in visits:
         record = record_of(output / files.visit_id)
-        audits |= {case: Audit(**audit) for case, audit in (record or {}).get("audits", {}).items()}
+        agreements |= {case: Agreement(**agreement) for case, agreement in agreements_of(record or {}).items()}
         for channel, case in (record or {}).get("cases", {}).items():
             folder = output / files.visit_id
             rows[case] = read_lesions(folder / f"{case}_desc-lesions.tsv").get(case, ())
@@ -278,7 +288,7 @@ def write_cohort(
         "visits": str(len(visits)),
         "failed": str(len(failures)),
     }
-    if audits:
-        tables = [*tables, _audit_table(audits)]
+    if agreements:
+        tables = [*tables, _agreement_table(agreements)]
     write_report(output / "report.html", title, pages, facts, tables, failures)
     return output / "report.html"

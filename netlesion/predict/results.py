@@ -33,7 +33,7 @@ FIELDS: tuple[tuple[str, type | tuple[type, ...], bool], ...] = (
     ("inputs_sha256", dict, False),
     ("cases", dict, False),
     ("channels_present", dict, False),
-    ("audits", dict, True),
+    ("agreements", dict, True),
 )
 
 

@@ -21,7 +21,7 @@ class InferenceSettings:
     6, 18 or 26. tracer_thresholds: where a tracer's threshold is another than `threshold`. batch_size: windows in one
     forward; None: one on a CPU, on a GPU what `memory_gb` holds. flips: axes (0 left-right, 1 front-back, 2 head-foot)
     over whose mirror images logits are averaged.
-    folds: networks whose logits are averaged. audit: mode crop computes exact as well, to be compared with it.
+    folds: networks whose logits are averaged. agreement: mode crop computes exact as well, to be compared with it.
     by_level: the networks take a tile of mode stream that does not fit at once (`inference.engines.chunked`).
 
     Raises ConfigError, with the setting's name, for a value that cannot be meant.
@@ -39,7 +39,7 @@ class InferenceSettings:
     memory_gb: float | None = None
     flips: tuple[int, ...] = ()
     folds: int = 1
-    audit: bool = False
+    agreement: bool = False
     by_level: bool = False
 
     def __post_init__(self) -> None:
@@ -54,7 +54,11 @@ class InferenceSettings:
             ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1, or null for what fits"),
             ("memory_gb", self.memory_gb is None or self.memory_gb > 0, "above 0, or null for what is free"),
             ("flips", sorted(set(self.flips) & {0, 1, 2}) == sorted(self.flips), "some of 0, 1, 2, each once"),
-            ("audit", not self.audit or self.mode == "crop", f"false in mode {self.mode}, which computes every voxel"),
+            (
+                "agreement",
+                not self.agreement or self.mode == "crop",
+                f"false in mode {self.mode}, which computes every voxel",
+            ),
         ):
             if not good:
                 raise ConfigError(f"inference.{name} is {getattr(self, name)}, expected {expected}")
@@ -66,7 +70,7 @@ class InferenceSettings:
     @property
     def compared(self) -> tuple[str, str] | None:
         """The two ways that every PET is computed and compared in, the one that counts first; None where it is one."""
-        if self.audit:
+        if self.agreement:
             return "crop", "exact"
         if self.folds > 1 or self.flips:
             folds = f"{self.folds} networks" if self.folds > 1 else "one network"

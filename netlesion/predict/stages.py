@@ -12,7 +12,7 @@ STAGES = {
     "native_grid": "to native",
     "lesions": "lesions",
     "measure": "measure",
-    "audit": "audit",
+    "agreement": "agreement",
     "write": "write",
     "hash": "hash",
 }

@@ -25,7 +25,7 @@ from netlesion.inference.reduction import lesion_odds
 from netlesion.inference.sliding import sliding
 from netlesion.models.card import ModelCard
 from netlesion.output.provenance import Stopwatch
-from netlesion.predict.agreement import Audit
+from netlesion.predict.agreement import Agreement
 from netlesion.predict.native_grid import probability_on, unseen_by
 from netlesion.predict.plan import plan_of, smaller
 from netlesion.predict.settings import InferenceSettings
@@ -59,7 +59,7 @@ class TracerResult:
     probability: Volume
     lesions: Volume
     rows: tuple[LesionRow, ...]
-    audit: Audit | None = None
+    agreement: Agreement | None = None
 
 
 def prepare(visit: Visit, card: ModelCard, settings: InferenceSettings, stopwatch: Stopwatch) -> Prepared:
@@ -91,13 +91,13 @@ def forward(
     scheme = card.scheme
     groups = [(scheme.span(t), scheme.lesion_indices(t)) for t in scheme.tracers]
     predict = averaged(networks, settings.flips)
-    if settings.compared is not None and not settings.audit:
+    if settings.compared is not None and not settings.agreement:
         predict = averaged_beside_first(networks, settings.flips)
         n = scheme.num_outputs
         groups += [(slice(span.start + n, span.stop + n), chosen) for span, chosen in groups]
     plans = [prepared.plan]
-    if settings.audit:
-        plans.append(plan_of(card, replace(settings, mode="exact", audit=False), prepared.plan.shape))
+    if settings.agreement:
+        plans.append(plan_of(card, replace(settings, mode="exact", agreement=False), prepared.plan.shape))
     with stopwatch.stage("network"):
         image = prepared.image.to(settings.device, non_blocking=True)
         odds = [_run(prepared.visit.visit_id, image, plan, card, predict, groups, settings, note) for plan in plans]
@@ -141,16 +141,16 @@ def finish(
             lesions = extract(probability_volume, threshold, settings.connectivity)
         with stopwatch.stage("measure"):
             rows = measure(suv, lesions, probability_volume)
-        audit = None
+        agreement = None
         if settings.compared is not None:
-            with stopwatch.stage("audit"):
+            with stopwatch.stage("agreement"):
                 n = len(tracers) + t
                 whole = Box((0, 0, 0), working.shape)
                 other = probability_on(
                     odds_TIJK[n] / card.temperatures.get(tracer, 1.0), whole, working, suv.geometry, back, unseen
                 )
-                audit = Audit.of(settings.compared, probability, other, threshold, _truth(visit, tracer, suv))
-        results[tracer] = TracerResult(tracer, suv, probability_volume, lesions, rows, audit)
+                agreement = Agreement.of(settings.compared, probability, other, threshold, _truth(visit, tracer, suv))
+        results[tracer] = TracerResult(tracer, suv, probability_volume, lesions, rows, agreement)
     return results
 
 

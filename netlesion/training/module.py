@@ -31,7 +31,7 @@ class LesionModule(pl.LightningModule):
 
     predict_volume: (network, image (C, I, J, K)) -> logits (K, I, J, K) of a whole volume, given by the entry
     point, since training knows nothing of inference. warmup and cosine decay run over all optimiser steps.
-    freeze_norm_share: in this last share of the steps batch norms use their running statistics, as inference does:
+    freeze_norm_fraction: in this last part of the steps batch norms use their running statistics, as inference does:
     what a few patches of a batch happen to hold no longer decides how they are normalised. Other norms have none.
     """
 
@@ -44,22 +44,22 @@ class LesionModule(pl.LightningModule):
         detection: Callable[[], Detection],
         learning_rate: float,
         weight_decay: float,
-        warmup_share: float,
+        warmup_fraction: float,
         seed: int,
         dice_weight: float = 1.0,
-        freeze_norm_share: float = 0.0,
+        freeze_norm_fraction: float = 0.0,
         organ_weight: float = 0.3,
     ) -> None:
         super().__init__()
         self.network = network
         self.card, self.labels, self.predict_volume, self.seed = card, labels, predict_volume, seed
         self.detection = detection
-        self.learning_rate, self.weight_decay, self.warmup_share = learning_rate, weight_decay, warmup_share
-        if not 0.0 <= freeze_norm_share <= 1.0:
+        self.learning_rate, self.weight_decay, self.warmup_fraction = learning_rate, weight_decay, warmup_fraction
+        if not 0.0 <= freeze_norm_fraction <= 1.0:
             raise ConfigError(
-                f"optimisation.freeze_norm_share is {freeze_norm_share}, expected 0 to 1, a share of steps"
+                f"optimisation.freeze_norm_fraction is {freeze_norm_fraction}, expected 0 to 1, a fraction of the steps"
             )
-        self.freeze_norm_share = freeze_norm_share
+        self.freeze_norm_fraction = freeze_norm_fraction
         self.organ_weight = organ_weight
         self.loss = MarginalDiceCrossEntropy(card.scheme, labels, dice_weight)
 
@@ -69,7 +69,7 @@ class LesionModule(pl.LightningModule):
     def on_train_batch_start(self, batch: dict, batch_index: int) -> None:
         """Dropout and the like draw from the batch's own stream, so that a resumed epoch equals the first try."""
         torch.manual_seed(((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_index) % 2**63)
-        if self.trainer.global_step >= (1.0 - self.freeze_norm_share) * self.trainer.estimated_stepping_batches:
+        if self.trainer.global_step >= (1.0 - self.freeze_norm_fraction) * self.trainer.estimated_stepping_batches:
             for module in self.network.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()  # Lightning sets the whole network to training again after every epoch
@@ -130,7 +130,7 @@ class LesionModule(pl.LightningModule):
     def configure_optimizers(self) -> dict[str, Any]:
         optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
-        warmup = max(1, round(self.warmup_share * steps))
+        warmup = max(1, round(self.warmup_fraction * steps))
 
         def factor(step: int) -> float:
             if step < warmup:

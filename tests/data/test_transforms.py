@@ -23,7 +23,7 @@ CARD = ModelCard(
     {"fdg": ("background", "lesion")},
     (4.0, 4.0, 4.0),
     (8, 8, 8),
-    {"widths": [4, 8, 8]},
+    {"filters": [4, 8, 8]},
 )
 LABELS = LabelMeaning("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
 SHAPE = (11, 9, 13)

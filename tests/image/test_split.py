@@ -6,7 +6,7 @@ from netlesion.errors import CohortError, ConfigError
 from netlesion.image.split import Split, draw_split, read_split, split_of
 
 PATIENTS = [f"STS_{n:03d}" for n in range(1, 21)]
-DRAWING = {"val_share": 0.15, "test_share": 0.25, "seed": 0, "always_test": ("STS_001",)}
+DRAWING = {"val_fraction": 0.15, "test_fraction": 0.25, "seed": 0, "always_test": ("STS_001",)}
 
 
 def test_shares_disjoint_complete_and_the_fixed_patient_in_the_test():

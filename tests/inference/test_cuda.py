@@ -29,9 +29,9 @@ def a_visit(shape):
 
 def a_network(norm):
     torch.manual_seed(0)
-    network = unet(1, 2, widths=WIDTHS, norm=norm).eval()
+    network = unet(1, 2, filters=WIDTHS, norm=norm).eval()
     card = ModelCard(
-        ("fdg",), ("fdg",), {"fdg": ("background", "lesion")}, (4.0,) * 3, (32,) * 3, {"widths": WIDTHS, "norm": norm}
+        ("fdg",), ("fdg",), {"fdg": ("background", "lesion")}, (4.0,) * 3, (32,) * 3, {"filters": WIDTHS, "norm": norm}
     )
     return network, card
 

@@ -18,7 +18,7 @@ BYTES = Cost(1.0, 1.0)
 
 def network_of(norm):
     torch.manual_seed(0)
-    network = unet(2, 3, widths=WIDTHS, norm=norm).eval()
+    network = unet(2, 3, filters=WIDTHS, norm=norm).eval()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm3d):
             module.running_mean.normal_()
@@ -67,14 +67,14 @@ def test_a_halo_one_step_too_narrow_is_seen():
     assert (run(NETWORKS["batch"], image, narrow) - run(NETWORKS["batch"], image, whole)).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("widths", [(4, 6, 8), (3, 4, 5, 6)])
-def test_nothing_beyond_a_cut_reaches_further_than_the_halo(widths):
+@pytest.mark.parametrize("filters", [(4, 6, 8), (3, 4, 5, 6)])
+def test_nothing_beyond_a_cut_reaches_further_than_the_halo(filters):
     """Cuts lie at multiples of the factor. Every weight 1, so nothing cancels: how far do voxels before a cut reach?"""
-    network = unet(1, 1, widths=widths, norm="batch").eval()
+    network = unet(1, 1, filters=filters, norm="batch").eval()
     for parameter in network.parameters():
         torch.nn.init.ones_(parameter)
-    step = factor(widths)
-    cut, reached = halo(widths) + 2 * step, 0
+    step = factor(filters)
+    cut, reached = halo(filters) + 2 * step, 0
     still = torch.zeros(1, 1, step, step, 2 * cut)
     for at in range(cut - step, cut):
         moved = still.clone()
@@ -82,7 +82,7 @@ def test_nothing_beyond_a_cut_reaches_further_than_the_halo(widths):
         with torch.inference_mode():
             changed = (network(moved) != network(still)).flatten(0, 3).any(dim=0)
         reached = max(reached, int(torch.nonzero(changed).max()) + 1 - cut)
-    assert halo(widths) - step < reached <= halo(widths)
+    assert halo(filters) - step < reached <= halo(filters)
 
 
 @given(
@@ -166,7 +166,7 @@ def test_a_halo_that_is_no_multiple_of_the_factor_is_refused():
 def test_the_count_of_operations_is_that_of_pytorch():
     from torch.utils.flop_counter import FlopCounterMode
 
-    network = unet(3, 5, widths=(4, 8, 12, 16)).eval()
+    network = unet(3, 5, filters=(4, 8, 12, 16)).eval()
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.zeros(1, 3, 16, 16, 24))
     assert counter.get_total_flops() == pytest.approx(flop_per_voxel(3, 5, (4, 8, 12, 16)) * 16 * 16 * 24)

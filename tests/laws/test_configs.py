@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from netlesion.cli.config import CONFIGS, card_of, compose, labels_of
+from netlesion.cli.config import CONFIGS, card_of, compose, labels_of, refuse_old_names
+from netlesion.cli.renamed_keys import RENAMED
 from netlesion.errors import ConfigError
 from netlesion.predict.model import build_network
 
@@ -27,6 +28,23 @@ def test_a_window_that_does_not_fit_the_network_is_refused_with_one_that_does():
     config = compose("train", ["experiment=sts", "window=[30,32,33]"])
     with pytest.raises(ConfigError, match=r"divisible by 8.*\[32, 32, 40\]"):
         card_of(config)
+
+
+@pytest.mark.parametrize(("old", "new"), sorted(RENAMED.items()))
+def test_a_renamed_key_is_refused_with_its_new_name(old, new):
+    with pytest.raises(ConfigError, match=rf"{old} has been renamed; write {new} instead"):
+        compose("train", ["experiment=sts", f"{old}=1"])
+    with pytest.raises(ConfigError, match=f"write {new} instead"):
+        refuse_old_names(OmegaConf.create({old.split(".")[0]: {old.split(".")[1]: 1}}))
+
+
+def test_a_script_refuses_a_renamed_key_in_one_line():
+    command = [sys.executable, "train.py", "experiment=sts", "network.widths=[4,8,8]"]
+    done = subprocess.run(command, cwd=CONFIGS.parent, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: network.widths has been renamed; write network.filters instead\n",
+    )
 
 
 @pytest.mark.parametrize("name", ["train", "infer"])

@@ -12,7 +12,7 @@ CARD = ModelCard(
     classes={"fdg": ("background", "lesion")},
     spacing_mm=(4.0, 4.0, 4.0),
     window=(8, 8, 8),
-    network={"widths": [4, 8, 8], "residual": False, "norm": "instance", "dropout": 0.0},
+    network={"filters": [4, 8, 8], "residual": False, "norm": "instance", "dropout": 0.0},
     trained_on=("b", "a"),
 )
 
@@ -65,3 +65,8 @@ def test_a_card_refuses_contradictions():
         ModelCard(("fdg",), ("ct",), {"fdg": ("background", "lesion")}, (4, 4, 4), (8, 8, 8), {})
     with pytest.raises(ConfigError, match="tracer 'sstr'"):
         ModelCard(("fdg",), ("fdg",), {"sstr": ("background", "lesion")}, (4, 4, 4), (8, 8, 8), {})
+
+
+def test_a_card_that_says_widths_is_read_as_filters():
+    before = CARD.to_dict() | {"network": {"widths": [4, 8, 8], "residual": False, "norm": "instance", "dropout": 0.0}}
+    assert ModelCard.from_dict(before) == CARD

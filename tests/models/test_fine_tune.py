@@ -72,7 +72,7 @@ def test_half_precision_weights_and_another_organ_head():
     ("change", "word"),
     [
         ({"network": {"architecture": "strided_unet", "filters": [4, 5, 7]}}, "filters"),
-        ({"network": {"widths": [4, 5, 6], "norm": "batch"}}, "architecture"),
+        ({"network": {"filters": [4, 5, 6], "norm": "batch"}}, "architecture"),
         ({"channels": ("psma", "ct"), "required_any": ("psma",), "classes": {"psma": FOUR}}, "'background' of psma"),
     ],
 )

@@ -63,7 +63,7 @@ def test_a_record_of_another_shape_is_one_line_and_nothing_is_changed(finished, 
 
 
 @pytest.mark.parametrize(
-    "field", ["settings", "cases", "channels_present", "inputs_sha256", "checkpoint_sha256", "audits"]
+    "field", ["settings", "cases", "channels_present", "inputs_sha256", "checkpoint_sha256", "agreements"]
 )
 def test_a_record_with_a_field_of_another_type_is_one_line(finished, field):
     path = finished / "out" / "P1" / "provenance.json"

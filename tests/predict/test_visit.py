@@ -85,7 +85,7 @@ def test_a_setting_that_cannot_be_meant_is_named(setting, value):
 
 
 def network_card(norm):
-    network = {"widths": (2, 3, 4), "norm": norm}
+    network = {"filters": (2, 3, 4), "norm": norm}
     return ModelCard(("fdg",), ("fdg",), {"fdg": ("background", "lesion")}, (4.0, 4.0, 4.0), (8, 8, 8), network)
 
 
@@ -162,9 +162,9 @@ def test_a_device_out_of_memory_gets_smaller_batches_then_shallower_tiles_and_ea
 
 def test_a_tile_that_does_not_fit_runs_by_level_where_the_engine_can_and_the_result_stays():
     torch.manual_seed(0)
-    widths = (4, 6, 8)
-    network = unet(1, 2, widths=widths, norm="batch").eval()
-    card = replace(network_card("batch"), network={"widths": widths, "norm": "batch"}, window=(16, 16, 16))
+    filters = (4, 6, 8)
+    network = unet(1, 2, filters=filters, norm="batch").eval()
+    card = replace(network_card("batch"), network={"filters": filters, "norm": "batch"}, window=(16, 16, 16))
     plenty, little = InferenceSettings("stream"), InferenceSettings("stream", memory_gb=2e-3)
     in_slabs, asked = replace(little, by_level=True), []
 
@@ -214,17 +214,17 @@ def test_folds_and_a_crop_are_compared_with_the_plain_way_and_the_reference():
         return hot_fdg(windows) * 0.0 - torch.tensor([0.0, 9.0]).reshape(2, 1, 1, 1)
 
     folds = InferenceSettings(folds=2)
-    audit = predict_visit(visit, card, [hot_fdg, hot_fdg], folds, Stopwatch())["fdg"].audit
-    assert (audit.chosen, audit.other) == ("2 networks", "one network, one image")
-    assert (audit.dice, audit.max_dp) == (1.0, 0.0)
-    assert audit.truth_dice_chosen == audit.truth_dice_other == 1.0
-    lost = predict_visit(visit, card, [nothing, hot_fdg], InferenceSettings(folds=2), Stopwatch())["fdg"].audit
+    agreement = predict_visit(visit, card, [hot_fdg, hot_fdg], folds, Stopwatch())["fdg"].agreement
+    assert (agreement.chosen, agreement.other) == ("2 networks", "one network, one image")
+    assert (agreement.dice, agreement.max_dp) == (1.0, 0.0)
+    assert agreement.truth_dice_chosen == agreement.truth_dice_other == 1.0
+    lost = predict_visit(visit, card, [nothing, hot_fdg], InferenceSettings(folds=2), Stopwatch())["fdg"].agreement
     assert lost.truth_dice_chosen > lost.truth_dice_other == 0.0
-    crop = InferenceSettings(mode="crop", audit=True)
-    audit = predict_visit(visit, card, [hot_fdg], crop, Stopwatch())["fdg"].audit
-    assert (audit.chosen, audit.other, audit.truth_dice_chosen) == ("crop", "exact", 1.0)
-    with pytest.raises(ConfigError, match=r"inference\.audit is True, expected false in mode exact"):
-        InferenceSettings(audit=True)
+    crop = InferenceSettings(mode="crop", agreement=True)
+    agreement = predict_visit(visit, card, [hot_fdg], crop, Stopwatch())["fdg"].agreement
+    assert (agreement.chosen, agreement.other, agreement.truth_dice_chosen) == ("crop", "exact", 1.0)
+    with pytest.raises(ConfigError, match=r"inference\.agreement is True, expected false in mode exact"):
+        InferenceSettings(agreement=True)
 
 
 @pytest.mark.parametrize("flip", [(1, 1, 1), (-1, 1, -1)])

@@ -1,4 +1,4 @@
-"""Batch norms use their running statistics in the last share of the steps, and only there."""
+"""Batch norms use their running statistics in the last fraction of the steps, and only there."""
 
 from types import SimpleNamespace
 
@@ -16,8 +16,8 @@ LABELS = LabelMeaning("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
 
 
 def module(norm, share):
-    network = unet(1, 2, widths=(4, 8, 8), norm=norm)
-    return LesionModule(network, CARD, LABELS, None, None, 1e-3, 0.0, 0.1, seed=0, freeze_norm_share=share)
+    network = unet(1, 2, filters=(4, 8, 8), norm=norm)
+    return LesionModule(network, CARD, LABELS, None, None, 1e-3, 0.0, 0.1, seed=0, freeze_norm_fraction=share)
 
 
 def moved(lesion, step, steps=10):
@@ -42,5 +42,5 @@ def test_other_norms_have_no_statistics_to_freeze():
 
 
 def test_a_share_beyond_all_steps_is_refused():
-    with pytest.raises(ConfigError, match=r"freeze_norm_share is 1.5"):
+    with pytest.raises(ConfigError, match=r"freeze_norm_fraction is 1.5"):
         module("batch", 1.5)

@@ -31,7 +31,7 @@ def own_cache(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(3)
-    return unet(2, 3, widths=(8, 16, 32)).eval()
+    return unet(2, 3, filters=(8, 16, 32)).eval()
 
 
 def windows(count=2, seed=1):
@@ -52,7 +52,7 @@ def test_openvino_gives_the_probabilities_of_pytorch(network):
 def test_float32_instance_norm_loses_no_digits():
     """OpenVINO's own norm is 1.3e-5 off at this size, and 4e-4 at 96^3 with more features."""
     torch.manual_seed(0)
-    network = unet(1, 2, widths=(4, 6, 8)).eval()
+    network = unet(1, 2, filters=(4, 6, 8)).eval()
     predict = choose(network, 1, (48, 48, 48), name="openvino", precision="fp32").predict
     image = 3 + torch.randn(1, 1, 48, 48, 48)
     assert deviation(eager(network)(image), predict(image)) < 5e-6
@@ -83,7 +83,7 @@ def test_a_converted_network_is_kept_and_other_weights_are_another_one(network, 
     choose(network, 2, WINDOW, name="openvino", precision="fp32")
     assert (kept / "network.bin").stat().st_mtime_ns == written
     torch.manual_seed(4)
-    choose(unet(2, 3, widths=(8, 16, 32)), 2, WINDOW, name="openvino", precision="fp32")
+    choose(unet(2, 3, filters=(8, 16, 32)), 2, WINDOW, name="openvino", precision="fp32")
     assert len(list(own_cache.iterdir())) == 2
 
 

@@ -15,9 +15,9 @@ from netlesion.inference.engines.torch_eager import eager
 from netlesion.models.unet import unet
 
 
-def network_of(widths, norm="batch", residual=False):
+def network_of(filters, norm="batch", residual=False):
     torch.manual_seed(0)
-    network = unet(2, 3, widths=widths, norm=norm, residual=residual).eval()
+    network = unet(2, 3, filters=filters, norm=norm, residual=residual).eval()
     for part in network.modules():
         if isinstance(part, torch.nn.BatchNorm3d):
             part.running_mean.normal_()

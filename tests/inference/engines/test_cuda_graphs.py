@@ -54,7 +54,7 @@ def test_the_least_used_shape_is_let_go():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_recorded_network_equals_the_plain_one():
     torch.manual_seed(0)
-    plain = eager(unet(2, 2, widths=(8, 16, 32)).eval(), "cuda")
+    plain = eager(unet(2, 2, filters=(8, 16, 32)).eval(), "cuda")
     predict = graphed(plain, after=0)
     for seed in range(3):
         windows = torch.randn((2, 2, 16, 16, 16), generator=torch.Generator().manual_seed(seed)).cuda()

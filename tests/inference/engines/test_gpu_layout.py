@@ -10,7 +10,7 @@ from netlesion.models.unet import unet
 
 def a_network(norm, residual=False):
     torch.manual_seed(0)
-    network = unet(2, 3, widths=(4, 6, 8), norm=norm, residual=residual)
+    network = unet(2, 3, filters=(4, 6, 8), norm=norm, residual=residual)
     with torch.no_grad():
         for p in network.parameters():
             p.add_(0.1 * torch.randn_like(p))

@@ -15,7 +15,7 @@ from netlesion.models.unet import unet
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    return unet(2, 3, widths=(4, 8, 16)).eval()
+    return unet(2, 3, filters=(4, 8, 16)).eval()
 
 
 def test_without_a_compiler_it_says_so(network, monkeypatch):

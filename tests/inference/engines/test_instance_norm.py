@@ -26,7 +26,7 @@ def test_it_is_instance_norm(shape):
 
 def test_a_network_keeps_its_logits_and_is_itself_untouched():
     torch.manual_seed(0)
-    network, image = unet(2, 2, widths=(4, 6, 8)).eval(), torch.randn(1, 2, 16, 16, 24)
+    network, image = unet(2, 2, filters=(4, 6, 8)).eval(), torch.randn(1, 2, 16, 16, 24)
     changed = with_short_sums(network)
     with torch.inference_mode():
         torch.testing.assert_close(changed(image), network(image), rtol=1e-4, atol=1e-5)
@@ -35,5 +35,5 @@ def test_a_network_keeps_its_logits_and_is_itself_untouched():
 
 
 def test_a_network_without_instance_norm_is_taken_as_it_is():
-    network = unet(2, 2, widths=(4, 6, 8), norm="batch").eval()
+    network = unet(2, 2, filters=(4, 6, 8), norm="batch").eval()
     assert with_short_sums(network) is network
