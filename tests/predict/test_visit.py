@@ -172,7 +172,7 @@ def test_a_tile_that_does_not_fit_runs_by_level_where_the_engine_can_and_the_res
         asked.append(cost_of(card, name, True).slab_voxels(voxels, 2e6))
         return asked[-1]
 
-    engine, visit = choose(network, 1, card.window, name="torch", slab=slab), one_pet()
+    engine, visit = choose(network, 1, card.window, name="torch", precision="fp32", slab=slab), one_pet()
     plans = [prepare(visit, card, s, Stopwatch()).plan for s in (plenty, little, in_slabs)]
     assert [(p.num_tiles > 1, p.by_level) for p in plans] == [(False, False), (True, False), (False, True)]
     one, several, by_level = (
