@@ -22,6 +22,12 @@ def suv(
     injection_time: Annotated[
         str | None, typer.Option(help="HH:MM[:SS] on the scanner's clock, instead of the header's; logged.")
     ] = None,
+    reference_time: Annotated[
+        str | None, typer.Option(help="HH:MM[:SS] to which decay is corrected, instead of the header's; logged.")
+    ] = None,
+    allow_uncorrected: Annotated[
+        bool, typer.Option("--allow-uncorrected", help="Take a PET without attenuation correction; logged.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
 ) -> None:
     """One PET DICOM series -> SUV NIfTI; the facts of the conversion are printed."""
@@ -29,13 +35,14 @@ def suv(
     from netlesion.suv import Overrides, SulFormula, SuvType
     from netlesion.suv.options import named, time_of_day
 
-    clock = None if injection_time is None else time_of_day("--injection-time", injection_time)
+    injected = None if injection_time is None else time_of_day("--injection-time", injection_time)
+    corrected_to = None if reference_time is None else time_of_day("--reference-time", reference_time)
     facts = series_to_suv(
         series,
         out,
         named("--type", SuvType, type_),
         named("--sul-formula", SulFormula, sul_formula),
-        Overrides(weight_kg, height_cm, sex, dose_mbq, clock),
+        Overrides(weight_kg, height_cm, sex, dose_mbq, injected, corrected_to, allow_uncorrected),
     )
     for line in facts["warnings"]:
         print(f"warning: {series}: {line}", file=sys.stderr)

@@ -57,7 +57,8 @@ CHANNEL_QUANTITY: Mapping[str, Quantity] = MappingProxyType(
 class Acquisition:
     """Facts of a PET acquisition that travel with the image; None where the source does not tell.
 
-    Times are seconds relative to the start of the scan; uptake_s is scan start minus injection.
+    Times are seconds relative to the start of the scan; uptake_s is scan start minus injection. warnings: what the
+    rules of SUV had to say of them.
     """
 
     manufacturer: str | None = None
@@ -69,6 +70,7 @@ class Acquisition:
     uptake_s: float | None = None
     suv_factor: float | None = None
     ref_time_source: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,8 @@ from datetime import datetime, time, timedelta, timezone
 
 from netlesion.errors import SuvError
 from netlesion.suv.facts import PetFacts
-from netlesion.suv.nuclide import LONGEST_DECAY_HALF_LIVES
+from netlesion.suv.nuclide import CONTRADICTION, LONGEST_DECAY_HALF_LIVES, percent_of_suv, share_of_suv
+from netlesion.suv.one_clock import DAY, days_apart
 
 #: Shortest plausible uptake, and the longest by nuclide, in minutes; beyond them a warning (clinical.md 1.5).
 SHORTEST_UPTAKE_MIN = 30.0
@@ -50,15 +51,18 @@ def on_scanner_clock(moment: datetime, facts: PetFacts, tag: str, warnings: list
     return moment.replace(tzinfo=None)
 
 
-def injection(facts: PetFacts, reference: datetime | None, warnings: list[str]) -> Injection:
+def injection(facts: PetFacts, reference: datetime | None, half_life_s: float, warnings: list[str]) -> Injection:
     """The injection before `reference` (the moment the dose decays to), or before the scan where there is none.
 
-    A DateTime (0018,1078) is believed, a bare time (0018,1072) is placed on the day of the reference, or the day
-    before where it would be later. Raises SuvError where neither is there, or a DateTime lies after the reference.
+    A DateTime (0018,1078) is believed, but for a date that was shifted apart from the scan's; a bare time (0018,1072)
+    is placed on the day of the reference, or the day before where it would be later. Raises SuvError where neither is
+    there, where the two contradict each other, or where a DateTime lies after the reference.
     """
     anchor = reference or facts.acquisition_datetime or facts.series_datetime
     if facts.injection_datetime is not None:
-        moment = _of_datetime(facts, warnings)
+        moment = _of_datetime(facts, half_life_s, warnings)
+        if anchor is not None:
+            moment = _on_the_scans_day(moment, anchor, half_life_s, warnings)
         if anchor is not None and moment > anchor:
             raise SuvError(
                 f"Radiopharmaceutical Start DateTime (0018,1078) lies {moment - anchor} after the "
@@ -72,14 +76,33 @@ def injection(facts: PetFacts, reference: datetime | None, warnings: list[str]) 
         )
     if anchor is None:
         raise SuvError("Series and Acquisition Date (0008,0021)/(0008,0022) are missing: the injection has no day")
-    moment = datetime.combine(anchor.date(), facts.injection_time)
-    if moment <= anchor:
+    moment = last_before(facts.injection_time, anchor)
+    if moment.date() == anchor.date():
         return Injection(moment, "time")
     warnings.append(
         f"Radiopharmaceutical Start Time (0018,1072) {facts.injection_time:%H:%M:%S} is later than the scan at "
         f"{anchor:%H:%M:%S}; taken as the evening before"
     )
-    return Injection(moment - timedelta(days=1), "time_day_before")
+    return Injection(moment, "time_day_before")
+
+
+def last_before(clock: time, anchor: datetime) -> datetime:
+    """The last moment not after `anchor` at which a clock shows this time of day."""
+    moment = datetime.combine(anchor.date(), clock)
+    return moment if moment <= anchor else moment - DAY
+
+
+def _on_the_scans_day(moment: datetime, anchor: datetime, half_life_s: float, warnings: list[str]) -> datetime:
+    """The injection, or its time of day before the scan where its date alone is impossible by two days or more."""
+    days = days_apart(anchor, moment)
+    too_early = (anchor - moment).total_seconds() > LONGEST_DECAY_HALF_LIVES * half_life_s
+    if abs(days) < 2 or not (days < 0 or too_early) or half_life_s > LONGEST_HALF_LIFE_OF_ONE_DAY_S:
+        return moment
+    warnings.append(
+        f"the date of Radiopharmaceutical Start DateTime (0018,1078) lies {abs(days)} days "
+        f"{'before' if days > 0 else 'after'} the scan: dates were shifted apart, the times of day were taken"
+    )
+    return last_before(moment.time(), anchor)
 
 
 def check_uptake(uptake_s: float, half_life_s: float, facts: PetFacts, warnings: list[str]) -> None:
@@ -111,8 +134,12 @@ def check_uptake(uptake_s: float, half_life_s: float, facts: PetFacts, warnings:
         )
 
 
-def _of_datetime(facts: PetFacts, warnings: list[str]) -> datetime:
-    """The injection DateTime on the scanner's clock; the bare time, which always is, settles an unknown zone."""
+def _of_datetime(facts: PetFacts, half_life_s: float, warnings: list[str]) -> datetime:
+    """The injection DateTime on the scanner's clock; the bare time, which always is, settles an unknown zone.
+
+    Raises SuvError where the two are further apart than CONTRADICTION of the SUV; an image that refers to the
+    injection (ADMIN) does not depend on it, and then a warning says so.
+    """
     stated, clock = facts.injection_datetime, facts.injection_time
     if stated.tzinfo is not None and facts.utc_offset is None and clock is not None:
         apart = _apart(clock, stated.time())
@@ -126,11 +153,18 @@ def _of_datetime(facts: PetFacts, warnings: list[str]) -> datetime:
                 )
             return stated.replace(tzinfo=None) + zones
     moment = on_scanner_clock(stated, facts, "Radiopharmaceutical Start DateTime (0018,1078)", warnings)
-    if clock is not None and abs(_apart(clock, moment.time())).total_seconds() > SAME_MOMENT_S:
-        warnings.append(
+    apart = timedelta() if clock is None else abs(_apart(clock, moment.time()))
+    if apart.total_seconds() > SAME_MOMENT_S:
+        line = (
             f"Radiopharmaceutical Start Time (0018,1072) is {clock:%H:%M:%S}, Start DateTime (0018,1078) is "
-            f"{moment:%H:%M:%S} on the scanner's clock; the DateTime was taken, check which is right"
+            f"{moment:%H:%M:%S} on the scanner's clock"
         )
+        if share_of_suv(apart, half_life_s) > CONTRADICTION and facts.decay_correction != "ADMIN":
+            raise SuvError(
+                f"{line}: {percent_of_suv(apart, half_life_s)} of SUV; correct the wrong one, or give the true one "
+                "with --injection-time"
+            )
+        warnings.append(f"{line}; the DateTime was taken, check which is right")
     return moment
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from netlesion.errors import SuvError
+from netlesion.suv.attenuation import denials
 from netlesion.suv.body_size import SUL_OF_DICOM, SulFormula, SuvType, checked_weight_kg, suvbw_ratio
 from netlesion.suv.facts import PetFacts
 from netlesion.suv.injected import Activity, activity
+from netlesion.suv.one_clock import on_one_clock
 
 #: Philips' two factors must tell the same SUV within this share [P].
 PHILIPS_TOLERANCE = 0.01
@@ -51,6 +53,7 @@ class SuvConversion:
 def suv_conversion(facts: PetFacts) -> SuvConversion:
     """The SUVbw factors of one series; raises SuvError, naming tag, value and remedy, rather than guess."""
     warnings = list(facts.notes)
+    facts = on_one_clock(facts, warnings)
     _require_corrected(facts, warnings)
     if facts.units == "BQML":
         return _from_bqml(facts, f"BQML {facts.decay_correction}", 1.0, warnings)
@@ -157,20 +160,32 @@ def _unknown_type(facts: PetFacts, expected: str) -> SuvError:
 
 def _require_corrected(facts: PetFacts, warnings: list[str]) -> None:
     """Raises SuvError unless attenuation and decay were corrected; decay need not be where we correct it (NONE)."""
+    _require_attenuation_corrected(facts, warnings)
     found = "/".join(facts.corrected_image) or "missing"
-    corrected_here = facts.decay_correction == "NONE"
-    for flag, meaning in (("ATTN", "attenuation"), ("DECY", "decay")):
-        if flag not in facts.corrected_image and not (flag == "DECY" and corrected_here):
+    decy = "DECY" in facts.corrected_image
+    if facts.decay_correction != "NONE":
+        if not decy:
             raise SuvError(
-                f"Corrected Image (0028,0051) is {found}, without {flag}: not corrected for {meaning}, so it carries "
-                "no SUV; choose the corrected series"
+                f"Corrected Image (0028,0051) is {found}, without DECY: not corrected for decay, so it carries no SUV; "
+                "choose the corrected series"
             )
-    if corrected_here and "DECY" in facts.corrected_image:
-        changed = [f.decay_factor for f in facts.frames if f.decay_factor not in (None, 1.0)]
-        contradiction = f"Corrected Image (0028,0051) is {found}, but Decay Correction (0054,1102) is NONE"
-        if changed:
-            raise SuvError(
-                f"{contradiction} and Decay Factor (0054,1321) is {changed[0]:g}: whether decay was corrected is not "
-                "known; correct the header or choose another series"
-            )
+        return
+    changed = [f.decay_factor for f in facts.frames if f.decay_factor not in (None, 1.0)]
+    contradiction = f"Corrected Image (0028,0051) is {found}, but Decay Correction (0054,1102) is NONE"
+    if changed:
+        raise SuvError(
+            f"{contradiction} and Decay Factor (0054,1321) is {changed[0]:g}: whether decay was corrected is not "
+            "known; correct the header or choose another series"
+        )
+    if decy:
         warnings.append(f"{contradiction}; decay was corrected here")
+
+
+def _require_attenuation_corrected(facts: PetFacts, warnings: list[str]) -> None:
+    found = denials(facts.units, facts.attenuation_method, facts.corrected_image)
+    if not found:
+        return
+    line = f"{', '.join(found)}: not corrected for attenuation"
+    if not facts.allow_uncorrected:
+        raise SuvError(f"{line}, so it carries no SUV; choose the corrected series, or ask with --allow-uncorrected")
+    warnings.append(f"{line}; taken all the same, as --allow-uncorrected asks")

@@ -11,12 +11,16 @@ from datetime import datetime, time, timedelta
 
 @dataclass(frozen=True)
 class Frame:
-    """When one slice was measured: start of its frame, duration, and the vendor's reference time and decay factor."""
+    """When one slice was measured: start of its frame, duration, and the vendor's reference time and decay factor.
+
+    second_start: what Acquisition DateTime (0008,002A) says where Acquisition Date and Time say it too.
+    """
 
     acquisition_datetime: datetime | None
     duration_s: float | None = None
     reference_time_s: float | None = None
     decay_factor: float | None = None
+    second_start: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,10 @@ class PetFacts:
 
     Series and frame times are on the scanner's clock, without zone. Injection and vendor DateTimes may carry
     a UTC offset; `utc_offset` is the scanner's own (0008,0201). `patient_size` is as stored: metres, or
-    centimetres where a scanner got that wrong. `frames` has one entry for each slice, in the order of the
-    image's last axis, or a single one for all. `notes` are warnings from reading the header.
+    centimetres where a scanner got that wrong. `reference_datetime` is a side-car's word on the moment to which the
+    image is decay-corrected, `reference_clock` a user's, `allow_uncorrected` a user's wish to take an image without
+    attenuation correction. `frames` has one entry for each slice, in the order of the image's last axis, or a single
+    one for all. `notes` are warnings from reading the header.
     """
 
     units: str | None
@@ -49,6 +55,10 @@ class PetFacts:
     siemens_decay_datetime: datetime | None = None
     philips_suv_factor: float | None = None
     philips_bqml_factor: float | None = None
+    attenuation_method: str | None = None
+    reference_datetime: datetime | None = None
+    reference_clock: time | None = None
+    allow_uncorrected: bool = False
     notes: tuple[str, ...] = ()
 
     @property

@@ -13,12 +13,26 @@ from datetime import datetime
 from netlesion.errors import SuvError
 from netlesion.suv.body_size import checked_weight_kg
 from netlesion.suv.clock import check_uptake, injection
+from netlesion.suv.decay_factor import require_decay_factors_of
 from netlesion.suv.facts import PetFacts
 from netlesion.suv.nuclide import checked_half_life_s, mean_count_rate_offset_s
-from netlesion.suv.reference_time import ReferenceTime, reference_time
+from netlesion.suv.reference_time import ReferenceTime, reference_time, require_one_start
 
-#: Below this a "dose in Bq" is one in MBq (clinical.md 1.5).
-SMALLEST_DOSE_BQ = 1e4
+#: What a rule of the reference time is called in a message.
+RULES = {
+    "ge_private": "GE scan DateTime (0009,xx0d)",
+    "siemens_private": "Siemens decay DateTime (0071,xx22)",
+    "series": "Series Time (0008,0031)",
+    "backcomputed": "the time that Frame Reference Time (0054,1300) points to,",
+    "earliest_acq": "the first Acquisition Time (0008,0032)",
+}
+#: What the dose is called in a DICOM header, and how a user corrects it.
+DOSE, DOSE_REMEDY = "Radionuclide Total Dose (0018,1074)", "give the true one with --dose-mbq"
+#: A dose of at least this many Bq is one in Bq, up to the largest that a patient is given (clinical.md 1.5).
+SMALLEST_DOSE_BQ, LARGEST_DOSE_BQ = 1e6, 1e10
+#: A bare number in this range can only be MBq; below it may be mCi, above kBq (clinical.md 1.5).
+BARE_MBQ = (30.0, 1000.0)
+BQ_PER_MCI = 37e6
 #: What patients are given, in MBq [P].
 PLAUSIBLE_DOSE_MBQ = (10.0, 1000.0)
 
@@ -29,7 +43,7 @@ class Activity:
 
     bqml_factors turn the header's voxels, once in Bq/ml, into Bq/ml at the reference time: one for all slices or
     one for each (only an image without decay correction has others than 1). ref_time_source in {ge_private,
-    siemens_private, series, backcomputed, earliest_acq, admin}.
+    siemens_private, series, backcomputed, earliest_acq, admin, stated}.
     """
 
     weight_kg: float
@@ -72,16 +86,23 @@ def activity(facts: PetFacts, warnings: list[str]) -> Activity:
     half_life_s = checked_half_life_s(facts, warnings)
     if facts.decay_correction == "START":
         reference = reference_time(facts, half_life_s, warnings)
-        injected = injection(facts, reference.moment, warnings)
+        if reference.source != "stated":
+            rule = RULES[reference.source]
+            require_decay_factors_of(reference.moment, rule, facts, half_life_s)
+        injected = injection(facts, reference.moment, half_life_s, warnings)
         check_uptake((reference.moment - injected.moment).total_seconds(), half_life_s, facts, warnings)
         factors = (1.0,)
     elif facts.decay_correction in ("ADMIN", "NONE"):
-        injected = injection(facts, None, warnings)
+        injected = injection(facts, None, half_life_s, warnings)
         reference = ReferenceTime(injected.moment, "admin")
         start = facts.acquisition_datetime or facts.series_datetime
         if start is not None:
             check_uptake((start - injected.moment).total_seconds(), half_life_s, facts, warnings)
-        factors = _undecay(facts, injected.moment, half_life_s) if facts.decay_correction == "NONE" else (1.0,)
+        factors = (1.0,)
+        if facts.decay_correction == "NONE":
+            factors = _undecay(facts, injected.moment, half_life_s)
+        else:
+            require_decay_factors_of(injected.moment, "the injection", facts, half_life_s)
     else:
         raise SuvError(
             f"Decay Correction (0054,1102) is {facts.decay_correction or 'missing'}, expected START, ADMIN or NONE; "
@@ -99,28 +120,34 @@ def activity(facts: PetFacts, warnings: list[str]) -> Activity:
     )
 
 
-def checked_dose_bq(dose: float | None, warnings: list[str]) -> float:
-    """The dose in Bq; one that can only be MBq is taken as such, with a warning. Raises SuvError for none."""
+def checked_dose_bq(dose: float | None, warnings: list[str], name: str = DOSE, remedy: str = DOSE_REMEDY) -> float:
+    """The dose in Bq; a number that can only be MBq is taken as such, with a warning.
+
+    name: what the dose is called where it stands, for messages. Raises SuvError for none, for a number that may be in
+    mCi or kBq, and for one that nobody is given.
+    """
     if dose is None or dose <= 0:
-        raise SuvError(
-            f"Radionuclide Total Dose (0018,1074) is {'missing' if dose is None else f'{dose:g}'}, "
-            "expected Bq above 0; give the true one with --dose-mbq"
-        )
-    low, high = PLAUSIBLE_DOSE_MBQ
-    if dose < SMALLEST_DOSE_BQ:
-        if not low <= dose <= high:
-            raise SuvError(
-                f"Radionuclide Total Dose (0018,1074) is {dose:g}, neither Bq nor {low:g} to {high:g} MBq; "
-                "give the true one with --dose-mbq"
-            )
-        warnings.append(f"Radionuclide Total Dose (0018,1074) of {dose:g} taken as MBq, not Bq; check it")
+        raise SuvError(f"{name} is {'missing' if dose is None else f'{dose:g}'}, expected Bq above 0; {remedy}")
+    low, high = BARE_MBQ
+    if low <= dose <= high:
+        warnings.append(f"{name} of {dose:g} taken as MBq, not Bq; check it")
         return dose * 1e6
+    if not SMALLEST_DOSE_BQ <= dose <= LARGEST_DOSE_BQ:
+        raise SuvError(f"{name} is {dose:g}, which is no dose in Bq{_perhaps(dose)}; {remedy}")
+    low, high = PLAUSIBLE_DOSE_MBQ
     if not low * 1e6 <= dose <= high * 1e6:
-        warnings.append(
-            f"Radionuclide Total Dose (0018,1074) of {dose / 1e6:g} MBq is unusual (expected {low:g} to {high:g}); "
-            "check it, or give --dose-mbq"
-        )
+        found = f"{name} of {dose / 1e6:g} MBq is unusual (expected {low:g} to {high:g})"
+        warnings.append(f"{found}; check it, or {remedy}")
     return dose
+
+
+def _perhaps(dose: float) -> str:
+    """In which other unit a number that is no dose in Bq would be one."""
+    if 1.0 <= dose < BARE_MBQ[0]:
+        return f": possibly mCi ({dose * BQ_PER_MCI / 1e6:.0f} MBq)"
+    if BARE_MBQ[1] < dose < SMALLEST_DOSE_BQ:
+        return f": possibly kBq ({dose / 1e3:g} MBq)"
+    return ""
 
 
 def _undecay(facts: PetFacts, injected: datetime, half_life_s: float) -> tuple[float, ...]:
@@ -138,6 +165,7 @@ def _undecay(facts: PetFacts, injected: datetime, half_life_s: float) -> tuple[f
                 f"{'missing' if frame.duration_s is None else f'{frame.duration_s:g} s'}, so the decay within a frame "
                 "cannot be corrected; export the series with it"
             )
+        require_one_start(frame, half_life_s)
         mean_s = mean_count_rate_offset_s(half_life_s, frame.duration_s)
         since = (frame.acquisition_datetime - injected).total_seconds() + mean_s
         factors.append(2.0 ** (since / half_life_s))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 
 from netlesion.errors import SuvError
 from netlesion.suv.facts import PetFacts
@@ -12,6 +13,8 @@ HALF_LIFE_S = {"18F": 6586.2, "68Ga": 4062.6, "64Cu": 45724.0}
 HALF_LIFE_TOLERANCE = 0.01
 #: After so many half-lives less than a thousandth of the dose is left: the clock or the date is wrong [P].
 LONGEST_DECAY_HALF_LIVES = 10.0
+#: Two accounts of one moment that differ by more than this share of the SUV cannot both be true: refused [P].
+CONTRADICTION = 0.02
 
 
 def checked_half_life_s(facts: PetFacts, warnings: list[str]) -> float:
@@ -42,6 +45,18 @@ def checked_half_life_s(facts: PetFacts, warnings: list[str]) -> float:
             "the wrong protocol was chosen at the scanner; correct the header"
         )
     return found
+
+
+def share_of_suv(apart: timedelta, half_life_s: float) -> float:
+    """By which share a SUV is wrong when a moment of its decay is wrong by `apart`; infinite beyond reason."""
+    half_lives = abs(apart.total_seconds()) / half_life_s
+    return math.expm1(math.log(2.0) * half_lives) if half_lives < LONGEST_DECAY_HALF_LIVES else math.inf
+
+
+def percent_of_suv(apart: timedelta, half_life_s: float) -> str:
+    """The same in words, for messages."""
+    share = share_of_suv(apart, half_life_s)
+    return f"{100.0 * share:.1f} %" if share <= 10.0 else "more than 1000 %"
 
 
 def mean_count_rate_offset_s(half_life_s: float, frame_duration_s: float) -> float:

@@ -36,13 +36,19 @@ def time_of_day(option: str, text: str) -> time:
 
 @dataclass(frozen=True)
 class Overrides:
-    """Facts that the user states instead of the header's: kg, cm, M/F/O, MBq, and the scanner's clock time."""
+    """Facts that the user states instead of the header's: kg, cm, M/F/O, MBq, and clock times of the scanner.
+
+    reference_time: the moment to which a START-corrected image is decay-corrected. allow_uncorrected: take an image
+    that was not corrected for attenuation.
+    """
 
     weight_kg: float | None = None
     height_cm: float | None = None
     sex: str | None = None
     dose_mbq: float | None = None
     injection_time: time | None = None
+    reference_time: time | None = None
+    allow_uncorrected: bool = False
 
     def __post_init__(self) -> None:
         for option, value, low, high in (
@@ -58,7 +64,8 @@ class Overrides:
     @property
     def given(self) -> dict[str, float | str]:
         """What was stated, for the log."""
-        return {k: v if not isinstance(v, time) else f"{v:%H:%M:%S}" for k, v in asdict(self).items() if v is not None}
+        stated = {k: v for k, v in asdict(self).items() if v is not None and v is not False}
+        return {k: f"{v:%H:%M:%S}" if isinstance(v, time) else v for k, v in stated.items()}
 
     def apply(self, facts: PetFacts) -> PetFacts:
         """The facts with what the user states in place of the header's.
@@ -72,6 +79,8 @@ class Overrides:
             "sex": self.sex,
             "dose_bq": None if self.dose_mbq is None else self.dose_mbq * 1e6,
             "injection_time": self.injection_time,
+            "reference_clock": self.reference_time,
+            "allow_uncorrected": self.allow_uncorrected or None,
         }
         changes = {name: value for name, value in stated.items() if value is not None}
         if facts.units in ("GML", "CM2ML") or (facts.units == "CNTS" and facts.philips_suv_factor not in (None, 0)):

@@ -130,10 +130,10 @@ def test_copper_may_be_scanned_the_day_after():
 
 
 def test_a_datetime_and_a_time_that_disagree_are_said():
-    facts = replace(GALLIUM, injection_datetime=datetime(*DAY, 10, 0), injection_time=time(10, 7))
+    facts = replace(GALLIUM, injection_datetime=datetime(*DAY, 10, 0), injection_time=time(10, 1, 30))
     conversion = suv_conversion(facts)
     assert conversion.activity.elapsed_s == 3600.0
-    assert "10:07:00" in conversion.warnings[0]
+    assert "10:01:30" in conversion.warnings[0]
 
 
 @pytest.mark.parametrize("decay_correction", ["START", "ADMIN"])

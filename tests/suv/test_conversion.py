@@ -132,7 +132,7 @@ def test_a_dose_in_mbq_is_taken_as_such_with_a_warning():
     conversion = suv_conversion(replace(GALLIUM, dose_bq=150.0))
     assert conversion.suvbw_factors == (pytest.approx(PER_BQML),)
     assert "taken as MBq" in conversion.warnings[0]
-    assert "unusual" in suv_conversion(replace(GALLIUM, dose_bq=150e3)).warnings[0], "kBq perhaps: said, not guessed"
+    assert "unusual" in suv_conversion(replace(GALLIUM, dose_bq=2e9)).warnings[0]
 
 
 def test_a_missing_half_life_comes_from_the_table():
@@ -172,6 +172,10 @@ def test_decy_and_none_contradict_and_a_decay_factor_settles_it():
         ({"decay_correction": None}, r"0054,1102.*missing"),
         ({"decay_correction": "SCAN"}, r"0054,1102.*SCAN"),
         ({"corrected_image": ("DECY",)}, r"0028,0051.*ATTN"),
+        ({"attenuation_method": "None"}, r"0054,1101.*none.*--allow-uncorrected"),
+        ({"attenuation_method": "NONE, 0.096000 cm-1,"}, r"0054,1101"),
+        ({"attenuation_method": "not corrected", "units": "GML"}, r"0054,1101"),
+        ({"attenuation_method": "no AC", "units": "PROPCNTS"}, r"0054,1101.*0054,1001.*PROPCNTS"),
         ({"corrected_image": ("ATTN",)}, r"0028,0051.*DECY"),
         ({"corrected_image": ("ATTN",), "units": "GML"}, r"0028,0051.*DECY"),
         ({"weight_kg": None}, r"0010,1030.*--weight-kg"),
@@ -180,7 +184,11 @@ def test_decy_and_none_contradict_and_a_decay_factor_settles_it():
         ({"dose_bq": 0.0}, r"0018,1074.*--dose-mbq"),
         ({"dose_bq": -150e6}, r"0018,1074"),
         ({"dose_bq": None}, r"0018,1074.*missing"),
-        ({"dose_bq": 5000.0}, "neither Bq nor"),
+        ({"dose_bq": 5000.0}, r"possibly kBq \(5 MBq\).*--dose-mbq"),
+        ({"dose_bq": 200e3}, r"possibly kBq \(200 MBq\).*--dose-mbq"),
+        ({"dose_bq": 12.0}, r"possibly mCi \(444 MBq\).*--dose-mbq"),
+        ({"dose_bq": 0.2}, r"is 0.2, which is no dose.*--dose-mbq"),
+        ({"dose_bq": 150e12}, r"is 1.5e\+14, which is no dose.*--dose-mbq"),
         ({"half_life_s": 6586.2}, "wrong protocol"),
         ({"half_life_s": None, "nuclide": None}, "unknown"),
         ({"half_life_s": -1.0, "nuclide": None}, r"0018,1075"),
@@ -195,3 +203,15 @@ def test_decy_and_none_contradict_and_a_decay_factor_settles_it():
 def test_what_cannot_be_trusted_is_refused_by_tag_value_and_remedy(changes, match):
     with pytest.raises(SuvError, match=match):
         suv_conversion(replace(GALLIUM, **changes))
+
+
+@pytest.mark.parametrize("method", [None, "measured,, 0.096000 cm-1,", "CTAC", "Normal scan", "nonlinear model"])
+def test_other_words_deny_no_attenuation_correction(method):
+    assert suv_conversion(replace(GALLIUM, attenuation_method=method)).warnings == ()
+
+
+@pytest.mark.parametrize("changes", [{"attenuation_method": "None"}, {"corrected_image": ("DECY",)}])
+def test_a_pet_without_attenuation_correction_is_taken_where_the_user_asks(changes):
+    conversion = suv_conversion(replace(GALLIUM, allow_uncorrected=True, **changes))
+    assert conversion.suvbw_factors == (pytest.approx(PER_BQML),)
+    assert "as --allow-uncorrected asks" in conversion.warnings[0]

@@ -17,9 +17,10 @@ from typing import Any
 from netlesion.errors import QuantityError
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.files import derivative_path, image_path
-from netlesion.io.bids.pet import LARGEST_SUV, SUV_DESC, entity, sidecar_of, suv_by_sidecar
+from netlesion.io.bids.pet import SUV_DESC, entity, sidecar_of, suv_by_sidecar
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.output.atomic import write_json
+from netlesion.suv.plausibility import LARGEST_SUV
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Values as stored, nothing assumed and nothing computed: what follows from them i
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +28,14 @@ from netlesion.io.dicom.private import (
     private_text,
 )
 from netlesion.io.dicom.series import Series, number
-from netlesion.io.dicom.tracer import NUCLIDES, Tracer, tracer_of
+from netlesion.io.dicom.tracer import NUCLIDES, Tracer, nuclide_of_words, tracer_of
 from netlesion.suv import Frame, PetFacts
-from netlesion.suv.injected import SMALLEST_DOSE_BQ
+from netlesion.suv.injected import BARE_MBQ, SMALLEST_DOSE_BQ
 
 #: Header fields on which every slice of one PET series must agree (clinical.md 1.5).
 ONE_PER_SERIES = (
-    *("Units", "SUVType", "DecayCorrection", "CorrectedImage", "SeriesDate", "SeriesTime"),
-    *("PatientWeight", "PatientSize", "PatientSex"),
+    *("Units", "SUVType", "DecayCorrection", "CorrectedImage", "AttenuationCorrectionMethod"),
+    *("SeriesDate", "SeriesTime", "PatientWeight", "PatientSize", "PatientSex"),
 )
 ONE_PER_DOSE = (
     *("RadionuclideTotalDose", "RadionuclideHalfLife"),
@@ -52,6 +52,14 @@ def pet_facts(series: Series) -> PetFacts:
     headers = _headers(series)
     _require_agreement(series, headers)
     header, dose, notes = series.header, _dose_item(series), []
+    if _text(header, "AcquisitionTime") is None and "TimezoneOffsetFromUTC" not in header:
+        stated = _datetime(series, header, "AcquisitionDateTime")
+        if stated is not None and stated.tzinfo is not None:
+            notes.append(
+                f"Acquisition DateTime (0008,002A) names the time zone {stated:%z}, but the header has no Timezone "
+                "Offset From UTC (0008,0201); its clock reading was taken as the scanner's. Check it: an hour of zone "
+                "is an hour of decay"
+            )
     return PetFacts(
         units=_text(header, "Units"),
         suv_type=_text(header, "SUVType"),
@@ -69,6 +77,7 @@ def pet_facts(series: Series) -> PetFacts:
         frames=tuple(_frame(series, h) for h in _along_the_stack([h for _, h in headers])),
         utc_offset=_utc_offset(series),
         manufacturer=_text(header, "Manufacturer"),
+        attenuation_method=_text(header, "AttenuationCorrectionMethod"),
         ge_scan_datetime=private_datetime(header, GE_SCAN_DATETIME, notes),
         siemens_decay_datetime=private_datetime(header, SIEMENS_DECAY_DATETIME, notes),
         philips_suv_factor=private_number(header, PHILIPS_SUV_FACTOR, notes),
@@ -83,22 +92,15 @@ NUCLIDE_OF_CODE = {
     **{"C-131A3": "68Ga", "35337001": "68Ga"},
     **{"C-127A2": "64Cu", "3932008": "64Cu"},
 }
-#: Symbols and names of the elements whose nuclides are known here.
-NUCLIDE_OF_WORDS = {"18f": "18F", "18fluorine": "18F", "68ga": "68Ga", "68gallium": "68Ga"} | {
-    "64cu": "64Cu",
-    "64copper": "64Cu",
-}
 
 
 def nuclide(dose: Dataset) -> str | None:
     """18F, 68Ga or 64Cu from the radionuclide code of a radiopharmaceutical item, else None."""
     for item in dose.get("RadionuclideCodeSequence") or ():
-        value, meaning = str(item.get("CodeValue", "")), str(item.get("CodeMeaning", "")).lower()
-        if value in NUCLIDE_OF_CODE:
-            return NUCLIDE_OF_CODE[value]
-        mass, element = re.findall(r"[0-9]+", meaning), re.findall(r"[a-z]+", meaning)
-        if len(mass) == 1 and element:
-            return NUCLIDE_OF_WORDS.get(mass[0] + element[0])
+        value = str(item.get("CodeValue", ""))
+        found = NUCLIDE_OF_CODE.get(value) or nuclide_of_words(str(item.get("CodeMeaning", "")))
+        if found is not None:
+            return found
     return None
 
 
@@ -141,7 +143,10 @@ def _headers(series: Series) -> list[tuple[Path, Dataset]]:
 
 
 def _dose_bq(series: Series, dose: Dataset, notes: list[str]) -> float | None:
-    """The injected activity in Bq. An Enhanced PET states it in MBq (PS3.3 C.8.22.4), every other PET in Bq."""
+    """The injected activity in Bq. An Enhanced PET states it in MBq (PS3.3 C.8.22.4), every other PET in Bq.
+
+    A number that is no dose in MBq stays as it is, for `suv` to say what it may be.
+    """
     stated = number(series, dose, "RadionuclideTotalDose")
     if stated is None or series.sop_class != ENHANCED_PET:
         return stated
@@ -149,8 +154,7 @@ def _dose_bq(series: Series, dose: Dataset, notes: list[str]) -> float | None:
         notes.append(
             f"Radionuclide Total Dose (0018,1074) of {stated:g} taken as Bq, but an Enhanced PET states MBq; check it"
         )
-        return stated
-    return stated * 1e6
+    return stated * 1e6 if BARE_MBQ[0] <= stated <= BARE_MBQ[1] else stated
 
 
 def _require_agreement(series: Series, headers) -> None:
@@ -199,16 +203,22 @@ def _along_the_stack(headers: list[Dataset]) -> list[Dataset]:
 def _frame(series: Series, header: Dataset) -> Frame:
     duration = number(series, header, "ActualFrameDuration")
     reference = number(series, header, "FrameReferenceTime")
-    moment = _date_and_time(series, header, "Acquisition")
-    if moment is None:
-        stated = _datetime(series, header, "AcquisitionDateTime")
-        moment = None if stated is None else stated.replace(tzinfo=None)
+    moment, stated = _date_and_time(series, header, "Acquisition"), _on_scanner_clock(series, header)
     return Frame(
-        acquisition_datetime=moment,
+        acquisition_datetime=stated if moment is None else moment,
         duration_s=None if duration is None else duration / 1000.0,
         reference_time_s=None if reference is None else reference / 1000.0,
         decay_factor=number(series, header, "DecayFactor"),
+        second_start=None if moment is None else stated,
     )
+
+
+def _on_scanner_clock(series: Series, header: Dataset) -> datetime | None:
+    """Acquisition DateTime as the scanner's clock showed it: moved where both it and the scanner name a time zone."""
+    stated, offset = _datetime(series, header, "AcquisitionDateTime"), _utc_offset(series)
+    if stated is None or stated.tzinfo is None:
+        return stated
+    return (stated if offset is None else stated.astimezone(timezone(offset))).replace(tzinfo=None)
 
 
 def _text(dataset: Dataset, name: str) -> str | None:

@@ -13,7 +13,10 @@ from netlesion.image.volume import Quantity, Volume
 from netlesion.io.dicom.pet_header import pet_facts, tracer_of_series
 from netlesion.io.dicom.series import Series, index_folder, read_image, require_one
 from netlesion.suv import Overrides, PetFacts, SuvConversion, suv_conversion
-from netlesion.suv.plausibility import body_mean_suvbw, body_mean_warning
+from netlesion.suv.plausibility import body_mean_suvbw, body_mean_warning, require_possible
+
+#: What is wrong where a SUV is impossible.
+WRONG_FACTS = "correct dose (0018,1074), weight (0010,1030), units (0054,1001) or times in its header"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -116,8 +119,10 @@ def series_facts(series: Series, overrides: Overrides | None = None) -> tuple[Pe
 
 
 def read_suvbw(series: Series, conversion: SuvConversion) -> Volume:
-    """The series in SUVbw, g/ml."""
-    return _scaled(read_image(series), conversion.suvbw_factors, Quantity.SUVBW)
+    """The series in SUVbw, g/ml; raises QuantityError for values that no SUV can have."""
+    suv = _scaled(read_image(series), conversion.suvbw_factors, Quantity.SUVBW)
+    require_possible(suv.array, series.label, WRONG_FACTS)
+    return suv
 
 
 def require_activity(series: Series, conversion: SuvConversion) -> None:
@@ -135,7 +140,9 @@ def read_bqml(series: Series, conversion: SuvConversion) -> Volume:
     naming the series, where the header does not hold them.
     """
     require_activity(series, conversion)
-    return _scaled(read_image(series), conversion.bqml_factors, Quantity.BQML)
+    bqml = _scaled(read_image(series), conversion.bqml_factors, Quantity.BQML)
+    require_possible(bqml.array.max(axis=(0, 1)) * conversion.activity.factor, series.label, WRONG_FACTS)
+    return bqml
 
 
 def _scaled(voxels: Volume, factors: tuple[float, ...], quantity: Quantity) -> Volume:

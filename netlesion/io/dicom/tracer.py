@@ -6,6 +6,7 @@ A tracer that contradicts its radionuclide is refused. Knows nothing about activ
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,15 @@ WORDS = {
     "fludeoxyglucose": "fdg",
 }
 #: Radionuclides each tracer is made with.
-NUCLIDES = {"fdg": ("18F",), "dotatate": ("68Ga", "64Cu"), "dotatoc": ("68Ga",), "dotanoc": ("68Ga",)}
+NUCLIDES = {
+    **{"fdg": ("18F",), "dotatate": ("68Ga", "64Cu"), "dotatoc": ("68Ga",), "dotanoc": ("68Ga",)},
+    "psma": ("18F", "68Ga", "64Cu"),
+}
+#: Symbols and names of the elements whose nuclides are known here.
+NUCLIDE_OF_WORDS = {"18f": "18F", "18fluorine": "18F", "68ga": "68Ga", "68gallium": "68Ga"} | {
+    "64cu": "64Cu",
+    "64copper": "64Cu",
+}
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,12 @@ def tracer_of(dose: Dataset, nuclide: str | None, series_texts: Iterable[str] = 
             f"expected {' or '.join(NUCLIDES[found.label])}; correct the header"
         )
     return found
+
+
+def nuclide_of_words(text: str) -> str | None:
+    """18F, 68Ga or 64Cu of `^18^Fluorine`, `Ga-68`, `F18` or `Copper 64`; None for any other."""
+    mass, element = re.findall(r"[0-9]+", text), re.findall(r"[a-z]+", text.lower())
+    return NUCLIDE_OF_WORDS.get(mass[0] + element[0]) if len(mass) == 1 and element else None
 
 
 def _coded(dose: Dataset) -> Tracer | None:

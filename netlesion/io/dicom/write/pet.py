@@ -194,7 +194,7 @@ def _header(
     header.SeriesType = ["WHOLE BODY" if beds.max() > 0 else "STATIC", "IMAGE"]
     header.CountsSource, header.CollimatorType = "EMISSION", "NONE"
     header.ReconstructionMethod = "none: digital phantom"
-    header.AttenuationCorrectionMethod = header.ScatterCorrectionMethod = "none: digital phantom"
+    header.AttenuationCorrectionMethod = header.ScatterCorrectionMethod = "model-based: digital phantom"
     header.NumberOfSlices = len(beds)
     header.ActualFrameDuration = round(scan.frame_duration_s * 1000.0)
     header.AcquisitionContextSequence = []

@@ -112,11 +112,12 @@ def without_private(folder) -> float:
     return our_reading(folder)[1].activity.factor
 
 
-def test_without_its_private_time_a_ge_series_reads_wrong_and_a_siemens_one_right(tmp_path, exam):
+def test_without_its_private_time_a_ge_series_is_refused_and_a_siemens_one_reads_right(tmp_path, exam):
     truth = suvbw_factor(exam.weight_kg, SCAN.dose_bq, SCAN.half_life_s, SCAN.uptake_s)
     write_pet_series(image(), SCAN, exam, tmp_path / "ge", flavour=PetFlavour.GE)
     write_pet_series(image(), SCAN, exam, tmp_path / "siemens", flavour=PetFlavour.SIEMENS)
-    assert without_private(tmp_path / "ge") / truth - 1 > 0.02
+    with pytest.raises(SuvError, match=r"Decay Factor \(0054,1321\) 1\.0"):
+        without_private(tmp_path / "ge")
     assert without_private(tmp_path / "siemens") == pytest.approx(truth, rel=1e-6)
 
 
