@@ -247,8 +247,10 @@ class Key:
         return SMALLEST_SHIFT_DAYS + drawn
 
     def shifted(self, place: Place) -> date:
-        """The moved day of a DICOM session."""
-        return _date(place.study) - timedelta(days=self.shift_days(place.patient))
+        """The moved day of a DICOM session; one of the first centuries, which an archive made up, is moved on."""
+        shift = timedelta(days=self.shift_days(place.patient))
+        day = _date(place.study)
+        return day - shift if day - date.min > shift else day + shift
 
     def _next_session(self, subject: str) -> str:
         return f"{max((int(p.session) for p in self.places.values() if p.subject == subject), default=0) + 1:02d}"

@@ -25,9 +25,6 @@ from netlesion.io.dicom.tracer import Tracer, tracer_of
 if TYPE_CHECKING:
     from netlesion.io.dicom.index import Index, Series
 
-#: Examinations outside these years are taken for broken dates.
-YEARS = (1970, 2100)
-
 
 @dataclass(frozen=True)
 class Roi:
@@ -56,6 +53,7 @@ class SeriesFacts:
     series: Series
     day: str | None = None
     acquired: datetime | None = None
+    study_day: str | None = None
     series_number: int | None = None
     frame_of_reference: str | None = None
     transfer_syntax: str | None = None
@@ -92,6 +90,7 @@ def _read(series: Series) -> SeriesFacts:
     facts = {
         "day": day,
         "person": person_of(header, day),
+        "study_day": text_of(header, "StudyDate"),
         "acquired": _moment(header, "Acquisition") or _moment(header, "Series") or _moment(header, "Study"),
         "series_number": integer_of(header, "SeriesNumber"),
         "frame_of_reference": text_of(header, "FrameOfReferenceUID"),
@@ -150,10 +149,10 @@ def _words(text: str | None) -> str:
 
 
 def _day(header) -> str | None:
-    """The first date of study, series or acquisition that is a date of an examination, YYYYMMDD."""
+    """The first date of study, series or acquisition that is a date, YYYYMMDD; archives shift them to any year."""
     for name in ("StudyDate", "SeriesDate", "AcquisitionDate"):
         text = (text_of(header, name) or "").replace(".", "")
-        if re.fullmatch(r"\d{8}", text) and YEARS[0] <= int(text[:4]) <= YEARS[1]:
+        if re.fullmatch(r"\d{8}", text):
             try:
                 date(int(text[:4]), int(text[4:6]), int(text[6:]))
             except ValueError:

@@ -47,8 +47,8 @@ def plan_import(
     """
     key, existing = key.copy(), frozenset(existing)
     people = {id(one): _person(one, key) for one in facts}
-    strangers = _ids_of_two_people(facts, people, key)
-    judged = [_judge(one, strangers) for one in facts if not _holds_rois(one)]
+    strangers, torn = _ids_of_two_people(facts, people, key), _studies_of_two_days(facts)
+    judged = [_judge(one, strangers, torn) for one in facts if not _holds_rois(one)]
     for one in (p.facts for p in judged if p.decision is Decision.WRITE):
         if people[id(one)] != Person():
             key.people.setdefault(one.series.patient_id, set()).add(people[id(one)].to_text())
@@ -91,7 +91,15 @@ def _ids_of_two_people(facts: Iterable[SeriesFacts], people: Mapping[int, Person
     return told
 
 
-def _judge(facts: SeriesFacts, strangers: Mapping[str, str]) -> PlannedSeries:
+def _studies_of_two_days(facts: Iterable[SeriesFacts]) -> frozenset[str]:
+    days: dict[str, set[str]] = {}
+    for one in facts:
+        if one.study_day and one.series.study_uid and one.series.sop_class in IMAGES:
+            days.setdefault(one.series.study_uid, set()).add(one.study_day)
+    return frozenset(study for study, found in days.items() if len(found) > 1)
+
+
+def _judge(facts: SeriesFacts, strangers: Mapping[str, str], torn: frozenset[str]) -> PlannedSeries:
     """Whether a series is written, skipped or refused, and what it was taken for."""
     series = facts.series
     name = UID(series.sop_class).name if series.sop_class else "an object without class"
@@ -100,7 +108,7 @@ def _judge(facts: SeriesFacts, strangers: Mapping[str, str]) -> PlannedSeries:
     taken_for, place, warnings, reason = _taken_for(facts)
     if reason:
         return PlannedSeries(facts, Decision.SKIP, taken_for, reason)
-    refusal = _refusal(facts, strangers, place)
+    refusal = _refusal(facts, strangers, torn, place)
     if refusal:
         return PlannedSeries(facts, Decision.REFUSE, taken_for, refusal)
     try:
@@ -114,7 +122,9 @@ def _judge(facts: SeriesFacts, strangers: Mapping[str, str]) -> PlannedSeries:
     return PlannedSeries(facts, Decision.WRITE, taken_for, "", geometry=stack.geometry, warnings=warnings, place=place)
 
 
-def _refusal(facts: SeriesFacts, strangers: Mapping[str, str], place: tuple[str, str, tuple[str, ...]]) -> str:
+def _refusal(
+    facts: SeriesFacts, strangers: Mapping[str, str], torn: frozenset[str], place: tuple[str, str, tuple[str, ...]]
+) -> str:
     series = facts.series
     where = series.slices[0].file
     if facts.problem:
@@ -131,6 +141,11 @@ def _refusal(facts: SeriesFacts, strangers: Mapping[str, str], place: tuple[str,
     if series.patient_id in strangers:
         why = strangers[series.patient_id]
         return f"{where}: {why}; correct the id of one patient"
+    if series.study_uid in torn:
+        return (
+            f"{where}: two Study Dates (0008,0020) under one Study Instance UID (0020,000D); give its series one date, "
+            "or two studies an id each"
+        )
     if facts.day is None:
         return f"{where}: Study Date (0008,0020) is missing or no date, expected YYYYMMDD"
     reason = undecodable(facts.transfer_syntax)
