@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from netlesion.errors import DicomError
 from netlesion.io.dicom.file import MULTIFRAME_IMAGES, SEGMENTATIONS, integer_of, text_of
 from netlesion.io.dicom.private import parse_datetime
+from netlesion.io.dicom.value_ranges import SAME_SLOPE, VALUE_RANGES, ValueRange, value_range
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +121,7 @@ def _pet_as_classic(path: Path, frame: Dataset) -> None:
     is not decay-corrected (NONE) has its frames' own times.
     """
     if "Units" not in frame:
-        _set_units(frame)
+        _set_units(path, frame)
     if "CorrectedImage" not in frame:
         flags = {"DECY": "DecayCorrected", "ATTN": "AttenuationCorrected", "SCAT": "ScatterCorrected"}
         frame.CorrectedImage = [flag for flag, name in flags.items() if frame.get(name) == "YES"]
@@ -156,26 +157,33 @@ def _pet_as_classic(path: Path, frame: Dataset) -> None:
         )
 
 
-def _set_units(frame: Dataset) -> None:
-    """The units of the rescaled values, or of a real world value map, whose slope then replaces the rescale slope.
+def _set_units(path: Path, frame: Dataset) -> None:
+    """The units of the rescaled values, or of real world value maps, whose ranges then replace the rescale slope.
 
     Bq/ml are taken where there are several. Where nothing tells that carries a SUV, Units stay away and are missed.
+    Raises DicomError where rescale slope and map of one unit contradict each other.
     """
+    maps: dict[str, list[ValueRange]] = {}
+    for item in frame.get("RealWorldValueMappingSequence") or ():
+        for unit in item.get("MeasurementUnitsCodeSequence") or ():
+            if (code := _units_code(unit)) in UNITS_OF_CODE and "RealWorldValueSlope" in item:
+                maps.setdefault(code, []).append(value_range(item))
     if str(frame.get("RescaleType", "")).upper().replace("/", "") == "BQML":
         frame.Units = "BQML"
+        slope = float(frame.get("RescaleSlope") or 0.0)
+        for other in maps.get("Bq/ml", ()):
+            if abs(other.slope - slope) > SAME_SLOPE * abs(slope):
+                raise DicomError(
+                    f"{path}: Rescale Slope (0028,1053) makes {slope:g} Bq/ml of one stored value, its real world "
+                    f"value map (0040,9225) {other.slope:g}; export it again"
+                )
         return
-    maps = {
-        code: item
-        for item in frame.get("RealWorldValueMappingSequence") or ()
-        for unit in item.get("MeasurementUnitsCodeSequence") or ()
-        if (code := _units_code(unit)) in UNITS_OF_CODE and "RealWorldValueSlope" in item
-    }
     for code in (c for c in UNITS_OF_CODE if c in maps):
         frame.Units, suv_type = UNITS_OF_CODE[code]
         if suv_type is not None:
             frame.SUVType = suv_type
-        frame.RescaleSlope = float(maps[code].RealWorldValueSlope)
-        frame.RescaleIntercept = float(maps[code].get("RealWorldValueIntercept", 0.0))
+        frame.RescaleSlope, frame.RescaleIntercept = maps[code][0].slope, maps[code][0].intercept
+        setattr(frame, VALUE_RANGES, tuple(maps[code]))
         return
 
 

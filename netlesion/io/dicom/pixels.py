@@ -16,6 +16,7 @@ from pydicom.pixels import get_decoder, iter_pixels
 from pydicom.uid import UID
 
 from netlesion.errors import DicomError
+from netlesion.io.dicom.bits import bit_layout, in_stored_bits, padding
 from netlesion.io.dicom.file import (
     integer_of,
     require_size,
@@ -23,6 +24,7 @@ from netlesion.io.dicom.file import (
     transfer_syntax,
     transfer_syntax_is_compressed,
 )
+from netlesion.io.dicom.value_ranges import VALUE_RANGES, map_by_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,10 +73,11 @@ def frames_of(path: Path, dataset: Dataset, wanted: Sequence[int] | None = None)
     if integer_of(dataset, "BitsAllocated") == 1 and not transfer_syntax_is_compressed(dataset):
         yield from _bits(dataset, wanted)
         return
+    layout = bit_layout(path, dataset)
     try:
-        frames = iter_pixels(dataset, raw=True, indices=wanted)
+        frames = iter_pixels(dataset, raw=True, indices=wanted, correct_unused_bits=False)
         while (frame := _next_quietly(frames)) is not None:
-            yield frame
+            yield in_stored_bits(path, frame, layout)
     except DicomError:
         raise
     except Exception as error:  # pydicom and its decoders raise many kinds; each means the same here
@@ -110,8 +113,14 @@ def _next_quietly(frames: Iterator[np.ndarray]) -> np.ndarray | None:
         return next(frames, None)
 
 
-def rescaled(path: Path, frame: np.ndarray, header: Dataset, required: bool) -> np.ndarray:
-    """Stored values times slope plus intercept as float32; `required`: a header without them is refused."""
+def rescaled(
+    path: Path, frame: np.ndarray, header: Dataset, required: bool, outside: float | None = None
+) -> np.ndarray:
+    """Stored values times slope plus intercept as float32; `required`: a header without them is refused.
+
+    outside: what padding (0028,0120) becomes, in the unit of the result; None for padding that stays as it is. Where
+    the header maps stored values by ranges (`io.dicom.multiframe`), each range has a slope of its own.
+    """
     slope, intercept = _finite(path, header, "RescaleSlope"), _finite(path, header, "RescaleIntercept")
     if "ModalityLUTSequence" in header:
         raise DicomError(f"{path}: values go through a Modality LUT (0028,3000), which is not handled; export without")
@@ -122,7 +131,15 @@ def rescaled(path: Path, frame: np.ndarray, header: Dataset, required: bool) -> 
     slope = 1.0 if slope is None else slope
     if slope == 0:
         raise DicomError(f"{path}: Rescale Slope (0028,1053) is 0; restore the file from its source")
-    return (frame.astype(np.float64) * slope + (0.0 if intercept is None else intercept)).astype(np.float32)
+    padded = padding(frame, header) if outside is not None else None
+    maps = getattr(header, VALUE_RANGES, ())
+    if maps:
+        values = map_by_range(path, frame, maps, padded)
+    else:
+        values = frame.astype(np.float64) * slope + (0.0 if intercept is None else intercept)
+    if padded is not None:
+        values[padded] = outside
+    return values.astype(np.float32)
 
 
 def _require_reasonable(path: Path, dataset: Dataset) -> None:

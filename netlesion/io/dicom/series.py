@@ -15,11 +15,12 @@ import pydicom
 
 from netlesion.errors import DicomError, GeometryError, QuantityError
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.dicom.file import IMAGES, RTSTRUCT, read_whole, text_of
+from netlesion.io.dicom.file import IMAGES, RTSTRUCT, integer_of, read_whole, text_of
 from netlesion.io.dicom.index import Series, scan
 from netlesion.io.dicom.multiframe import frame_headers, is_multiframe
 from netlesion.io.dicom.pixels import frames_of, rescaled
 from netlesion.io.dicom.slices import LPS_TO_RAS, stack_slices
+from netlesion.io.dicom.wrapped_values import looks_wrapped
 from netlesion.io.hounsfield import is_hu, require_negative_hu
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
     from netlesion.io.dicom.slices import Slice, Stack
 
+#: What padding (0028,0120) becomes: no activity and no signal; in a CT what no tissue has, until its HU are checked.
+OUTSIDE = {Quantity.BQML: 0.0, Quantity.PET_VOXEL: 0.0, Quantity.HU: -32768.0, Quantity.MR: 0.0}
+#: The padding of a CT in the end: the least that 12 bits can hold.
+PADDED_HU = -1024.0
 QUANTITY_OF_MODALITY = {"PT": Quantity.BQML, "CT": Quantity.HU, "MR": Quantity.MR}
 
 __all__ = [
@@ -92,12 +97,19 @@ def read_image(series: Series) -> Volume:
                 array[:, :, k] = plane.T
     for name, _ in place:
         raise DicomError(f"{series.root / name}: holds fewer frames than its header says; restore it from its source")
+    if series.modality == "PT" and integer_of(series.header, "PixelRepresentation") == 1 and looks_wrapped(array):
+        raise DicomError(
+            f"{series.label}: Pixel Representation (0028,0103) is 1, signed, but negative voxels lie among the highest "
+            f"(lowest {array.min():.4g}, highest {array.max():.4g}): unsigned values were declared signed, set it to 0"
+        )
     try:
         volume = Volume(array, stack.geometry, quantity)
     except (GeometryError, QuantityError) as error:
         raise type(error)(f"{series.label}: {error}") from error
     if quantity is Quantity.HU:
         require_negative_hu(volume, series.label)
+        array[array == OUTSIDE[Quantity.HU]] = PADDED_HU
+        volume = Volume(array, stack.geometry, quantity)
     return volume
 
 
@@ -143,4 +155,5 @@ def _planes(series: Series, path: Path, quantity: Quantity):
                              f"{one.plane.columns}")  # fmt: skip
         if quantity is Quantity.HU and not is_hu(text_of(headers[n], "RescaleType")):
             raise DicomError(f"{path}: Rescale Type (0028,1054) is not HU; export the CT in HU")
-        yield (n if multi else None), rescaled(path, frame, headers[n], quantity is not Quantity.MR)
+        outside = OUTSIDE[quantity]
+        yield (n if multi else None), rescaled(path, frame, headers[n], quantity is not Quantity.MR, outside)

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pytest
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 from netlesion.datasets.dicom.importer import import_dicom
@@ -127,6 +128,60 @@ def test_a_dose_in_bq_is_taken_with_a_warning_for_the_standard_says_mbq(tmp_path
     suv, conversion = suv_of(enhanced(tmp_path, **{"dose.RadionuclideTotalDose": 150e12}))
     assert np.allclose(suv, STORED * SLOPES * 70_000 / (150e6 * math.exp(-RATE * 3000)), rtol=1e-5)
     assert "an Enhanced PET states MBq" in conversion.warnings[0]
+
+
+def ranges(*maps, code="Bq/ml", double=False):
+    """Puts maps of one unit, each for its range of stored values (first, last, slope), into every frame."""
+
+    def edit(group, index):
+        mapped(*((code, 1.0) for _ in maps))(group, 0)
+        for item, (first, last, slope) in zip(group.RealWorldValueMappingSequence, maps, strict=True):
+            item.RealWorldValueSlope = slope
+            for name, value in (("FirstValueMapped", first), ("LastValueMapped", last)):
+                if value is not None and double:
+                    setattr(item, f"DoubleFloatRealWorldValue{name}", float(value))
+                elif value is not None:
+                    item.add_new(tag_for_keyword(f"RealWorldValue{name}"), "US", value)
+
+    return edit
+
+
+SPLIT = np.where(STORED < 2000, STORED, 2.0 * STORED)
+
+
+@pytest.mark.parametrize(
+    ("edit", "values"),
+    [
+        (ranges((0, 1999, 1.0), (2000, 65535, 2.0)), SPLIT),
+        (ranges((2000, 65535, 2.0), (0, 1999, 1.0), double=True), SPLIT),
+        (ranges((0, 65535, 3.0)), 3.0 * STORED),
+        (ranges((None, None, 3.0)), 3.0 * STORED),
+        (ranges((0, 3000, 3.0), (1000, 65535, 3.0)), 3.0 * STORED),
+    ],
+)
+def test_every_range_of_stored_values_has_its_own_slope(tmp_path, edit, values):
+    suv, conversion = suv_of(enhanced(tmp_path, edit))
+    assert conversion.path == "BQML START"
+    assert np.allclose(suv, values * 70_000 / (150e6 * math.exp(-RATE * 3000)), rtol=1e-5)
+
+
+def _rescaled_otherwise(group, index):
+    mapped(("Bq/ml", 7.0), rescale="BQML")(group, index)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (ranges((0, 1999, 1.0)), "lie in no range"),
+        (ranges((0, 1999, 1.0), (2500, 65535, 2.0)), "first stored as 2"),
+        (ranges((0, 2500, 1.0), (2000, 65535, 2.0)), "one stored value two values"),
+        (ranges((None, None, 1.0), (None, None, 2.0)), "one stored value two values"),
+        (_rescaled_otherwise, r"\(0040,9225\) [0-9.]+; export"),
+    ],
+)
+def test_ranges_that_leave_a_value_open_are_refused(tmp_path, edit, words):
+    with pytest.raises(NetlesionError, match=words):
+        suv_of(enhanced(tmp_path, edit))
 
 
 def _without_time(group, index):

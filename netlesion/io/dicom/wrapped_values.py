@@ -1,0 +1,33 @@
+"""A PET whose unsigned values were declared signed: its hottest voxels read as negative ones.
+
+Uptake is not negative. Noise around zero is, in cold places and by little; a value beyond 32767 that was wrapped to
+-32768 and up lies inside what takes up much, or is as low as the image is high. Takes an array, knows nothing about
+headers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+#: Noise is not lower than this share of the highest value [P].
+LOWEST_SHARE = 0.5
+#: Negative noise lies where half of what surrounds it is below this share of the highest value [P].
+SURROUND_SHARE = 0.1
+
+
+def looks_wrapped(values: np.ndarray) -> bool:
+    """Whether negative voxels of (I, J, K) can only be large values that lost their highest bit."""
+    lowest, highest = float(values.min(initial=0.0)), float(values.max(initial=0.0))
+    if lowest >= 0:
+        return False
+    if -lowest > LOWEST_SHARE * highest:
+        return True
+    labels, count = ndimage.label(values < 0, np.ones((3, 3, 3)))
+    for n, box in enumerate(ndimage.find_objects(labels, count), start=1):
+        around = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box)
+        hole = labels[around] == n
+        shell = ndimage.binary_dilation(hole, np.ones((3, 3, 3))) & ~hole
+        if np.median(values[around][shell]) > SURROUND_SHARE * highest:
+            return True
+    return False
