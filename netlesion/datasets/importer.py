@@ -22,7 +22,16 @@ from netlesion.image.geometry import Geometry
 from netlesion.image.visit import CHANNEL_QUANTITY
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.cohort import ANAT_CHANNELS, DERIVATIVES, REFERENCE_DESC, UNKNOWN_DESC
-from netlesion.io.bids.files import SessionRow, derivative_path, image_path, write_dataset, write_image, write_pet
+from netlesion.io.bids.files import (
+    SessionRow,
+    derivative_path,
+    image_path,
+    pet_sidecar,
+    write_dataset,
+    write_image,
+    write_pet,
+)
+from netlesion.io.bids.pet import suv_by_sidecar
 from netlesion.io.bids.suv import SuvRecord, pet_path, require_suv_range, suv_path, write_suv_pet
 from netlesion.io.hounsfield import require_negative_hu
 from netlesion.io.nifti import read_volume, write_volume
@@ -165,6 +174,8 @@ def _read_pet(pet: SourcePet) -> Volume:
     volume = read_volume(pet.path, Quantity.SUVBW if pet.record is None else Quantity.BQML)
     if pet.record is None:
         require_suv_range(volume, str(pet.path))
+    else:
+        suv_by_sidecar(pet.path, volume, pet_sidecar(pet.record))
     return volume
 
 

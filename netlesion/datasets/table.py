@@ -30,6 +30,7 @@ from netlesion.image.visit import CHANNEL_QUANTITY, TRACER_OF_LABEL
 from netlesion.image.volume import Quantity
 from netlesion.io.bids.files import PetRecord
 from netlesion.io.bids.suv import SuvConvention
+from netlesion.io.dicom.tracer import NUCLIDES
 from netlesion.io.table_file import Row, read_table
 from netlesion.suv import HALF_LIFE_S
 
@@ -149,6 +150,11 @@ def _record(row: _Image, label: str) -> PetRecord:
     nuclide = row.require("nuclide", ", a PET in bqml needs it")
     if nuclide not in HALF_LIFE_S:
         raise CohortError(f"{row.where}: nuclide is {nuclide!r}, expected one of {', '.join(HALF_LIFE_S)}")
+    if nuclide not in NUCLIDES[label]:
+        raise CohortError(
+            f"{row.where}: nuclide is {nuclide}, but {label} is made with {' or '.join(NUCLIDES[label])}; correct the "
+            "one that is wrong"
+        )
     return PetRecord(
         tracer_label=label,
         nuclide=nuclide,

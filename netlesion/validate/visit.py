@@ -122,6 +122,8 @@ def _examine_pet(
     body = outline_of_pet(coarse(suv))
     notes.prints[channel] = fingerprint(suv, body)
     _judge_body_uptake(body, channel, notes)
+    for line in scan.acquisition.warnings:
+        notes.find("suv", channel, Level.WARNING, line, "facts that need no assumption", "correct the side-car")
     _judge_activity(suv, scan.acquisition.weight_kg, body, channel, notes)
     _judge_ends(body, channel, expect.field_of_view, notes)
     both = _judge_alignment(body, ct, channel, notes)

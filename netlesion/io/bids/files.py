@@ -93,6 +93,12 @@ def write_pet(path: Path, volume: Volume, record: PetRecord, facts: dict | None 
     """
     if volume.quantity is not Quantity.BQML:
         raise CohortError(f"{path}: a cohort's PET is kept in Bq/ml, this image is {volume.quantity.name}")
+    write_json(_sidecar(path), pet_sidecar(record) | (facts or {}))
+    write_volume(path, volume)
+
+
+def pet_sidecar(record: PetRecord) -> dict:
+    """The fields of a PET's side-car."""
     sidecar = {
         "Modality": "PT",
         "Manufacturer": vocabulary.manufacturer(record.manufacturer),
@@ -123,12 +129,10 @@ def write_pet(path: Path, volume: Volume, record: PetRecord, facts: dict | None 
         "ReconMethodName": vocabulary.method(record.reconstruction),
         **_reconstruction_parameters(record),
         "AttenuationCorrection": vocabulary.method(record.attenuation_correction),
-        **(facts or {}),
     }
     if record.frame_of_reference_hash is not None:
         sidecar["FrameOfReferenceHash"] = record.frame_of_reference_hash
-    write_json(_sidecar(path), sidecar)
-    write_volume(path, volume)
+    return sidecar
 
 
 def write_image(path: Path, volume: Volume, facts: dict) -> None:

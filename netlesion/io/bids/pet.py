@@ -14,15 +14,14 @@ from pathlib import Path
 from netlesion.errors import CohortError, QuantityError
 from netlesion.image.visit import Acquisition
 from netlesion.image.volume import Quantity, Volume
+from netlesion.io.bids.sidecar_facts import in_words_of_bids, sidecar_conversion
 from netlesion.io.files import is_there
 from netlesion.io.nifti import read_volume
 from netlesion.io.table_file import read_table
-from netlesion.suv import LONGEST_DECAY_HALF_LIVES, suvbw_factor
+from netlesion.suv.plausibility import LARGEST_SUV, require_possible
 
 #: A PET that its source gave as SUV (clinical.md 9.5); it stands in for the Bq/ml image of the same name.
 SUV_DESC = "suvbw"
-#: No tissue reaches this SUV; a larger "SUV" is an image in Bq/ml.
-LARGEST_SUV = 2000.0
 #: Two records of one patient's weight agree within this (kg): sessions.tsv is rounded.
 SAME_WEIGHT_KG = 0.05
 
@@ -94,56 +93,22 @@ def suv_by_sidecar(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume
     """SUVbw of a PET in Bq/ml, and its facts; raises CohortError, naming the field, for what cannot be true."""
     if _units(sidecar) != "bq/ml":
         raise CohortError(f"{path}: Units in the side-car are {sidecar.get('Units')!r}, expected Bq/mL")
-    facts = {name: _sidecar_number(path, sidecar, name) for name in SIDECAR_NUMBERS}
-    unit = str(sidecar.get("InjectedRadioactivityUnits", ""))
-    if unit not in ("MBq", "Bq"):
-        raise CohortError(f"{path}: InjectedRadioactivityUnits is {unit!r}, expected MBq or Bq")
-    dose_bq = facts["InjectedRadioactivity"] * (1e6 if unit == "MBq" else 1.0)
-    weight_kg = facts["PatientWeight"]
-    half_life_s = facts["RadionuclideHalfLife"]
-    decay_s = facts["ImageDecayCorrectionTime"] - facts["InjectionStart"]
-    for name, good, expected in (
-        ("PatientWeight", 1.0 <= weight_kg <= 400.0, "1 to 400 kg"),
-        ("InjectedRadioactivity", dose_bq > 0, "above 0"),
-        ("RadionuclideHalfLife", half_life_s > 0, "above 0 s"),
-        (
-            "ImageDecayCorrectionTime",
-            0 <= decay_s <= LONGEST_DECAY_HALF_LIVES * half_life_s,
-            f"within {LONGEST_DECAY_HALF_LIVES:g} half-lives after InjectionStart",
-        ),
-    ):
-        if not good:
-            raise CohortError(f"{path}: {name} is {facts[name]:g} in its side-car, expected {expected}; correct it")
-    factor = suvbw_factor(weight_kg, dose_bq, half_life_s, decay_s)
+    facts, conversion = sidecar_conversion(path, sidecar)
+    activity, (factor,) = conversion.activity, conversion.suvbw_factors
     acquisition = Acquisition(
         manufacturer=sidecar.get("Manufacturer"),
         model=sidecar.get("ManufacturersModelName"),
-        weight_kg=weight_kg,
-        dose_bq=dose_bq,
-        half_life_s=half_life_s,
-        uptake_s=facts["ScanStart"] - facts["InjectionStart"],
+        weight_kg=activity.weight_kg,
+        dose_bq=activity.dose_bq,
+        half_life_s=activity.half_life_s,
+        uptake_s=(facts.acquisition_datetime - activity.injection).total_seconds(),
         suv_factor=factor,
         ref_time_source=sidecar.get("SUVReferenceTimeSource"),
+        warnings=tuple(in_words_of_bids(line) for line in conversion.warnings),
     )
-    return volume.with_array(volume.array * factor, Quantity.SUVBW), acquisition
-
-
-#: Side-car fields that a SUV needs; RadionuclideHalfLife (s) and PatientWeight (kg) are this project's additions.
-SIDECAR_NUMBERS = (
-    "InjectedRadioactivity",
-    "RadionuclideHalfLife",
-    "PatientWeight",
-    "InjectionStart",
-    "ImageDecayCorrectionTime",
-    "ScanStart",
-)
-
-
-def _sidecar_number(path: Path, sidecar: Mapping, name: str) -> float:
-    value = sidecar.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise CohortError(f"{path}: {name} is {value!r} in its side-car, expected a number; no SUV without it")
-    return float(value)
+    suv = volume.with_array(volume.array * factor, Quantity.SUVBW)
+    require_possible(suv.array, str(path), "correct dose, weight, half-life or times in its side-car")
+    return suv, acquisition
 
 
 def session_weight(path: Path) -> float | None:
