@@ -1,7 +1,7 @@
 """Pixel data -> numbers: one frame at a time, with its own rescale slope and intercept.
 
 Sizes are checked before anything is decoded, so that a header that lies costs no memory. Compressed transfer
-syntaxes are decoded by whatever pydicom finds installed; what it lacks is named with its remedy. Knows nothing
+syntaxes are decoded by pydicom, else by SimpleITK; what both lack is named with its remedy. Knows nothing
 about geometry.
 """
 
@@ -24,6 +24,7 @@ from netlesion.io.dicom.file import (
     transfer_syntax,
     transfer_syntax_is_compressed,
 )
+from netlesion.io.dicom.itk_frames import SYNTAXES, itk_frames
 from netlesion.io.dicom.value_ranges import VALUE_RANGES, map_by_range
 
 if TYPE_CHECKING:
@@ -32,25 +33,13 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-#: What reads a compressed syntax that plain pydicom with Pillow does not.
-REMEDY = {
-    "1.2.840.10008.1.2.4.50": "pip install pylibjpeg pylibjpeg-libjpeg",
-    "1.2.840.10008.1.2.4.51": "pip install pylibjpeg pylibjpeg-libjpeg",
-    "1.2.840.10008.1.2.4.57": "pip install pylibjpeg pylibjpeg-libjpeg",
-    "1.2.840.10008.1.2.4.70": "pip install pylibjpeg pylibjpeg-libjpeg",
-    "1.2.840.10008.1.2.4.80": "pip install pylibjpeg pylibjpeg-libjpeg",
-    "1.2.840.10008.1.2.4.81": "pip install pylibjpeg pylibjpeg-libjpeg",
-    "1.2.840.10008.1.2.4.90": "pip install pylibjpeg pylibjpeg-openjpeg",
-    "1.2.840.10008.1.2.4.91": "pip install pylibjpeg pylibjpeg-openjpeg",
-    "1.2.840.10008.1.2.4.201": "pip install pylibjpeg pylibjpeg-openjpeg",
-    "1.2.840.10008.1.2.4.202": "pip install pylibjpeg pylibjpeg-openjpeg",
-    "1.2.840.10008.1.2.4.203": "pip install pylibjpeg pylibjpeg-openjpeg",
-}
+#: What reads a compressed syntax that neither pydicom with Pillow nor SimpleITK does: high-throughput JPEG 2000.
+REMEDY = {f"1.2.840.10008.1.2.4.{n}": "pip install pylibjpeg pylibjpeg-openjpeg" for n in (201, 202, 203)}
 
 
 def undecodable(syntax: str | None) -> str | None:
     """Why the pixels of a transfer syntax cannot be decoded here, with the remedy; None when they can."""
-    if syntax is None:
+    if syntax is None or syntax in SYNTAXES:
         return None
     name = UID(syntax).name
     remedy = REMEDY.get(syntax, "export the series uncompressed (Explicit VR Little Endian)")
@@ -75,21 +64,30 @@ def frames_of(path: Path, dataset: Dataset, wanted: Sequence[int] | None = None)
         return
     layout = bit_layout(path, dataset)
     try:
-        frames = iter_pixels(dataset, raw=True, indices=wanted, correct_unused_bits=False)
-        while (frame := _next_quietly(frames)) is not None:
+        for frame in _decoded(dataset, wanted):
             yield in_stored_bits(path, frame, layout)
     except DicomError:
         raise
     except Exception as error:  # pydicom and its decoders raise many kinds; each means the same here
         reason = undecodable(transfer_syntax(dataset))
-        if reason is None and transfer_syntax_is_compressed(dataset):
-            remedy = REMEDY.get(str(transfer_syntax(dataset)))
-            reason = f"pixel data cannot be decoded ({type(error).__name__}); restore the file" + (
-                "" if remedy is None else f", or if it is whole: {remedy}"
-            )
-        raise DicomError(
-            f"{path}: {reason or f'pixel data cannot be decoded ({type(error).__name__}); restore the file'}"
-        ) from error
+        reason = reason or f"pixel data cannot be decoded ({type(error).__name__}); restore the file"
+        raise DicomError(f"{path}: {reason}") from error
+
+
+def _decoded(dataset: Dataset, wanted: Sequence[int] | None) -> Iterator[np.ndarray]:
+    """Frames by pydicom, or by SimpleITK where pydicom has no decoder or its decoder refuses the first one."""
+    syntax, first = transfer_syntax(dataset), None
+    try:
+        frames = iter_pixels(dataset, raw=True, indices=wanted, correct_unused_bits=False)
+        first = _next_quietly(frames)
+    except Exception:
+        if syntax not in SYNTAXES:
+            raise
+        yield from itk_frames(dataset, wanted)
+        return
+    while first is not None:
+        yield first
+        first = _next_quietly(frames)
 
 
 def _bits(dataset: Dataset, wanted: Sequence[int] | None) -> Iterator[np.ndarray]:
