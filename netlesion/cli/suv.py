@@ -11,7 +11,7 @@ import typer
 
 
 def suv(
-    series: Annotated[Path, typer.Argument(help="Folder that holds one PET DICOM series.")],
+    folder: Annotated[Path, typer.Argument(metavar="SERIES", help="Folder that holds a PET DICOM series.")],
     out: Annotated[Path, typer.Argument(help="NIfTI to write (.nii.gz); its provenance goes beside it as .json.")],
     type_: Annotated[str, typer.Option("--type", help="suvbw, sul, suvbsa or suvibw.")] = "suvbw",
     sul_formula: Annotated[str, typer.Option(help="Lean mass: janmahasatian, james or james128.")] = "janmahasatian",
@@ -25,6 +25,7 @@ def suv(
     reference_time: Annotated[
         str | None, typer.Option(help="HH:MM[:SS] to which decay is corrected, instead of the header's; logged.")
     ] = None,
+    series: Annotated[int | None, typer.Option(help="Which of several PET series; without it they are listed.")] = None,
     allow_uncorrected: Annotated[
         bool, typer.Option("--allow-uncorrected", help="Take a PET without attenuation correction; logged.")
     ] = False,
@@ -38,14 +39,15 @@ def suv(
     injected = None if injection_time is None else time_of_day("--injection-time", injection_time)
     corrected_to = None if reference_time is None else time_of_day("--reference-time", reference_time)
     facts = series_to_suv(
-        series,
+        folder,
         out,
         named("--type", SuvType, type_),
         named("--sul-formula", SulFormula, sul_formula),
         Overrides(weight_kg, height_cm, sex, dose_mbq, injected, corrected_to, allow_uncorrected),
+        series,
     )
     for line in facts["warnings"]:
-        print(f"warning: {series}: {line}", file=sys.stderr)
+        print(f"warning: {folder}: {line}", file=sys.stderr)
     if as_json:
         print(json.dumps(facts, indent=2))
         return

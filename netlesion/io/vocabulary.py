@@ -49,6 +49,13 @@ _METHOD = """
     butterworth ramp xyz xyzgauss filter bowtie attenuation correction corrected
 """
 METHOD_WORDS = frozenset(_METHOD.split())
+#: Words of series descriptions.
+_DESCRIPTION = """
+    wb wholebody ac nac uncorrected corr ctac_wb static dynamic gated delayed late early bed beds emission legs arms
+    recon reconstruction series axial coronal sagittal thin thick slice slices low dose native contrast abdomen thorax
+    chest pelvis ga68 ga-68 f18 f-18 cu64 psma fluorodeoxyglucose stat respiratory breath hold free
+"""
+DESCRIPTION_WORDS = frozenset(_DESCRIPTION.split())
 #: Words of contour names: targets, lesions, and anatomy as segmenters name it (clinical.md 5.4).
 _ROI = """
     gtv ctv ptv itv btv mtv gtvp gtvn gtvt gtvnode roi voi oar mass edema oedema lesion lesions tumor tumors tumour
@@ -86,6 +93,12 @@ def scanner_model(text: str | None) -> str:
 def method(text: str | None) -> str:
     """The recognised words of a reconstruction or correction, with short numbers: `OP OSEM 3i21s`; "n/a" if none."""
     return _recognised(text, METHOD_WORDS)
+
+
+def description(text: str | None) -> str:
+    """The recognised words of a series' description: `PET WB 3D`; "no known words" if none."""
+    found = _recognised(text, METHOD_WORDS | ROI_WORDS | MODEL_WORDS | DESCRIPTION_WORDS)
+    return "no known words" if found == NOT_KNOWN else found
 
 
 def roi_label(name: str) -> str | None:

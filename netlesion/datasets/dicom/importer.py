@@ -33,6 +33,7 @@ from netlesion.io.dicom.file import text_of
 from netlesion.io.dicom.index import scan
 from netlesion.io.dicom.pet_image import read_bqml, require_activity, series_facts
 from netlesion.io.dicom.series import number, read_image
+from netlesion.io.dicom.series_choice import links_passed_over
 from netlesion.io.files import visible
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.output.atomic import write_json
@@ -99,7 +100,8 @@ def prepare_import(
 def _planned(source: str | Path, cohort: Path, key: Key, workers: int | None, visit_window_days: int) -> ImportPlan:
     index = scan(source, workers)
     if not index.series and not index.issues:
-        raise DicomError(f"{source}: holds no DICOM series; expected files of a PET, CT or MR export")
+        line = f"{source}: holds no DICOM series; expected files of a PET, CT or MR export"
+        raise DicomError("; ".join((line, *links_passed_over(index))))
     existing = {path.relative_to(cohort).as_posix() for path in visible(cohort, "**/*.nii.gz")}
     return plan_import(index, facts_of(index), key, existing, visit_window_days)
 

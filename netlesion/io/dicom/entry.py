@@ -75,6 +75,7 @@ class Passed:
 
     file: str
     why: str
+    is_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)

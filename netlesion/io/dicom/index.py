@@ -81,10 +81,15 @@ class Series:
         return str(Path(self.slices[0].file).parent)
 
     @property
+    def folder_name(self) -> str:
+        """The same for a message; the scanned folder by its own name."""
+        return self.folder if self.folder != "." else self.root.resolve().name or str(self.root)
+
+    @property
     def label(self) -> str:
         """What to call the series in a message: modality, last digits of its UID, and where it lies."""
         part = f" (part {self.part})" if self.part else ""
-        return f"{self.modality} series ...{self.uid[-8:]}{part} in {self.folder}"
+        return f"{self.modality} series ...{self.uid[-8:]}{part} in {self.folder_name}"
 
     @property
     def frame_of_reference_uid(self) -> str | None:
@@ -150,9 +155,8 @@ def _walk(root: Path, passed: list[Passed]) -> Iterator[str]:
             if entry.name.startswith("."):
                 continue
             if entry.is_symlink():
-                passed.append(
-                    Passed(name, "a symbolic link, not followed; copy its target if it is part of the export")
-                )
+                why = "a symbolic link, not followed; copy its target if it is part of the export"
+                passed.append(Passed(name, why, is_link=True))
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(name)
             elif entry.is_file(follow_symlinks=False):

@@ -9,7 +9,7 @@ from netlesion.errors import ConfigError, NetlesionError
 from netlesion.image.volume import Quantity
 from netlesion.io.dicom.pet_header import tracer_of_series
 from netlesion.io.dicom.pet_image import read_suvbw, series_facts
-from netlesion.io.dicom.series import index_folder, require_one
+from netlesion.io.dicom.series_choice import one_series
 from netlesion.io.nifti import write_volume
 from netlesion.output.atomic import write_json
 from netlesion.output.provenance import Stopwatch, hash_file, provenance
@@ -30,16 +30,18 @@ def series_to_suv(
     suv_type: SuvType = SuvType.SUVBW,
     formula: SulFormula = SulFormula.JANMAHASATIAN,
     overrides: Overrides | None = None,
+    number: int | None = None,
 ) -> dict[str, Any]:
     """Writes `out` and its provenance beside it; returns the facts (no date, no identity).
 
-    Raises DicomError or SuvError, naming the series or file, when it is not one quantifiable PET series.
+    number: which of several PET series, from 1. Raises DicomError or SuvError, naming the series or file, when it is
+    not one quantifiable PET series.
     """
     out, watch, overrides = Path(out), Stopwatch(), overrides or Overrides()
     if not out.name.endswith((".nii", ".nii.gz")):
         raise ConfigError(f"{out}: expected a name that ends in .nii.gz or .nii")
     with watch.stage("read"):
-        series = require_one(index_folder(folder), "PT", folder)
+        series, passed = one_series(folder, "PT", number)
         facts, conversion = series_facts(series, overrides)
         try:
             tracer = tracer_of_series(series)
@@ -48,7 +50,7 @@ def series_to_suv(
             raise type(error)(f"{series.label}: {error}") from error
         suvbw = read_suvbw(series, conversion)
     body_mean = body_mean_suvbw(suvbw.array)
-    warnings = [*conversion.warnings, *filter(None, [body_mean_warning(body_mean)])]
+    warnings = [*passed, *conversion.warnings, *filter(None, [body_mean_warning(body_mean)])]
     suv = suvbw if ratio == 1.0 else suvbw.with_array(suvbw.array * ratio, QUANTITY[suv_type])
     report = {
         "suv_type": suv_type.value,
