@@ -15,15 +15,19 @@ import numpy as np
 
 from netlesion.datasets.dicom.drawn_on import segments_image, segments_place, structure_place, structures_image
 from netlesion.datasets.dicom.person import Person, person_of
+from netlesion.datasets.dicom.real_world_map import REAL_WORLD_VALUE_MAPPING, RealWorldMap, read_maps
 from netlesion.errors import NetlesionError
 from netlesion.io.dicom.entry import one_line
 from netlesion.io.dicom.file import IMAGES, RTSTRUCT, SEGMENTATIONS, floats_of, integer_of, text_of, transfer_syntax
 from netlesion.io.dicom.file import read_header as read_stored_header
 from netlesion.io.dicom.pet_header import nuclide
+from netlesion.io.dicom.pet_image import require_activity, series_facts
 from netlesion.io.dicom.tracer import Tracer, tracer_of
+from netlesion.suv.attenuation import denials
 
 if TYPE_CHECKING:
     from netlesion.io.dicom.index import Index, Series
+    from netlesion.suv import PetFacts, SuvConversion
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,10 @@ class SeriesFacts:
     words: str = ""
     colour: bool = False
     tracer: Tracer | None = None
-    corrected_image: tuple[str, ...] = ()
+    uncorrected: tuple[str, ...] = ()
+    suv: tuple[PetFacts, SuvConversion] | None = None
+    suv_problem: str = ""
+    maps: tuple[RealWorldMap, ...] | None = None
     series_type: tuple[str, ...] = ()
     repetition_ms: float | None = None
     rescale_type: str | None = None
@@ -100,6 +107,8 @@ def _read(series: Series) -> SeriesFacts:
     }
     if series.modality == "PT" and series.sop_class in IMAGES:
         facts |= _pet(series, header)
+    if series.sop_class == REAL_WORLD_VALUE_MAPPING:
+        facts["maps"] = tuple(one for path in series.files for one in read_maps(read_stored_header(path)))
     if series.modality == "CT":
         facts["rescale_type"] = text_of(header, "RescaleType")
     if series.modality == "MR":
@@ -117,11 +126,24 @@ def _pet(series: Series, header) -> dict:
         tracer = tracer_of(doses[0], nuclide(doses[0]), texts) if len(doses) == 1 else None
     except NetlesionError as error:
         raise type(error)(f"{series.slices[0].file}: {error}") from error
-    return {
-        "tracer": tracer,
-        "corrected_image": tuple((text_of(header, "CorrectedImage") or "").upper().split("\\")),
-        "series_type": tuple((text_of(header, "SeriesType") or "").upper().split("\\")),
-    }
+    corrected = tuple((text_of(header, "CorrectedImage") or "").upper().split("\\"))
+    denied = denials(text_of(header, "Units"), text_of(header, "AttenuationCorrectionMethod"), corrected)
+    series_type = tuple((text_of(header, "SeriesType") or "").upper().split("\\"))
+    facts = {"tracer": tracer, "uncorrected": denied, "series_type": series_type}
+    if denied or tracer is None or series_type[:1] in (("DYNAMIC",), ("GATED",)):
+        return facts
+    return facts | _suv(series)
+
+
+def _suv(series: Series) -> dict:
+    """The facts and factors of a PET, from all of its headers; or the line that says why it has none."""
+    try:
+        facts, conversion = series_facts(series)
+        require_activity(series, conversion)
+    except NetlesionError as error:
+        line, where = one_line(error, series.root), series.slices[0].file
+        return {"suv_problem": line if any(line.startswith(one.file) for one in series.slices) else f"{where}: {line}"}
+    return {"suv": (facts, conversion)}
 
 
 def _rois(series: Series, file: str) -> list[Roi]:

@@ -117,8 +117,8 @@ def write_plan(
     """Carries out a plan; a series that turns out unreadable is a line of `failures`, the rest goes on."""
     writer = _Writer(plan, Path(source), Path(cohort), progress, interpolate_contours=interpolate_contours)
     writer.failures += plan.refusals
-    for planned in plan.images:
-        writer.image(planned)
+    for planned in sorted(plan.images, key=lambda one: one.facts.series.modality != "PT"):
+        writer.image(planned)  # PETs first: what belongs to one that could not be written does not name it
         writer.tell()
     for planned in plan.rois:
         writer.roi(planned)
@@ -154,6 +154,7 @@ class _Writer:
     def image(self, planned: PlannedSeries) -> None:
         if planned.decision is Decision.SKIP:
             self.skipped.append(f"{_where(planned)}: {planned.taken_for}: {planned.why}")
+            self.warnings += planned.warnings
         elif planned.decision is Decision.PRESENT:
             self.present.append(f"{planned.target}: already in the cohort")
             path = self.cohort / planned.target
@@ -230,7 +231,8 @@ class _Writer:
 
     def _write_image(self, planned: PlannedSeries) -> None:
         series, path = planned.facts.series, self.cohort / planned.target
-        facts = _image_facts(planned, self.plan.key)
+        has_pet = planned.belongs_to is not None and (self.cohort / planned.belongs_to).is_file()
+        facts = _image_facts(planned, self.plan.key, has_pet)
         warnings = [f"{planned.target}: {line}" for line in planned.warnings]
         if series.modality == "PT":
             stated, conversion = series_facts(series)
@@ -321,12 +323,12 @@ def _where(planned: PlannedSeries) -> str:
     return planned.facts.series.slices[0].file
 
 
-def _image_facts(planned: PlannedSeries, key: Key) -> dict:
+def _image_facts(planned: PlannedSeries, key: Key, has_pet: bool) -> dict:
     """Side-car fields of every image: its frame of reference, the PET it belongs to, and that faces are in it."""
     facts: dict = {"FacesRemoved": False}
     if planned.facts.frame_of_reference is not None:
         facts["FrameOfReferenceHash"] = key.digest(planned.facts.frame_of_reference, 6)
-    if planned.belongs_to is not None:
+    if has_pet:
         facts["IntendedFor"] = [f"bids::{planned.belongs_to}"]
         facts["IntendedForBy"] = planned.belongs_by
     if planned.facts.series.kind.b_value is not None:

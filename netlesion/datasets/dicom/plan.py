@@ -18,11 +18,12 @@ from netlesion.datasets.dicom.mr_contrast import NoContrast, mr_contrast
 from netlesion.datasets.dicom.names import relation, seconds_apart, with_names
 from netlesion.datasets.dicom.person import Person, contradiction
 from netlesion.datasets.dicom.planned import Decision, ImportPlan, PlannedSeries
+from netlesion.datasets.dicom.real_world_map import RealWorldMap, disagreement
 from netlesion.datasets.dicom.roi_plan import plan_rois
 from netlesion.datasets.key import Key
 from netlesion.errors import NetlesionError
 from netlesion.io.dicom.entry import one_line
-from netlesion.io.dicom.file import IMAGES, RTSTRUCT, SEGMENTATIONS
+from netlesion.io.dicom.file import IMAGES, RTSTRUCT, SEGMENTATIONS, floats_of
 from netlesion.io.dicom.index import Index
 from netlesion.io.dicom.pixels import undecodable
 from netlesion.io.dicom.slices import stack_slices
@@ -48,7 +49,11 @@ def plan_import(
     key, existing = key.copy(), frozenset(existing)
     people = {id(one): _person(one, key) for one in facts}
     strangers, torn = _ids_of_two_people(facts, people, key), _studies_of_two_days(facts)
-    judged = [_judge(one, strangers, torn) for one in facts if not _holds_rois(one)]
+    judged = [
+        _judge(one, strangers, torn) if one.maps is None else _judge_maps(one, facts)
+        for one in facts
+        if not _holds_rois(one)
+    ]
     for one in (p.facts for p in judged if p.decision is Decision.WRITE):
         if people[id(one)] != Person():
             key.people.setdefault(one.series.patient_id, set()).add(people[id(one)].to_text())
@@ -155,7 +160,30 @@ def _refusal(
         return f"{where}: Rescale Type (0028,1054) is not HU; what its values are is not known, export the CT in HU"
     if series.modality == "PT" and not place[0]:
         return f"{where}: the tracer cannot be told from its radiopharmaceutical code or text; code it in the header"
-    return ""
+    return facts.suv_problem
+
+
+def _judge_maps(facts: SeriesFacts, others: Sequence[SeriesFacts]) -> PlannedSeries:
+    """A Real World Value Mapping: which PET it is for, and where its SUV factors are not ours."""
+    name = "Real World Value Mapping"
+    if facts.problem or not facts.maps:
+        return PlannedSeries(facts, Decision.SKIP, name, facts.problem or "maps to no SUV")
+    warnings, named, where = [], [], facts.series.slices[0].file
+    for one in facts.maps:
+        pet = next((p for p in others if p.series.modality == "PT" and _is_of(one, p)), None)
+        if pet is None or pet.suv is None:
+            why = "of a series that is not here" if pet is None else "of a PET that is not imported"
+            return PlannedSeries(facts, Decision.SKIP, name, f"SUV {one.suv_type} {why}")
+        slope = floats_of(pet.series.header, "RescaleSlope", 1) or (1.0,)
+        line = disagreement(one, *pet.suv, slope[0])
+        named.append(f"SUV {one.suv_type} {'as ours' if line is None else 'not as ours'}")
+        warnings += [] if line is None else [f"{where}: {line}"]
+    why = f"factors of somebody else, for comparison: {', '.join(named)}"
+    return PlannedSeries(facts, Decision.SKIP, name, why, warnings=tuple(warnings))
+
+
+def _is_of(one: RealWorldMap, pet: SeriesFacts) -> bool:
+    return pet.series.uid in one.series or any(s.instance in one.instances for s in pet.series.slices)
 
 
 def _taken_for(facts: SeriesFacts) -> tuple[str, tuple[str, str, tuple[str, ...]], tuple[str, ...], str]:
@@ -204,8 +232,9 @@ def _taken_for_pet(facts: SeriesFacts, types: set[str]):
             (),
             "a dynamic or gated PET; only static ones carry a SUV here",
         )
-    if "ATTN" not in facts.corrected_image:
-        return "PET without attenuation correction", nowhere, (), "not corrected for attenuation, so it carries no SUV"
+    if facts.uncorrected:
+        why = f"not corrected for attenuation, so it carries no SUV ({', '.join(facts.uncorrected)})"
+        return "PET without attenuation correction", nowhere, (), why
     if facts.tracer is None:
         return "PET", nowhere, (), ""
     tracer, warnings = facts.tracer, ()

@@ -48,7 +48,13 @@ def image_of(roi: Roi, patient: str, images: Sequence[PlannedSeries], key: Key, 
     known = key.series.get(key.digest(roi.image_series))
     if known is not None and known.target in existing:
         return Match(PurePosixPath(known.target))
-    return Match(None, why=NOT_HERE)
+    apart = next((one for one in images if one.facts.series.uid == roi.image_series), None)
+    return Match(None, why=NOT_HERE if apart is None else _was_left_out(apart))
+
+
+def _was_left_out(image: PlannedSeries) -> str:
+    what = "refused" if image.decision is Decision.REFUSE else "skipped"
+    return f"was drawn on {image.facts.series.slices[0].file}, which was {what}"
 
 
 def _checked(roi: Roi, patient: str, image: PlannedSeries) -> Match:

@@ -177,7 +177,11 @@ def _slice(name: str, header: Dataset, frame: int | None) -> Slice:
 
 def _instance(header: Dataset) -> bytes:
     """Sixteen bytes that stand for the SOP Instance UID; empty where it is missing."""
-    uid = text_of(header, "SOPInstanceUID")
+    return instance_digest(text_of(header, "SOPInstanceUID"))
+
+
+def instance_digest(uid: str | None) -> bytes:
+    """What stands for a SOP Instance UID in a `Slice`."""
     return b"" if uid is None else blake2b(uid.encode(), digest_size=16).digest()
 
 

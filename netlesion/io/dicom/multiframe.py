@@ -166,7 +166,7 @@ def _set_units(path: Path, frame: Dataset) -> None:
     maps: dict[str, list[ValueRange]] = {}
     for item in frame.get("RealWorldValueMappingSequence") or ():
         for unit in item.get("MeasurementUnitsCodeSequence") or ():
-            if (code := _units_code(unit)) in UNITS_OF_CODE and "RealWorldValueSlope" in item:
+            if (code := units_code(unit)) in UNITS_OF_CODE and "RealWorldValueSlope" in item:
                 maps.setdefault(code, []).append(value_range(item))
     if str(frame.get("RescaleType", "")).upper().replace("/", "") == "BQML":
         frame.Units = "BQML"
@@ -187,7 +187,7 @@ def _set_units(path: Path, frame: Dataset) -> None:
         return
 
 
-def _units_code(unit: Dataset) -> str:
+def units_code(unit: Dataset) -> str:
     """A UCUM code as CID 84 has it: mL is ml, and the older form `{SUVbw}g/ml` is `g/ml{SUVbw}` (clinical.md 9.1)."""
     code = str(unit.get("CodeValue") or unit.get("LongCodeValue")).replace("mL", "ml")
     annotation, brace, per_volume = code.partition("}")

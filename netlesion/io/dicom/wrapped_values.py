@@ -12,7 +12,7 @@ from scipy import ndimage
 
 #: Noise is not lower than this share of the highest value [P].
 LOWEST_SHARE = 0.5
-#: Negative noise lies where half of what surrounds it is below this share of the highest value [P].
+#: Negative noise lies at the border, or where half of what surrounds it is below this share of the highest value [P].
 SURROUND_SHARE = 0.1
 
 
@@ -25,6 +25,8 @@ def looks_wrapped(values: np.ndarray) -> bool:
         return True
     labels, count = ndimage.label(values < 0, np.ones((3, 3, 3)))
     for n, box in enumerate(ndimage.find_objects(labels, count), start=1):
+        if any(s.start == 0 or s.stop == size for s, size in zip(box, values.shape, strict=True)):
+            continue
         around = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box)
         hole = labels[around] == n
         shell = ndimage.binary_dilation(hole, np.ones((3, 3, 3))) & ~hole

@@ -44,8 +44,9 @@ def shift(by):
 
 
 def add_pet(root, session, label, origin=(0.0, 0.0, 0.0), frame=None):
+    nuclide = ("18F", 6586.2) if label == "fdg" else ("68Ga", 4062.6)
     record = PetRecord(
-        label, "68Ga", 4062.6, 150e6, 70.0, 3600.0, 3600.0, "10:00:00", "series", frame_of_reference_hash=frame
+        label, *nuclide, 150e6, 70.0, 3600.0, 3600.0, "10:00:00", "series", frame_of_reference_hash=frame
     )
     path = image_path(root, "001", session, "pet", "pet", f"trc-{label}")
     array = np.full(SHAPE, 1000.0)
