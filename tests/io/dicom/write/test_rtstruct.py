@@ -28,7 +28,7 @@ def image_and_labels(tmp_path, name="oblique-left", ids=(0, 1, 2, 300)):
     geometry = Geometry(grids()[name].affine_ras, (11, 9, 3))
     rng = np.random.default_rng(3)
     array = rng.choice(ids, geometry.shape) * (rng.random(geometry.shape) < 0.7)
-    written = write_ct_series(Volume(np.zeros(geometry.shape), geometry, Quantity.HU), EXAM, tmp_path / "ct")
+    written = write_ct_series(Volume(np.full(geometry.shape, -50.0), geometry, Quantity.HU), EXAM, tmp_path / "ct")
     return written, Volume(array, geometry, Quantity.LABEL)
 
 
