@@ -133,7 +133,7 @@ def _swapped(src):
         (_float_labels, "holds 0.5; expected whole numbers"),
         (_unknown_label, "label 7, which has no meaning here; known are 0 background, 1 lesion"),
         (_bqml, "looks like Bq/ml"),
-        (_swapped, "a CT in HU has negative ones"),
+        (_swapped, "a CT in HU has air and fat"),
     ],
 )
 def test_a_spoilt_case_is_one_line_and_leaves_nothing_behind(nnunet_layout, tmp_path, spoil, words):
