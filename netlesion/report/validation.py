@@ -41,12 +41,14 @@ def as_json(validation: Validation) -> dict[str, Any]:
 
 
 def text_lines(validation: Validation) -> Iterator[str]:
-    """One line for each finding, and the counts last."""
+    """One line for each finding; last the counts, and what was not looked at: silence is not health."""
     for f in validation.findings:
         where = f"{f.visit} {f.image}".strip()
         yield f"{f.level.value}: {where}: {f.check}: {f.value}; expected {f.expectation}; {f.remedy}"
     counts = ", ".join(f"{validation.count(level)} {level.value}s" for level in Level)
-    yield f"{validation.num_visits} visits of {validation.num_patients} patients: {counts}"
+    missed = [f"{c.check} {c.not_made} times ({c.reason})" for c in validation.checks if c.not_made]
+    unseen = f"; not looked at: {', '.join(missed)}" if missed else "; every check was made"
+    yield f"{validation.num_visits} visits of {validation.num_patients} patients: {counts}{unseen}"
 
 
 def write_validation(out: Path, validation: Validation, config: dict[str, Any]) -> Path:
