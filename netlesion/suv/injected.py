@@ -84,7 +84,10 @@ def activity(facts: PetFacts, warnings: list[str]) -> Activity:
     weight_kg = checked_weight_kg(facts.weight_kg)
     dose_bq = checked_dose_bq(facts.dose_bq, warnings)
     half_life_s = checked_half_life_s(facts, warnings)
-    if facts.decay_correction == "START":
+    stated = facts.reference_clock is not None
+    if stated and facts.decay_correction == "NONE":
+        raise SuvError("Decay Correction (0054,1102) is NONE, but --reference-time says to which time; leave it out")
+    if facts.decay_correction == "START" or (stated and facts.decay_correction == "ADMIN"):
         reference = reference_time(facts, half_life_s, warnings)
         if reference.source != "stated":
             rule = RULES[reference.source]

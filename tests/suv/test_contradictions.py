@@ -35,6 +35,9 @@ REFUSED = {
         {"decay_correction": "ADMIN"}, {"decay_factor": 1.0155}, ("the injection 10:00:00",)
     ),
     "decay factor beside a private time": ({"ge_scan_datetime": at(10, 30)}, {"decay_factor": 1.0155}, ("0009,xx0d",)),
+    "a time for what was not corrected": (
+        {"decay_correction": "NONE", "corrected_image": ("ATTN",), "reference_clock": time(11)}, {}, ("NONE",)
+    ),
     "two acquisition times that decide": (LATE, {"second_start": at(13)}, ("(0008,002A) is 13:00:00",)),
     "slices of two days": ({"frames": (FRAME, Frame(at(11, 0, 3), 180.0, 90.0))}, {}, ("3 days apart",)),
 }  # fmt: skip
@@ -58,6 +61,9 @@ SETTLED = {
     "what the user states": (
         LATE | {"reference_clock": time(11, 0)}, {"decay_factor": 1.46, "reference_time_s": None}, "--reference-time"
     ),
+    "what the user states of an image of the injection": (
+        {"decay_correction": "ADMIN", "reference_clock": time(11)}, {"decay_factor": 1.0155}, "--reference-time"
+    ),
     "private dates of another day": ({"ge_scan_datetime": at(11, 0, -23)}, {}, "23 days before"),
     "private dates of a later day": ({"siemens_decay_datetime": at(11, 0, 4)}, {}, "4 days after"),
     "private dates beside a late series": (LATE | {"ge_scan_datetime": at(11, 0, -23)}, {}, "23 days before"),
@@ -75,7 +81,8 @@ def test_what_a_rule_settles_keeps_its_value_and_a_moved_date_is_said(name):
     changes, frame, words = SETTLED[name]
     facts = replace(GALLIUM, **changes)
     conversion = suv_conversion(with_frame(facts, **frame) if frame else facts)
-    true = TRUE if facts.decay_correction == "START" else 70_000.0 / 150e6
+    to_scan = facts.decay_correction == "START" or facts.reference_clock is not None
+    true = TRUE if to_scan else 70_000.0 / 150e6
     assert conversion.suvbw_factors[0] == pytest.approx(true, rel=1e-3)
     assert words in "".join(conversion.warnings)
     assert all(len(line) < 400 for line in conversion.warnings)

@@ -57,7 +57,7 @@ class SeriesFacts:
     series: Series
     day: str | None = None
     acquired: datetime | None = None
-    study_day: str | None = None
+    study_day: str = ""
     series_number: int | None = None
     frame_of_reference: str | None = None
     transfer_syntax: str | None = None
@@ -97,7 +97,7 @@ def _read(series: Series) -> SeriesFacts:
     facts = {
         "day": day,
         "person": person_of(header, day),
-        "study_day": text_of(header, "StudyDate"),
+        "study_day": (text_of(header, "StudyDate") or "").replace(".", ""),
         "acquired": _moment(header, "Acquisition") or _moment(header, "Series") or _moment(header, "Study"),
         "series_number": integer_of(header, "SeriesNumber"),
         "frame_of_reference": text_of(header, "FrameOfReferenceUID"),
@@ -142,6 +142,8 @@ def _suv(series: Series) -> dict:
         require_activity(series, conversion)
     except NetlesionError as error:
         line, where = one_line(error, series.root), series.slices[0].file
+        if "--" in line:
+            line += " (an option of netlesion suv; for a cohort correct the header at its source)"
         return {"suv_problem": line if any(line.startswith(one.file) for one in series.slices) else f"{where}: {line}"}
     return {"suv": (facts, conversion)}
 

@@ -136,6 +136,12 @@ def _half_life_s(path: Path, sidecar: Mapping, values: Mapping[str, float], corr
             f"{path}: ImageDecayCorrectionTime is {values['ImageDecayCorrectionTime']:g} in its side-car, expected "
             f"within {LONGEST_DECAY_HALF_LIVES:g} half-lives after InjectionStart; correct it"
         )
+    uptake_s = values["ScanStart"] - values["InjectionStart"]
+    if half_life_s > 0 and uptake_s > LONGEST_DECAY_HALF_LIVES * half_life_s:
+        raise CohortError(
+            f"{path}: ScanStart is {values['ScanStart']:g} in its side-car, expected within "
+            f"{LONGEST_DECAY_HALF_LIVES:g} half-lives after InjectionStart; correct it, or import the series again"
+        )
     return half_life_s
 
 

@@ -24,7 +24,10 @@ def looks_wrapped(values: np.ndarray) -> bool:
     if -lowest > LOWEST_SHARE * highest:
         return True
     labels, count = ndimage.label(values < 0, np.ones((3, 3, 3)))
+    near = ndimage.maximum(ndimage.maximum_filter(values, 3), labels, np.arange(1, count + 1))
     for n, box in enumerate(ndimage.find_objects(labels, count), start=1):
+        if near[n - 1] <= SURROUND_SHARE * highest:
+            continue
         if any(s.start == 0 or s.stop == size for s, size in zip(box, values.shape, strict=True)):
             continue
         around = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box)

@@ -82,6 +82,7 @@ REFUSED = {
         {"ScanStart": -60, "ImageDecayCorrectionTime": 0},
         "InjectionStart lies 0:01:00",
     ),
+    "scan start of 23 days": ({"ScanStart": 1996747}, "ScanStart is 1.99675e+06"),
     "scan of another day": ({"ScanStart": 90000, "ImageDecayCorrectionTime": 90000}, "expected within 10 half-lives"),
 }
 
