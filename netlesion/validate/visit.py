@@ -6,7 +6,7 @@ masks are in memory at a time. A fault of one image never hides the checks of an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,12 +15,13 @@ from netlesion.errors import NetlesionError
 from netlesion.image.visit import CHANNEL_QUANTITY, Scan, Tracer
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.cohort import REFERENCE_DESC, VisitFiles, load_visit
+from netlesion.io.bids.pet import sidecar_of
 from netlesion.io.contour_gaps import contour_gaps, gaps_line
 from netlesion.io.nifti import read_volume
 from netlesion.quantify.instances import instances
 from netlesion.validate.alignment import align
 from netlesion.validate.body import Outline, coarse, outline_of_ct, outline_of_pet
-from netlesion.validate.coverage import body_ends, ct_coverage
+from netlesion.validate.coverage import PADDING_HU, body_ends, ct_coverage
 from netlesion.validate.finding import Finding, Level, VisitReport
 from netlesion.validate.fingerprint import Fingerprint, fingerprint
 from netlesion.validate.laterality import Side, side_by_ct, side_by_pet
@@ -108,7 +109,15 @@ def _examine_ct(files: VisitFiles, notes: _Notes) -> Outline | None:
     if scan is None:
         return None
     _judge_slices(look_at_slices(scan.volume), "ct", notes, jumps=True)
-    return outline_of_ct(coarse(scan.volume))
+    return outline_of_ct(coarse(_with_padding(scan.volume, sidecar_of(files.image("ct").path) or {})))
+
+
+def _with_padding(hu: Volume, sidecar: Mapping) -> Volume:
+    """A CT whose padding, which its side-car names, lies below all HU again: no measurement, as `coverage` has it."""
+    padding = sidecar.get("PaddingHU")
+    if not isinstance(padding, (int, float)):
+        return hu
+    return hu.with_array(np.where(hu.array <= padding, 2 * PADDING_HU, hu.array))
 
 
 def _examine_pet(

@@ -125,6 +125,21 @@ def test_a_ct_that_ends_early_and_is_too_narrow_is_found(build):
     assert any("beside the CT's field of view" in f.value for f in found)
 
 
+def test_a_ct_whose_padding_is_named_is_too_narrow_where_it_was_padded(build):
+    def padded(ct):
+        array = ct.array.copy()
+        array[:18], array[-18:] = -1024.0, -1024.0
+        return ct.with_array(array)
+
+    root = build(images={"ct": padded})
+    sidecar = next(root.rglob("*_ct.json"))
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"PaddingHU": -1024.0}))
+    found = of(findings(root), "ct-coverage", "fdg")
+    share = float(found[0].value.partition("%")[0])
+    assert "beside the CT's field of view" in found[0].value
+    assert share > 1.0
+
+
 def test_a_field_of_view_is_an_error_only_where_more_was_expected(build):
     root = build()
     assert findings(root, field_of_view="thigh") == ()

@@ -32,7 +32,7 @@ from netlesion.io.dicom.entry import one_line
 from netlesion.io.dicom.file import text_of
 from netlesion.io.dicom.index import scan
 from netlesion.io.dicom.pet_image import read_bqml, require_activity, series_facts
-from netlesion.io.dicom.series import number, read_image
+from netlesion.io.dicom.series import PADDED_HU, number, read_image
 from netlesion.io.dicom.series_choice import links_passed_over
 from netlesion.io.files import visible
 from netlesion.io.nifti import read_volume, write_volume
@@ -246,6 +246,8 @@ class _Writer:
             derive_suv(self.cohort, path, volume)
         else:
             volume = read_image(series)
+            if series.modality == "CT" and text_of(series.header, "PixelPaddingValue") is not None:
+                facts["PaddingHU"] = PADDED_HU
             self._save_key()
             write_image(path, volume, {"Modality": series.modality, **facts})
         self.grids[planned.target] = volume.geometry

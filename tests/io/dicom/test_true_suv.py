@@ -185,6 +185,8 @@ def test_the_padding_of_a_ct_is_air_and_its_values_stay(tmp_path):
         dataset = pydicom.dcmread(path)
         dataset.add_new("PixelPaddingValue", "US", 63536)
         dataset.save_as(path)
+    import_dicom(tmp_path, tmp_path / "cohort")
+    assert json.loads(next((tmp_path / "cohort").rglob("*_ct.json")).read_text())["PaddingHU"] == -1024.0
     values = read_image(index_folder(tmp_path)[0]).array
     assert sorted(np.unique(values)) == [-1024.0, -960.0, -50.0, 2071.0]
 
