@@ -19,8 +19,8 @@ OTHER_MAPS = {
     "OD": "optical densities",
 }
 HU = ("HU", "HOUNSFIELD", "HOUNSFIELD UNITS")
-#: Air, fat and lung lie here; padding lies below.
-NEGATIVE_HU = (-1100.0, 0.0)
+#: Fat, lung and the air around a patient lie here; padding lies below, at -1024 where a header names its value.
+NEGATIVE_HU = (-1000.0, 0.0)
 
 
 def other_map(rescale_type: str | None) -> str | None:

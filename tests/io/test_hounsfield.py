@@ -34,6 +34,15 @@ def test_the_plan_tells_what_a_ct_shows(tmp_path, rescale_type, decision, words)
     assert "SMITH" not in planned.why
 
 
+def test_padding_that_a_header_names_is_no_air(tmp_path):
+    stored = STORED.copy()
+    stored[0, 0] = -2000
+    write_series(tmp_path / "e", stored, "CT", intercept=0, changes={"PixelPaddingValue": -2000})
+    result = import_dicom(tmp_path / "e", tmp_path / "c")
+    assert result.written == ()
+    assert "no value lies between -1000 and 0" in result.failures[0]
+
+
 @pytest.mark.parametrize(
     ("intercept", "padding", "good"),
     [
@@ -52,7 +61,7 @@ def test_stored_values_that_nobody_made_hu_are_refused(tmp_path, intercept, padd
     write_series(tmp_path / "e", stored, "CT", intercept=intercept)
     result = import_dicom(tmp_path / "e", tmp_path / "c")
     assert [path.name for path in result.written] == (["sub-001_ses-01_ct.nii.gz"] if good else [])
-    assert good or ("no value lies between -1100 and 0" in result.failures[0] and len(result.failures) == 1)
+    assert good or ("no value lies between -1000 and 0" in result.failures[0] and len(result.failures) == 1)
 
 
 def test_one_slice_of_another_kind_refuses_the_series(tmp_path):
