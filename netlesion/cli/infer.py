@@ -77,6 +77,7 @@ def infer(config: DictConfig) -> int:
         batch_size=None if asked.batch_size is None else int(asked.batch_size),
         threshold=0.5 if asked.threshold is None else float(asked.threshold),
         tracer_thresholds=dict(card.thresholds) if asked.threshold is None else {},
+        tracer_peak_thresholds=dict(card.peak_thresholds) if asked.threshold is None else {},
         connectivity=int(asked.connectivity),
         device=device,
         engine=engine.name,

@@ -23,6 +23,7 @@ class ModelCard:
 
     Optional: required_any names channels of which a visit must have at least one. thresholds: tracer -> lesion
     probability from which a voxel belongs to a lesion, chosen on validation patients (0.5 where it is not named).
+    peak_thresholds: tracer -> what the highest voxel of a lesion must reach (0).
     temperatures: tracer -> what the lesion's log-odds are divided by, so that probabilities are calibrated (1).
     tested_tracers: BIDS `trc-` labels that the model was tested on; empty: not stated. about: what a reader must know
     (data, hours, figures, known failures, intended use), by heading.
@@ -37,6 +38,7 @@ class ModelCard:
     trained_on: tuple[str, ...] = ()
     required_any: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    peak_thresholds: Mapping[str, float] = field(default_factory=dict)
     temperatures: Mapping[str, float] = field(default_factory=dict)
     tested_tracers: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -52,7 +54,7 @@ class ModelCard:
             raise ConfigError(f"required channel {stray[0]!r} is not among the model's channels {list(self.channels)}")
         for name in ("required_any", "tested_tracers"):
             object.__setattr__(self, name, tuple(str(v) for v in getattr(self, name)))
-        for name, highest in (("thresholds", 1.0), ("temperatures", 100.0)):
+        for name, highest in (("thresholds", 1.0), ("peak_thresholds", 1.0), ("temperatures", 100.0)):
             values = {str(t): float(v) for t, v in getattr(self, name).items()}
             object.__setattr__(self, name, values)
             wrong = [t for t, v in values.items() if t not in self.classes or not 0.0 < v <= highest]
@@ -102,7 +104,7 @@ class ModelCard:
     def require_same_kind(self, other: ModelCard, mine: str, theirs: str) -> None:
         """Raises CheckpointError, naming the field, unless the two differ in patients, calibration and text only."""
         for each in fields(self):
-            if each.name not in ("trained_on", "thresholds", "temperatures", "about") and getattr(
+            if each.name not in ("trained_on", "thresholds", "peak_thresholds", "temperatures", "about") and getattr(
                 self, each.name
             ) != getattr(other, each.name):
                 raise CheckpointError(

@@ -18,9 +18,10 @@ class InferenceSettings:
     """How a network is run and its probabilities become lesions.
 
     mode: exact, stream or crop (inference.plan); memory_gb: what the activations of a tile may take; connectivity:
-    6, 18 or 26. tracer_thresholds: where a tracer's threshold is another than `threshold`. batch_size: windows in one
-    forward; None: one on a CPU, on a GPU what `memory_gb` holds. flips: axes (0 left-right, 1 front-back, 2 head-foot)
-    over whose mirror images logits are averaged.
+    6, 18 or 26. tracer_thresholds: where a tracer's threshold is another than `threshold`; tracer_peak_thresholds: what
+    the highest voxel of a lesion must reach, where that is more. batch_size: windows in one forward; None: one on a
+    CPU, on a GPU what `memory_gb` holds. flips: axes (0 left-right, 1 front-back, 2 head-foot) over whose mirror images
+    logits are averaged.
     folds: networks whose logits are averaged. agreement: mode crop computes exact as well, to be compared with it.
     by_level: the networks take a tile of mode stream that does not fit at once (`inference.engines.chunked`).
 
@@ -32,6 +33,7 @@ class InferenceSettings:
     batch_size: int | None = 1
     threshold: float = 0.5
     tracer_thresholds: Mapping[str, float] = field(default_factory=dict)
+    tracer_peak_thresholds: Mapping[str, float] = field(default_factory=dict)
     connectivity: int = CONNECTIVITY
     device: str = "cpu"
     engine: str = "torch"
@@ -50,6 +52,11 @@ class InferenceSettings:
                 all(0.0 < t <= 1.0 for t in self.tracer_thresholds.values()),
                 "above 0 and at most 1 for each tracer",
             ),
+            (
+                "tracer_peak_thresholds",
+                all(self.threshold_of(t) <= p <= 1.0 for t, p in self.tracer_peak_thresholds.items()),
+                "at least the tracer's threshold and at most 1",
+            ),
             ("connectivity", self.connectivity in (6, 18, 26), "6, 18 or 26"),
             ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1, or null for what fits"),
             ("memory_gb", self.memory_gb is None or self.memory_gb > 0, "above 0, or null for what is free"),
@@ -62,6 +69,10 @@ class InferenceSettings:
         ):
             if not good:
                 raise ConfigError(f"inference.{name} is {getattr(self, name)}, expected {expected}")
+
+    def peak_threshold_of(self, tracer: str) -> float:
+        """What the highest voxel of a lesion of this tracer must reach; 0 where nothing is asked of it."""
+        return self.tracer_peak_thresholds.get(tracer, 0.0)
 
     def threshold_of(self, tracer: str) -> float:
         """The lesion probability from which a voxel belongs to a lesion of this tracer."""

@@ -138,7 +138,7 @@ def finish(
             probability = probability_on(odds_TIJK[t] / temperature, seen, working, suv.geometry, back, unseen)
             probability_volume = Volume(probability, suv.geometry, Quantity.PROBABILITY)
         with stopwatch.stage("lesions"):
-            lesions = extract(probability_volume, threshold, settings.connectivity)
+            lesions = extract(probability_volume, threshold, settings.connectivity, settings.peak_threshold_of(tracer))
         with stopwatch.stage("measure"):
             rows = measure(suv, lesions, probability_volume)
         agreement = None

@@ -14,14 +14,29 @@ from netlesion.image.volume import Quantity, Volume
 CONNECTIVITY = 18
 
 
-def extract(probability: Volume, threshold: float = 0.5, connectivity: int = CONNECTIVITY) -> Volume:
+def extract(
+    probability: Volume, threshold: float = 0.5, connectivity: int = CONNECTIVITY, peak_threshold: float = 0.0
+) -> Volume:
     """Lesion label map (1..n, largest first) of the voxels whose probability is at least the threshold.
+
+    Args:
+        probability: (I, J, K) of lesion.
+        threshold: from which a voxel belongs to a lesion.
+        connectivity: 6, 18 or 26.
+        peak_threshold: what the highest voxel of a lesion must reach (hysteresis); 0 keeps every component.
 
     Raises QuantityError unless the volume is a PROBABILITY. No voxel above threshold gives a map of zeros.
     """
     if probability.quantity is not Quantity.PROBABILITY:
         raise QuantityError(f"lesions are extracted from a PROBABILITY, not from {probability.quantity.name}")
-    return components(probability.with_array(probability.array >= threshold, Quantity.LABEL), connectivity)
+    found = components(probability.with_array(probability.array >= threshold, Quantity.LABEL), connectivity)
+    if peak_threshold <= threshold or not found.array.any():
+        return found
+    strong = np.unique(found.array[probability.array >= peak_threshold])
+    renumber = np.zeros(int(found.array.max()) + 1, dtype=found.array.dtype)
+    strong = strong[strong > 0]
+    renumber[strong] = np.arange(1, len(strong) + 1)
+    return found.with_array(renumber[found.array], Quantity.LABEL)
 
 
 def instances(mask: Volume, connectivity: int = CONNECTIVITY) -> Volume:

@@ -51,3 +51,17 @@ def test_the_threshold_is_inclusive_and_nothing_above_it_is_no_lesion():
     assert extract(probability, 0.6).array.max() == 0
     with pytest.raises(QuantityError, match="PROBABILITY"):
         extract(label(np.zeros(GRID.shape)), 0.5)
+
+
+def test_a_lesion_is_kept_whole_where_its_peak_is_high_enough():
+    """Two components of 0.3: the larger has a voxel of 0.9, the smaller of 0.5."""
+    array = np.zeros(GRID.shape, dtype=np.float32)
+    array[1, 1, 1:5], array[5, 3, 7:10] = 0.3, 0.3
+    array[1, 1, 2], array[5, 3, 8] = 0.5, 0.9
+    probability = Volume(array, GRID, Quantity.PROBABILITY)
+    kept = extract(probability, 0.2, peak_threshold=0.6).array
+    assert np.argwhere(kept == 1).tolist() == [[5, 3, 7], [5, 3, 8], [5, 3, 9]]
+    assert kept.max() == 1
+    assert extract(probability, 0.2, peak_threshold=0.5).array.max() == 2
+    assert extract(probability, 0.2, peak_threshold=0.95).array.max() == 0
+    assert extract(probability, 0.2).array.max() == 2
