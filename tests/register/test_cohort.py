@@ -17,7 +17,8 @@ DAY = motion((0.0, 2.0, 4.0), (12.0, -8.0, 15.0))
 
 
 def add(root, session, label, pet, ct):
-    record = PetRecord(label, "68Ga", 4062.6, 150e6, 70.0, 3600.0, 3600.0, "10:00:00", "series")
+    nuclide = ("18F", 6586.2) if label == "fdg" else ("68Ga", 4062.6)
+    record = PetRecord(label, *nuclide, 150e6, 70.0, 3600.0, 3600.0, "10:00:00", "series")
     write_pet(
         image_path(root, "001", session, "pet", "pet", f"trc-{label}"),
         pet.with_array(pet.array * 1200.0, Quantity.BQML),
