@@ -11,7 +11,8 @@ from netlesion.errors import CohortError, NetlesionError, say
 from netlesion.image.visit import TRACER_OF_LABEL, Acquisition, Scan, Visit
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.dicom.pet_header import pet_facts, tracer_of_series
-from netlesion.io.dicom.series import Series, index_folder, read_image, require_one
+from netlesion.io.dicom.series import Series, read_image
+from netlesion.io.dicom.series_choice import one_series
 from netlesion.suv import Overrides, PetFacts, SuvConversion, suv_conversion
 from netlesion.suv.plausibility import body_mean_suvbw, body_mean_warning, require_possible
 
@@ -71,12 +72,13 @@ class DicomPet(Volume):
         }
 
 
-def read_dicom_pet(folder: str | Path, overrides: Overrides | None = None) -> DicomPet:
-    """Reads the one PET series of a folder as SUVbw (g/ml) (clinical.md 1.3).
+def read_dicom_pet(folder: str | Path, overrides: Overrides | None = None, number: int | None = None) -> DicomPet:
+    """Reads a PET series of a folder as SUVbw (g/ml) (clinical.md 1.3).
 
     Args:
-        folder: Folder that holds one PET series, among other series if need be.
-        overrides: Facts that you state instead of the header's: weight, height, sex, dose, injection time.
+        folder: Folder that holds a PET series, among other series if need be.
+        overrides: Facts that you state instead of the header's: weight, height, sex, dose, times.
+        number: Which of several PET series, from 1; without it they are listed in the error.
 
     Returns:
         The volume (I, J, K) in RAS+, with the header's facts, the conversion and the tracer. What is doubtful about
@@ -91,14 +93,14 @@ def read_dicom_pet(folder: str | Path, overrides: Overrides | None = None) -> Di
         >>> pet.quantity.name, pet.tracer_label, pet.conversion.path
         ('SUVBW', 'dotatate', 'BQML START')
     """
-    series = require_one(index_folder(folder), "PT", folder)
+    series, passed = one_series(folder, "PT", number)
     facts, conversion = series_facts(series, overrides)
     try:
         tracer = tracer_of_series(series)
     except NetlesionError as error:
         raise type(error)(f"{series.label}: {error}") from error
     suv = read_suvbw(series, conversion)
-    for line in (*conversion.warnings, body_mean_warning(body_mean_suvbw(suv.array))):
+    for line in (*passed, *conversion.warnings, body_mean_warning(body_mean_suvbw(suv.array))):
         if line:
             say(f"{series.label}: {line}")
     label = None if tracer is None else tracer.label
