@@ -88,7 +88,8 @@ def _study_folders(studies: list[Path]) -> Listing:
     visits, problems = [], []
     for folder in studies:
         case = f"{folder.parent.name}/{folder.name}"
-        ct = next((folder / n for n in ("CT.nii.gz", "CTres.nii.gz") if (folder / n).is_file()), None)
+        cts = [folder / name for name in ("CT.nii.gz", "CTres.nii.gz")]
+        ct = next((path for path in cts if path.is_file() or path.is_symlink()), None)  # a broken link is told later
         absent = [name for name in ("SUV.nii.gz", "SEG.nii.gz") if not (folder / name).is_file()]
         if absent or ct is None:
             problems.append(f"{case}: {absent[0] if absent else 'CT.nii.gz or CTres.nii.gz'} is missing")

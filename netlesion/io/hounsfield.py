@@ -18,7 +18,7 @@ OTHER_MAPS = {
     "HU_MOD": "a map of modified HU",
     "OD": "optical densities",
 }
-HU = ("HU", "HOUNSFIELD", "HOUNSFIELD UNITS")
+HU = ("HU", "HOUNSFIELD", "HOUNSFIELD UNIT", "HOUNSFIELD UNITS")
 #: Fat, lung and the air around a patient lie here; padding lies below, at -1024 where a header names its value.
 NEGATIVE_HU = (-1000.0, 0.0)
 

@@ -284,7 +284,11 @@ def _judge_masks(
     organs = files.masks.get(channel, {}).get("organs")
     liver = None
     if organs is not None and masks["organs"] is not None:
-        liver = organ_mask(organs, masks["organs"], "liver")
+        try:
+            liver = organ_mask(organs, masks["organs"], "liver")
+        except NetlesionError as error:
+            expected = "a table of BIDS: index and name"
+            notes.find("mask-grid", channel, Level.ERROR, str(error), expected, "save the table as text in UTF-8")
     _judge_liver(suv, liver, None if lesions is None else lesions.array > 0, side, channel, notes)
 
 

@@ -5,7 +5,6 @@ Takes the folder of a cohort, or what a folder of masks tells; returns facts by 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from netlesion.errors import CohortError
 from netlesion.image.visit import Tracer
 from netlesion.io.bids.cohort import open_cohort
 from netlesion.io.bids.masks import MaskFolder
+from netlesion.io.bids.pet import sidecar_of
 
 #: BIDS desc- of a cohort's organ maps.
 ORGANS_DESC = "organs"
@@ -77,11 +77,7 @@ def read_cohort_facts(cohort: Path | None, references: MaskFolder) -> CohortFact
 
 
 def _pet_facts(path: Path, tracer: str) -> PetFacts:
-    sidecar = path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
-    try:
-        facts = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.is_file() else {}
-    except ValueError as error:
-        raise CohortError(f"{sidecar}: not valid JSON ({error})") from error
+    facts = sidecar_of(path) or {}
     names = [str(facts[k]) for k in ("Manufacturer", "ManufacturersModelName") if facts.get(k)]
     start, injection, dose = (facts.get(k) for k in ("ScanStart", "InjectionStart", "InjectedRadioactivity"))
     known = isinstance(start, (int, float)) and isinstance(injection, (int, float))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pydicom
 
-from netlesion.errors import DicomError, GeometryError, QuantityError
+from netlesion.errors import DicomError, GeometryError, QuantityError, say
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.dicom.file import IMAGES, RTSTRUCT, integer_of, read_whole, text_of
 from netlesion.io.dicom.index import Series, scan
@@ -79,6 +79,8 @@ def read_image(series: Series) -> Volume:
     or truncated, and for pixel data that cannot be decoded.
     """
     stack = stack_of(series)
+    if stack.note:
+        say(f"{series.label}: {stack.note}")
     declared = number(series, series.header, "NumberOfSlices") if series.modality == "PT" else None
     if declared is not None and int(declared) != len(stack.slices):
         raise DicomError(
