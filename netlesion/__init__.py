@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netlesion.io.bids.cohort import open_cohort
     from netlesion.io.dicom.pet_image import read_dicom_pet
     from netlesion.io.nifti import read_volume, write_volume
+    from netlesion.predict.load import load_model
     from netlesion.quantify.table import measure
     from netlesion.report.mip_figure import plot_mip
 
@@ -27,6 +28,7 @@ _MODULE_OF = {
     "Quantity": "netlesion.image.volume",
     "Visit": "netlesion.image.visit",
     "Volume": "netlesion.image.volume",
+    "load_model": "netlesion.predict.load",
     "measure": "netlesion.quantify.table",
     "open_cohort": "netlesion.io.bids.cohort",
     "plot_mip": "netlesion.report.mip_figure",
@@ -42,6 +44,7 @@ __all__ = [
     "Visit",
     "Volume",
     "__version__",
+    "load_model",
     "measure",
     "open_cohort",
     "plot_mip",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from netlesion.cli.cohort import opened
@@ -13,18 +12,14 @@ from netlesion.cli.config import plain, quiet_libraries, refuse_old_names
 from netlesion.errors import CheckpointError, CohortError, ConfigError
 from netlesion.image.split import read_split
 from netlesion.image.visit import Tracer
-from netlesion.inference.engines.choose import Engine, choose
 from netlesion.inference.malloc import keep_heap
-from netlesion.inference.memory import available_gb
 from netlesion.io.bids.cohort import Cohort, VisitFiles
-from netlesion.models import architecture
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import SHIPPED, shipped_checkpoint
 from netlesion.predict.batch import run_batch
-from netlesion.predict.model import Model, checkpoint_hash, load_networks
-from netlesion.predict.plan import cost_of
-from netlesion.predict.settings import InferenceSettings, mode_of
-from netlesion.preprocess.normalise import num_inputs
+from netlesion.predict.load import ready, require_tested
+from netlesion.predict.model import load_networks
+from netlesion.predict.settings import InferenceOptions
 
 
 def infer(config: DictConfig) -> int:
@@ -38,58 +33,14 @@ def infer(config: DictConfig) -> int:
         card.require_channels(tuple(config.channels))
     visits = _visits_of(config, opened(config.input), card)
     if not config.allow_untested:
-        _require_tested(visits, card)
-    device = _device(config.device)
-    asked = config.inference
-    inputs = num_inputs(card.channels, card.required_channels)
-    mode = mode_of(str(asked.mode), card)
-    if asked.engine == "inductor" and mode == "stream":
-        raise ConfigError(
-            "inference.engine=inductor compiles for each size of tile, and mode stream has another one for every body; "
-            "use engine=openvino or torch, or mode=exact"
-        )
-    sharing = len(networks) if device == "cpu" else 1  # an engine keeps what it has had
-    memory_gb = available_gb(device) / sharing if asked.memory_gb is None else float(asked.memory_gb)
-    by_level = mode == "stream" and device == "cpu" and architecture.architecture_of(card.network).chunked
-
-    def slab(engine: str, voxels: int) -> int | None:
-        return cost_of(card, engine, by_level).slab_voxels(voxels, memory_gb * 1e9)
-
-    engines = [
-        choose(
-            network,
-            inputs,
-            card.window,
-            device,
-            str(asked.engine),
-            str(asked.precision),
-            slab if by_level else None,
-        )
-        for network in networks
-    ]
-    engine = _one_kind(engines, checkpoints)
-    print(engine.explain() + (f"; {len(engines)} networks averaged" if len(engines) > 1 else ""))
-    print(f"mode {mode}" + (f": {_why(mode, card)}" if asked.mode == "auto" else ": asked for"))
-    model = Model(card, tuple(e.predict for e in engines), checkpoint_hash(checkpoints))
-    settings = InferenceSettings(
-        mode=mode,
-        overlap=float(asked.overlap),
-        batch_size=None if asked.batch_size is None else int(asked.batch_size),
-        threshold=0.5 if asked.threshold is None else float(asked.threshold),
-        tracer_thresholds=dict(card.thresholds) if asked.threshold is None else {},
-        tracer_peak_thresholds=dict(card.peak_thresholds) if asked.threshold is None else {},
-        connectivity=int(asked.connectivity),
-        device=device,
-        engine=engine.name,
-        precision=engine.precision,
-        memory_gb=memory_gb,
-        flips=tuple(int(axis) for axis in asked.flips),
-        folds=len(engines),
-        agreement=bool(asked.agreement),
-        by_level=by_level,
-    )
+        for visit in visits:
+            labels = [image.tracer_label for c in card.classes for image in visit.images.get(c, ())]
+            require_tested(visit.visit_id, labels, card)
+    model = ready(card, networks, checkpoints, _options(config))
+    for line in model.chosen:
+        print(line)
     output = Path(config.output)
-    result = run_batch(visits, output, model, settings, plain(config), int(config.seed), bool(config.overwrite))
+    result = run_batch(visits, output, model, model.settings, plain(config), int(config.seed), bool(config.overwrite))
     print(f"{len(result.done)} visits done, {len(result.skipped)} done before, {len(result.failures)} failed")
     print(f"lesions {output / 'lesions.tsv'}")
     print(f"report {result.report}")
@@ -128,34 +79,22 @@ def _checkpoints(config: DictConfig) -> list[Path]:
     return paths
 
 
-def _require_tested(visits: tuple[VisitFiles, ...], card: ModelCard) -> None:
-    """Raises ConfigError for a tracer that the model was not tested on, where its card states those that it was."""
-    for visit in visits if card.tested_tracers else ():
-        for channel in card.classes:
-            for image in visit.images.get(channel, ()):
-                if image.tracer_label and image.tracer_label not in card.tested_tracers:
-                    raise ConfigError(
-                        f"{visit.visit_id}: its PET shows {image.tracer_label}; the model was tested on "
-                        f"{', '.join(card.tested_tracers)} only. Run it all the same with allow_untested=true"
-                    )
-
-
-def _one_kind(engines: list[Engine], checkpoints: list[Path]) -> Engine:
-    """The first engine; ConfigError where the networks of one mean would run in different ways."""
-    for engine, path in zip(engines, checkpoints, strict=True):
-        if (engine.name, engine.precision) != (engines[0].name, engines[0].precision):
-            raise ConfigError(
-                f"{path} would run with {engine.name} {engine.precision}, {checkpoints[0]} with {engines[0].name} "
-                f"{engines[0].precision}; name inference.engine and inference.precision"
-            )
-    return engines[0]
-
-
-def _why(mode: str, card: ModelCard) -> str:
-    norm = architecture.norm_of(card.network)
-    if mode == "stream":
-        return f"{norm} norm does not depend on the tile, so no voxel needs to be computed twice"
-    return f"with {norm} norm every other cut of the body would change the output"
+def _options(config: DictConfig) -> InferenceOptions:
+    """What the configuration asks of inference."""
+    asked = config.inference
+    return InferenceOptions(
+        device=str(config.device),
+        mode=str(asked.mode),
+        overlap=float(asked.overlap),
+        batch_size=None if asked.batch_size is None else int(asked.batch_size),
+        engine=str(asked.engine),
+        precision=str(asked.precision),
+        memory_gb=None if asked.memory_gb is None else float(asked.memory_gb),
+        flips=tuple(int(axis) for axis in asked.flips),
+        agreement=bool(asked.agreement),
+        threshold=None if asked.threshold is None else float(asked.threshold),
+        connectivity=int(asked.connectivity),
+    )
 
 
 def _visits_of(config: DictConfig, cohort: Cohort, card: ModelCard) -> tuple[VisitFiles, ...]:
@@ -189,14 +128,3 @@ def _with_pet(visits: tuple[VisitFiles, ...], cohort: Cohort) -> tuple[VisitFile
         raise CohortError(f"{cohort.root}: none of its {len(visits)} visits has a PET")
     return cases
 
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name not in ("cpu", "cuda"):
-        raise ConfigError(f"device is {name!r}, expected auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            "device=cuda, but PyTorch sees no NVIDIA GPU; use device=cpu, or install a CUDA build of torch"
-        )
-    return name

@@ -8,6 +8,7 @@ from typing import Any
 
 from netlesion.errors import CheckpointError, ConfigError
 from netlesion.models.classes import ClassScheme
+from netlesion.output.html import fact_table
 
 #: Arguments of a network in cards written before -> their names now.
 RENAMED_ARGUMENTS = {"widths": "filters"}
@@ -78,6 +79,20 @@ class ModelCard:
                 raise ConfigError(
                     f"classes for tracer {tracer!r}, which is not among the channels {list(self.channels)}"
                 )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows; patients are counted, not named."""
+        facts: dict[str, object] = {
+            "channels": ", ".join(self.channels),
+            "required": ", ".join(self.required_channels) or f"one of {', '.join(self.required_any)}",
+            "classes": "; ".join(f"{tracer}: {', '.join(names)}" for tracer, names in self.classes.items()),
+            "working grid": " x ".join(f"{s:g}" for s in self.spacing_mm) + " mm",
+            "architecture": self.network.get("architecture", "unet"),
+            "thresholds": ", ".join(f"{tracer} {value:g}" for tracer, value in self.thresholds.items()) or "0.5",
+            "tested on": ", ".join(self.tested_tracers) or "not stated",
+            "trained on": f"{len(self.trained_on)} patients",
+        }
+        return fact_table("Model card", facts | {str(name): text for name, text in self.about.items()})
 
     @property
     def scheme(self) -> ClassScheme:

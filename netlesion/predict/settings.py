@@ -14,6 +14,37 @@ MODES = ("auto", "exact", "stream", "crop")
 
 
 @dataclass(frozen=True)
+class InferenceOptions:
+    """What a user may ask of inference; the defaults are those of `infer.py`. `predict.load` makes settings of it.
+
+    Attributes:
+        device: auto, cpu or cuda.
+        mode: auto, exact, stream or crop (`inference.plan`).
+        overlap: Of windows, in exact and crop.
+        batch_size: Windows in one forward; None: one on a CPU, on a GPU what `memory_gb` holds.
+        engine: auto, torch, openvino or inductor.
+        precision: auto, fp32, bf16 or fp16.
+        memory_gb: What the activations of a tile may take; None: a fraction of what is free.
+        flips: Axes (0 left-right, 1 front-back, 2 head-foot) over whose mirror images logits are averaged.
+        agreement: With mode crop: compute exact as well and report the difference.
+        threshold: Lesion probability from which a voxel counts; None: the model card's for each tracer, else 0.5.
+        connectivity: Of lesions, 6, 18 or 26.
+    """
+
+    device: str = "auto"
+    mode: str = "auto"
+    overlap: float = 0.5
+    batch_size: int | None = None
+    engine: str = "auto"
+    precision: str = "auto"
+    memory_gb: float | None = None
+    flips: tuple[int, ...] = ()
+    agreement: bool = False
+    threshold: float | None = None
+    connectivity: int = CONNECTIVITY
+
+
+@dataclass(frozen=True)
 class InferenceSettings:
     """How a network is run and its probabilities become lesions.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -33,7 +34,10 @@ from netlesion.preprocess.body_box import body_box
 from netlesion.preprocess.harmonise import harmonise
 from netlesion.preprocess.normalise import network_input
 from netlesion.quantify.instances import extract
-from netlesion.quantify.table import LesionRow, measure
+from netlesion.quantify.table import LesionTable, measure
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +62,20 @@ class TracerResult:
     suv: Volume
     probability: Volume
     lesions: Volume
-    rows: tuple[LesionRow, ...]
+    rows: LesionTable
     agreement: Agreement | None = None
+
+    @property
+    def table(self) -> DataFrame | LesionTable:
+        """One row for each lesion: a pandas DataFrame where pandas is installed, else `rows`."""
+        return self.rows.frame()
+
+    def __repr__(self) -> str:
+        return f"<TracerResult {self.channel}: {len(self.rows)} lesions>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.rows._repr_html_()
 
 
 def prepare(visit: Visit, card: ModelCard, settings: InferenceSettings, stopwatch: Stopwatch) -> Prepared:

@@ -38,10 +38,8 @@ def plot_mip(result: Segmented) -> Figure | Image.Image:
         GeometryError: if PET and lesions do not share one grid.
 
     Example:
-        >>> from types import SimpleNamespace
-        >>> pet = nl.read_volume("pet_suv.nii.gz", nl.Quantity.SUVBW)
-        >>> mask = nl.read_volume("mask.nii.gz", nl.Quantity.LABEL)
-        >>> nl.plot_mip(SimpleNamespace(suv=pet, lesions=mask)).savefig("mip.png")
+        >>> visit = nl.open_cohort("cohort")[0].load()
+        >>> nl.plot_mip(nl.load_model("model.safetensors").predict(visit)["fdg"]).savefig("mip.png")
     """
     rgb = mip_rgb(result.suv, result.lesions)
     try:
