@@ -43,7 +43,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Case and lesion tables, cohort summary and a page of predicted against reference lesions."""
-    from netlesion.evaluate.case.outcome import MatchSettings
+    from netlesion.evaluate.case.outcome import Assignment, Confidence, Criterion, MatchSettings, member
     from netlesion.evaluate.case.reference_standard import parse_standard
     from netlesion.evaluate.cohort.categories import parse_orders
     from netlesion.evaluate.cohort.score import ALL_TASKS, EvaluationSettings
@@ -54,7 +54,12 @@ def evaluate(
         tasks=tuple(task.strip() for task in tasks.split(",")) if tasks else ALL_TASKS,
         desc=desc,
         prediction_desc=prediction_desc,
-        match=MatchSettings(criterion=criterion, assignment=assignment, confidence=confidence, min_iou=min_iou),
+        match=MatchSettings(
+            criterion=member("criterion", Criterion, criterion),
+            assignment=member("assignment", Assignment, assignment),
+            confidence=member("confidence", Confidence, confidence),
+            min_iou=min_iou,
+        ),
         cohort=cohort,
         lesion_table=lesions,
         reference_standard=parse_standard(reference_standard),

@@ -80,7 +80,8 @@ def train(config: DictConfig) -> int:
             print(f"interrupted; continue with: python train.py experiment={config.name} ckpt_path=last")
             return 130
     all_steps_done = 0 < trainer.max_steps <= trainer.global_step
-    if trainer.current_epoch < trainer.max_epochs and not trainer.should_stop and not all_steps_done:
+    last_epoch = trainer.max_epochs or 0
+    if trainer.current_epoch < last_epoch and not trainer.should_stop and not all_steps_done:
         print(f"stopped early; continue with: python train.py experiment={config.name} ckpt_path=last")
         return 143
     checkpoints = run_dir / "checkpoints"
@@ -145,7 +146,7 @@ def _trainer(config: DictConfig, run_dir: Path, has_validation: bool):
     from netlesion.training.checkpoint_io import AtomicCheckpointIO
 
     kept = {"dirpath": str(run_dir / "checkpoints"), "save_on_train_epoch_end": True, "enable_version_counter": False}
-    callbacks = [TQDMProgressBar(refresh_rate=int(config.progress_refresh))]
+    callbacks: list[pl.Callback] = [TQDMProgressBar(refresh_rate=int(config.progress_refresh))]
     if config.ema_decay is not None:
         callbacks.append(EMAWeightAveraging(decay=float(config.ema_decay)))
     if has_validation:
@@ -168,9 +169,9 @@ def _trainer(config: DictConfig, run_dir: Path, has_validation: bool):
 
 def _loggers(config: DictConfig, run_dir: Path) -> list:
     """CSV always; W&B where configured, offline unless a key is present."""
-    from pytorch_lightning.loggers import CSVLogger, WandbLogger
+    from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
-    loggers = [CSVLogger(run_dir, name="metrics", flush_logs_every_n_steps=1)]
+    loggers: list[Logger] = [CSVLogger(run_dir, name="metrics", flush_logs_every_n_steps=1)]
     if config.wandb.enabled:
         mode = config.wandb.mode
         if mode == "auto":
@@ -201,7 +202,8 @@ def _whole_volume(card: ModelCard, config: DictConfig):
 
     def predict(network: nn.Module, image: Tensor) -> Tensor:
         settings = InferenceSettings(mode, overlap, memory_gb=available_gb(image.device.type))
-        return sliding(image, plan_of(card, settings, tuple(image.shape[1:])), network, batch_size)
+        i, j, k = image.shape[1:]
+        return sliding(image, plan_of(card, settings, (i, j, k)), network, batch_size)
 
     return predict
 

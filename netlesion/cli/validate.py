@@ -33,7 +33,11 @@ def validate(
     from netlesion.validate.visit import Expectations
 
     with tqdm(desc="validate", unit="visit", file=sys.stderr, disable=None) as bar:
-        found = run_checks(cohort, Expectations(expect, desc), split or (), workers, lambda visit: bar.update())
+
+        def advance(visit: str) -> None:
+            bar.update()
+
+        found = run_checks(cohort, Expectations(expect, desc), split or (), workers, advance)
     if as_json:
         print(json.dumps(to_json(found), indent=2))
     else:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from monai.transforms import Compose
+from monai.transforms.compose import Compose
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
@@ -43,7 +44,8 @@ class Patches(Dataset):
     def __len__(self) -> int:
         return len(self.order)
 
-    def __getitem__(self, number: int) -> dict:
+    def __getitem__(self, number: int) -> Any:
+        """The dict that `random_part` makes of a visit."""
         entropy = np.random.SeedSequence([self.seed, self.epoch, number])
         self.random_part.set_random_state(seed=int(entropy.generate_state(1)[0]))
         return self.random_part(self.visits[int(self.order[number])])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from monai.transforms import Randomizable, Transform
+from monai.transforms.transform import Randomizable, Transform
 from torch import Tensor
 from torch.nn import functional
 
@@ -99,6 +99,7 @@ def cut_patch(visit: PreparedVisit, place: PatchPlace, window: Sequence[int], ch
 
 def _sampling_grid(side: np.ndarray, place: PatchPlace, low: np.ndarray, size: np.ndarray) -> Tensor:
     """Where each voxel of the patch lies in the box that was cut, as grid_sample wants it: (1, I, J, K, 3)."""
+    assert place.matrix is not None, "a patch without a matrix is cut, not sampled"
     axes = [torch.arange(int(n), dtype=torch.float32) - (n - 1) / 2 for n in side]
     offsets = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
     places = offsets @ torch.from_numpy(place.matrix.T).float() + torch.from_numpy(place.centre - low).float()

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from monai.transforms import Compose, MapTransform, RandomizableTransform
+from monai.transforms.compose import Compose
+from monai.transforms.transform import MapTransform, RandomizableTransform
 from torch import Tensor
 
 from netlesion.data.augmentation.image_quality import RandDropChannelsd, RandImageQualityd

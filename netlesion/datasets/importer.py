@@ -223,6 +223,7 @@ def _grid_of(path: Path) -> Geometry:
 
 def _named_outputs(cohort: Path, place: Place, pet: SourcePet, labels: SourceLabels, volume: Volume) -> list[_Output]:
     """A label map under its own desc-, after its dseg.tsv with the names of its values."""
+    assert labels.keep_as is not None, "only what is kept gets a name"
     output = _mask_output(cohort, place, pet, labels.keep_as, labels.path, volume)
     table = output.path.with_name(output.path.name.removesuffix(".nii.gz") + ".tsv")
     named = [(value, name) for value, name in sorted(labels.names.items()) if value not in (0, labels.unknown)]
@@ -246,6 +247,7 @@ def _write_pet(path: Path, pet: SourcePet, volume: Volume, visit: SourceVisit) -
     if pet.record is not None:
         write_pet(path, volume, pet.record)
         return
+    assert pet.convention is not None, "a PET has a record or a convention"
     write_suv_pet(path, volume, SuvRecord(pet.tracer_label, pet.convention, visit.weight_kg, pet.facts))
 
 

@@ -53,7 +53,8 @@ def _box_on(grid: Geometry, source: Geometry, low: np.ndarray, high: np.ndarray)
     at = grid.to_index(source.to_world(corners))
     first = np.maximum(np.floor(at.min(axis=0)).astype(int) - 1, 0)
     last = np.minimum(np.ceil(at.max(axis=0)).astype(int) + 2, grid.shape)
-    return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    i, j, k = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    return i, j, k
 
 
 def _sample(array: np.ndarray, matrix: np.ndarray, points: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:

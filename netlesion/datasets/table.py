@@ -23,6 +23,7 @@ Empty, or n/a, is absent. SUV by another measure than body weight is refused: gi
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 from netlesion.datasets.source import Listing, SourceLabels, SourcePet, SourceVisit
 from netlesion.errors import CohortError
@@ -34,6 +35,7 @@ from netlesion.io.dicom.tracer import NUCLIDES
 from netlesion.io.table_file import Row, read_table
 from netlesion.suv import HALF_LIFE_S
 
+Value = TypeVar("Value", str, float)
 REQUIRED = ("patient", "session", "channel", "path", "quantity")
 OPTIONAL = (
     "mask", "weight_kg", "height_cm", "dose_bq", "nuclide", "reference_s", "scan_start_s", "computed_by", "visit"
@@ -62,8 +64,10 @@ class _Image:
         return number
 
     def require_number(self, name: str, low: float, high: float) -> float:
-        self.require(name, ", a PET in bqml needs it")
-        return self.number(name, low, high)
+        number = self.number(name, low, high)
+        if number is None:
+            raise CohortError(f"{self.where}: {name} is missing, a PET in bqml needs it")
+        return number
 
     def file(self, name: str) -> Path:
         path = self.folder / self.require(name)
@@ -168,7 +172,7 @@ def _record(row: _Image, label: str) -> PetRecord:
     )
 
 
-def _agreed(rows: list[_Image], name: str, values: list) -> str | float | None:
+def _agreed(rows: list[_Image], name: str, values: list[Value | None]) -> Value | None:
     """The one value that the rows of a session give; raises CohortError when they contradict each other."""
     given = list(dict.fromkeys(value for value in values if value is not None))
     if len(given) > 1:

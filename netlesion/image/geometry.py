@@ -7,6 +7,7 @@ in any orientation, as in NIfTI. Knows nothing about values, files or DICOM.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations, product
@@ -49,7 +50,7 @@ class Geometry:
             raise GeometryError("the affine holds values that are not finite; the file's header is broken")
         if not np.allclose(affine[3], (0, 0, 0, 1)):
             raise GeometryError(f"the last row of an affine must be 0 0 0 1, here it is {affine[3].tolist()}")
-        shape = tuple(int(n) for n in self.shape)
+        shape = tuple(int(n) for n in self.shape)  # whatever was given: a list of numpy integers becomes a tuple
         if len(shape) != 3 or min(shape) < 1:
             raise GeometryError(f"a grid has three axes of at least one voxel, this one has shape {shape}")
         axes = affine[:3, :3]
@@ -119,7 +120,7 @@ class Geometry:
         origin = ", ".join(f"{v:.1f}" for v in self.affine_ras[:3, 3])
         return f"{shape} voxels of {spacing} mm from ({origin})"
 
-    def resampled(self, spacing_mm: tuple[float, float, float]) -> Geometry:
+    def resampled(self, spacing_mm: Sequence[float]) -> Geometry:
         """The grid over the same field of view, axes in the nearest RAS+ order, with another spacing.
 
         The direction of the axes is kept (an oblique scan stays oblique), only permuted and flipped, and
@@ -133,7 +134,8 @@ class Geometry:
         affine = np.eye(4)
         affine[:3, :3] = direction * np.asarray(spacing_mm, dtype=np.float64)
         affine[:3, 3] = centre - affine[:3, :3] @ ((shape - 1) / 2.0)
-        return Geometry(affine, tuple(shape.tolist()))
+        i, j, k = shape.tolist()
+        return Geometry(affine, (i, j, k))
 
     @property
     def orientation(self) -> str:

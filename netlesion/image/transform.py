@@ -112,9 +112,10 @@ def compose(chain: Sequence[Transform], grid: Geometry | None = None) -> Transfo
     """
     if not chain:
         return None
-    if all(isinstance(t, RigidTransform) for t in chain):
+    rigid = [t for t in chain if isinstance(t, RigidTransform)]
+    if len(rigid) == len(chain):
         matrix = np.eye(4)
-        for link in chain:
+        for link in rigid:
             matrix = link.matrix @ matrix
         return RigidTransform(_orthonormal(matrix))
     if len(chain) == 1:
@@ -132,8 +133,8 @@ def inverse_over(transform: Transform, moving_grid: Geometry) -> Transform:
     """The way back for points of the moving image: a matrix, or a field over the moving grid's box."""
     if isinstance(transform, RigidTransform):
         return transform.inverse()
-    spacing = tuple(max(a, b) for a, b in zip(transform.geometry.spacing_mm, moving_grid.spacing_mm, strict=True))
-    grid = moving_grid.resampled(spacing)
+    spacing_mm = np.maximum(transform.geometry.spacing_mm, moving_grid.spacing_mm)
+    grid = moving_grid.resampled(spacing_mm.tolist())
     points = grid_points(grid)
     return DisplacementField((transform.undo(points) - points).reshape(*grid.shape, 3), grid)
 

@@ -10,7 +10,7 @@ A part smaller than a window, or not divisible by what the network asks, is padd
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -33,7 +33,8 @@ class Box:
 
     @property
     def shape(self) -> Index:
-        return tuple(h - a for a, h in zip(self.low, self.high, strict=True))
+        i, j, k = (h - a for a, h in zip(self.low, self.high, strict=True))
+        return i, j, k
 
     @property
     def num_voxels(self) -> int:
@@ -42,7 +43,8 @@ class Box:
 
     @property
     def slices(self) -> tuple[slice, slice, slice]:
-        return tuple(slice(a, h) for a, h in zip(self.low, self.high, strict=True))
+        i, j, k = (slice(a, h) for a, h in zip(self.low, self.high, strict=True))
+        return i, j, k
 
     def within(self, outer: Box) -> Box:
         """The same voxels counted from the first one of another box."""
@@ -121,7 +123,8 @@ class Plan:
         if self.cost is not None:
             largest = max(t.read.num_voxels for t in self.tiles)
             line += f"; {self.cost.flop * self.voxels_computed / 1e12:.2f} TFLOP"
-            each = self.cost.by_level[0] if self.by_level else self.cost.activation_bytes
+            in_slabs = self.cost.by_level if self.by_level else None
+            each = self.cost.activation_bytes if in_slabs is None else in_slabs[0]
             line += f", about {each * largest / 1e9:.1f} GB of activations"
             line += " beside those of a slab" if self.by_level else ""
         return line
@@ -139,12 +142,13 @@ def plan_windows(
         raise ConfigError(f"volume {shape} and window {window} must be at least one voxel along every axis")
     if not 0.0 <= overlap < 1.0:
         raise ConfigError(f"overlap is {overlap}, expected 0 <= overlap < 1")
-    mode, box = ("exact", Box((0, 0, 0), tuple(shape))) if box is None else ("crop", box)
-    padded = tuple(max(n, w) for n, w in zip(box.shape, window, strict=True))
+    shape = _index(shape)
+    mode, box = ("exact", Box((0, 0, 0), shape)) if box is None else ("crop", box)
+    padded = _index(max(n, w) for n, w in zip(box.shape, window, strict=True))
     axes = [_starts(p, w, overlap) for p, w in zip(padded, window, strict=True)]
     windows = (_box((i, j, k), window) for k, i, j in product(axes[2], axes[0], axes[1]))
     tiles = tuple(Tile(w, w) for w in windows)
-    return Plan(mode, tuple(shape), box, _pad_low(box, padded), padded, tiles, blend=True, cost=cost)
+    return Plan(mode, shape, box, _pad_low(box, padded), padded, tiles, blend=True, cost=cost)
 
 
 def windows_at_once(plan: Plan, device: str, memory_gb: float | None) -> int:
@@ -168,20 +172,23 @@ def plan_stream(
     """
     if min(shape) < 1 or factor < 1 or halo < 0 or halo % factor:
         raise ConfigError(f"volume {shape}, factor {factor} and halo {halo} make no plan; halo must be k * factor")
-    box = _grown(Box((0, 0, 0), tuple(shape)) if box is None else box, shape, factor)
-    padded = tuple(-(-n // factor) * factor for n in box.shape)
+    shape = _index(shape)
+    box = _grown(Box((0, 0, 0), shape) if box is None else box, shape, factor)
+    padded = _index(-(-n // factor) * factor for n in box.shape)
     depth, by_level = padded[2], False
     if cost is not None and memory is not None:
         plane = padded[0] * padded[1]
         by_level = cost.slab_voxels(plane * depth, memory) is not None
-        affordable = (1.0 - SLAB_SHARE) * memory / cost.by_level[0] if by_level else memory / cost.activation_bytes
+        affordable = memory / cost.activation_bytes
+        if by_level and cost.by_level is not None:
+            affordable = (1.0 - SLAB_SHARE) * memory / cost.by_level[0]
         depth = min(depth, max(int(affordable / plane) // factor * factor, factor))
     tiles = []
     for keep_low, keep_high in _keeps(padded[2], depth, factor, halo):
         low, high = max(0, keep_low - halo), min(padded[2], keep_high + halo)
-        read = Box((0, 0, low), (*padded[:2], high))
-        tiles.append(Tile(read, Box((0, 0, keep_low), (*padded[:2], keep_high))))
-    return Plan("stream", tuple(shape), box, _pad_low(box, padded), padded, tuple(tiles), False, cost, by_level)
+        read = Box((0, 0, low), (padded[0], padded[1], high))
+        tiles.append(Tile(read, Box((0, 0, keep_low), (padded[0], padded[1], keep_high))))
+    return Plan("stream", shape, box, _pad_low(box, padded), padded, tuple(tiles), False, cost, by_level)
 
 
 def _keeps(length: int, depth: int, factor: int, halo: int) -> list[tuple[int, int]]:
@@ -204,15 +211,20 @@ def _grown(box: Box, shape: Sequence[int], factor: int) -> Box:
         above = min(missing, shape[axis] - high[axis])
         high[axis] += above
         low[axis] -= min(missing - above, low[axis])
-    return Box(tuple(low), tuple(high))
+    return Box(_index(low), _index(high))
 
 
 def _box(start: Index, size: Index) -> Box:
-    return Box(start, tuple(s + n for s, n in zip(start, size, strict=True)))
+    return Box(start, _index(s + n for s, n in zip(start, size, strict=True)))
 
 
 def _pad_low(box: Box, padded: Index) -> Index:
-    return tuple((p - n) // 2 for p, n in zip(padded, box.shape, strict=True))
+    return _index((p - n) // 2 for p, n in zip(padded, box.shape, strict=True))
+
+
+def _index(values: Iterable[int]) -> Index:
+    i, j, k = values
+    return i, j, k
 
 
 def _starts(length: int, window: int, overlap: float) -> list[int]:

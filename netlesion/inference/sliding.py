@@ -35,7 +35,8 @@ def sliding(
     """
     if tuple(image_CIJK.shape[1:]) != plan.shape:
         raise ValueError(f"image of shape {tuple(image_CIJK.shape)} for a plan over {plan.shape}")
-    image, out, slab = _padded(image_CIJK, plan), None, None
+    image, slab = _padded(image_CIJK, plan), None
+    out: Tensor | None = None
     for tiles in _batches(plan, batch_size):
         windows = torch.stack([image[(slice(None), *t.read.slices)] for t in tiles])
         raw = predict(windows)
@@ -55,6 +56,7 @@ def sliding(
                 _write(out, collapse.after(values), where, plan)
             slab.add(one, tile.read)
         progress(len(tiles))
+    assert out is not None, "a plan has a tile at least"
     for where, values in () if slab is None else slab.finished(plan.padded[2]):
         _write(out, collapse.after(values), where, plan)
     return _finite(out)

@@ -176,7 +176,8 @@ def _geometry(path: Path, header, shape: tuple[int, ...]) -> Geometry:
         raise GeometryError(f"xyzt_units names unit {unit}, expected 1 (m), 2 (mm) or 3 (micron); correct it")
     affine = header.get_best_affine()
     affine[:3] *= MM_OF_UNIT[unit]
-    geometry = Geometry(affine, shape)
+    i, j, k = shape
+    geometry = Geometry(affine, (i, j, k))
     low, high = VOXEL_MM
     if not low <= min(geometry.spacing_mm) <= max(geometry.spacing_mm) <= high:
         sizes = " x ".join(f"{s:.3g}" for s in geometry.spacing_mm)

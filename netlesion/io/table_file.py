@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from netlesion.errors import CohortError
 from netlesion.io.files import is_there, require_content
@@ -91,7 +92,7 @@ def parse_table(
     required: Sequence[str] = (),
     separator: str = "\t",
     skipped: int = 0,
-    quoting: int = csv.QUOTE_MINIMAL,
+    quoting: Literal[0, 1, 2, 3] = csv.QUOTE_MINIMAL,
     verbatim: bool = False,
 ) -> Table:
     """The table of a text that was read from `path`, after `skipped` lines; raises as `read_table`.

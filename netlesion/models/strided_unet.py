@@ -87,6 +87,7 @@ class StridedUNet(nn.Module):
 
     def with_organs(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits as `forward` gives them, and those of organs at half resolution, (B, organs, I / 2, J / 2, K / 2)."""
+        assert self.organ_head is not None, "the network was built without organs"
         features = self.features(x)
         return self.head(features), self.organ_head(features)
 

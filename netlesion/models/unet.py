@@ -39,7 +39,7 @@ def unet(
     norm is "instance", "batch" or "layer" (over the channels of a voxel); dropout is a share of features, 0 for none.
     """
     from monai.networks.layers.factories import Norm
-    from monai.networks.nets import DynUNet
+    from monai.networks.nets.dynunet import DynUNet
 
     if "VOXEL_LAYER" not in Norm.names:
         Norm.add_factory_callable("VOXEL_LAYER", lambda dim: VoxelLayerNorm)

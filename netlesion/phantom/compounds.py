@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlesion.phantom.solids import Capsule, own_coordinates, rotation
+from netlesion.phantom.solids import Capsule, own_coordinates, point, rotation
 
 if TYPE_CHECKING:
     from netlesion.phantom.solids import Point, Solid
@@ -164,7 +164,7 @@ def tube(points_mm: np.ndarray, radii_mm: np.ndarray | float, flat_axis: Point =
     """A tube along a polyline (N, 3) with a radius at every point (or one for all): a Union of N - 1 capsules."""
     points = np.asarray(points_mm, dtype=np.float64)
     radii = np.broadcast_to(np.asarray(radii_mm, dtype=np.float64), len(points))
-    ends = [tuple(float(c) for c in p) for p in points]
+    ends = [point(p) for p in points]
     return Union(
         tuple(
             Capsule(a, b, float(ra), float(rb), flat_axis, flatten)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlesion.phantom.shares import Box, size_of
+from netlesion.phantom.shares import Box, box_of, size_of
 from netlesion.phantom.solids import FAR_MM
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Distances:
             return self._share_of_all(stage, margin_mm)
         if self._values is None:
             self._look(stage)
+        assert self._values is not None
         whole = _doubled((self._blocks < margin_mm).astype(np.float32))
         flat = whole.reshape(-1)
         if self._split == 1:
@@ -57,8 +58,8 @@ class Distances:
             at_surface = np.abs(self._values - np.float32(margin_mm)) < self._reach_mm(stage, 1)
             surface = self._near[at_surface]
             index = np.unravel_index(surface, whole.shape)
-            index = tuple(i + f for i, f in zip(index, self._first, strict=True))
-            flat[surface] = self._split_at(stage, stage.middles_at(self._segment, index), margin_mm)
+            i, j, k = (i + f for i, f in zip(index, self._first, strict=True))
+            flat[surface] = self._split_at(stage, stage.middles_at(self._segment, (i, j, k)), margin_mm)
         return whole[tuple(slice(s.start - f, s.stop - f) for s, f in zip(self._box, self._first, strict=True))]
 
     def _share_of_all(self, stage: Stage, margin_mm: float) -> np.ndarray:
@@ -67,7 +68,8 @@ class Distances:
             xyz, size = stage.middles(self._segment, self._box), size_of(self._box)
             if self._split > 1:
                 offsets = stage.sub_offsets(self._segment, self._split)
-                xyz = [c[None] + o[:, None, None, None] for c, o in zip(xyz, offsets, strict=True)]
+                x, y, z = (c[None] + o[:, None, None, None] for c, o in zip(xyz, offsets, strict=True))
+                xyz = x, y, z
                 size = (self._split**3, *size)
             self._values = np.broadcast_to(self._solid.distance(*xyz), size)
         share = _ramp(self._values, margin_mm, stage.voxel_mm / self._split)
@@ -81,7 +83,7 @@ class Distances:
     def _look(self, stage: Stage) -> None:
         """Blocks of 2^3 voxels by the distance at their middle, and the voxels in those that a surface may touch."""
         block = 4 if math.prod(size_of(self._box)) > HUGE_BOX else 2
-        box = tuple(slice(s.start // block, -(-s.stop // block)) for s in self._box)
+        box = box_of((s.start // block, -(-s.stop // block)) for s in self._box)
         values = _in_slabs(self._solid, stage.middles(self._segment, box, block), size_of(box))
         while block > 1:
             near = np.nonzero(self._touched(values, self._reach_mm(stage, block)))
@@ -91,7 +93,7 @@ class Distances:
             if block > 1:
                 values = _doubled(values)
                 values.reshape(-1)[place] = found
-                box = tuple(slice(f, f + n) for f, n in zip(first, size, strict=True))
+                box = box_of((f, f + n) for f, n in zip(first, size, strict=True))
         self._first, self._blocks, self._near, self._values = first, values, place, found
 
     def _look_into(
@@ -105,7 +107,8 @@ class Distances:
         found, step = np.empty((len(place), 2, 2, 2), dtype=np.float32), SLAB_SAMPLES // 8
         for start in range(0, len(place), step):
             slab = slice(start, start + step)
-            found[slab] = self._solid.distance(*stage.eighths(self._segment, [n[slab] for n in index], block))
+            i, j, k = (n[slab] for n in index)
+            found[slab] = self._solid.distance(*stage.eighths(self._segment, (i, j, k), block))
         return place.ravel(), found.ravel()
 
     def _touched(self, values: np.ndarray, reach_mm: float) -> np.ndarray:

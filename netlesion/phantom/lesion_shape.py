@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlesion.phantom.compounds import Blend, Rough
-from netlesion.phantom.solids import Ellipsoid
+from netlesion.phantom.solids import Ellipsoid, point
 
 if TYPE_CHECKING:
     from netlesion.phantom.solids import Point, Solid
@@ -54,8 +54,8 @@ class LesionShape:
     def _scaled(self, centre_mm: Point, radius: float) -> Solid:
         lobes = tuple(
             Ellipsoid(
-                tuple(float(m + radius * c) for m, c in zip(centre_mm, centre, strict=True)),
-                tuple(float(radius * a) for a in axes),
+                point(m + radius * c for m, c in zip(centre_mm, centre, strict=True)),
+                point(radius * a for a in axes),
                 turn_deg=turn,
             )
             for centre, axes, turn in self.lobes

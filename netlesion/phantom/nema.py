@@ -45,7 +45,7 @@ def nema_phantom(
     affine[:3, 3] = -np.array(spacing_mm) * (shape - 1) / 2
     geometry = Geometry(affine, tuple(shape.tolist()))
     trunk = _disc(geometry, (0.0, 0.0), TRUNK_HALF_MM)[..., None] * _inside(geometry, 2, length_mm / 2)
-    lung = _disc(geometry, (0.0, 0.0), (LUNG_RADIUS_MM,) * 2)[..., None]
+    lung = _disc(geometry, (0.0, 0.0), (LUNG_RADIUS_MM, LUNG_RADIUS_MM))[..., None]
     activity = (trunk * (1 - lung)).astype(np.float32)
     mu = (trunk * (MU_WATER + (MU_LUNG - MU_WATER) * lung)).astype(np.float32)
     turns = np.arange(len(SPHERE_MM)) * np.pi / 3

@@ -115,7 +115,7 @@ def texture_chunks(
     fine[0] *= 1.0 / np.sqrt(moments[0][0] * moments[1][0] * _moments(shape[2], axial, np.ones(1))[0])
     for kernel, (of_fine, of_both, _) in zip(more, moments, strict=True):
         kernel *= np.sqrt(of_fine / of_both)
-    likeness = tuple(float(m[2] / np.sqrt(m[0] * m[1])) for m in moments)
+    along_x, along_y = (float(m[2] / np.sqrt(m[0] * m[1])) for m in moments)
     white = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
     white = ndimage.correlate1d(white, axial, axis=2, mode="wrap", output=white)
     step = max(1, int(CHUNK_VOXELS // max(1, shape[0] * shape[1])))
@@ -124,9 +124,10 @@ def texture_chunks(
         across = (slice(0, shape[0]), slice(0, shape[1])) if room is None else room(slices)
         if across is None:
             continue
-        ff = ndimage.correlate1d(white[(*across, slices)], fine[0], axis=0, mode="wrap")
+        box = across[0], across[1], slices
+        ff = ndimage.correlate1d(white[box], fine[0], axis=0, mode="wrap")
         ff = ndimage.correlate1d(ff, fine[1], axis=1, mode="wrap", output=ff)
-        yield TextureChunk((*across, slices), ff, tuple(more), likeness)
+        yield TextureChunk(box, ff, (more[0], more[1]), (along_x, along_y))
 
 
 def room_around(filled_XYZ: np.ndarray, spacing_mm: tuple[float, ...], margin_mm: float) -> Room:

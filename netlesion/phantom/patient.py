@@ -206,6 +206,12 @@ def _draw_acquisition(
     )
 
 
+def known(fact: float | None) -> float:
+    """A fact of acquisition, which of a digital patient is never missing."""
+    assert fact is not None
+    return fact
+
+
 @dataclass(frozen=True, eq=False)
 class _Budget:
     """What the whole body weighs, and how much of each tissue it has (before any lesion)."""
@@ -218,7 +224,8 @@ class _Budget:
         """Over the whole body in the reference posture, each voxel the tissue at its middle."""
         boxes = np.array([p.solid.bounds_mm() for p in body.parts if p.tissue == "skin"])
         low, high = boxes[:, 0].min(axis=0) - 10.0, boxes[:, 1].max(axis=0) + 10.0
-        shape = tuple(int(n) for n in np.ceil((high - low) / MASS_SPACING_MM))
+        i, j, k = (int(n) for n in np.ceil((high - low) / MASS_SPACING_MM))
+        shape = i, j, k
         affine = np.diag([MASS_SPACING_MM] * 3 + [1.0])
         affine[:3, 3] = low
         stage = Stage(Geometry(affine, shape), Pose(body.joints, {}), ramp_mm=1e-3)

@@ -141,7 +141,9 @@ def _smooth_field(rng: np.random.Generator, sd_mm: float, wave_mm: float) -> np.
 
 
 def _lattice_points() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return tuple(o + LATTICE_SPACING_MM * np.arange(n) for o, n in zip(LATTICE_ORIGIN_MM, LATTICE_SHAPE, strict=True))
+    places = zip(LATTICE_ORIGIN_MM, LATTICE_SHAPE, strict=True)
+    x, y, z = (o + LATTICE_SPACING_MM * np.arange(n) for o, n in places)
+    return x, y, z
 
 
 def _window(body: Body) -> np.ndarray:

@@ -21,7 +21,7 @@ from netlesion.phantom.blur import FWHM_PER_SIGMA
 from netlesion.phantom.ct_physics import Metal, ct_image
 from netlesion.phantom.focus import HU_OF_SITE, LESION_KINDS, Focus
 from netlesion.phantom.mr_physics import LESION_TISSUE, SEQUENCES, Sequence, mr_image
-from netlesion.phantom.patient import NUCLIDE, z_range_mm
+from netlesion.phantom.patient import NUCLIDE, known, z_range_mm
 from netlesion.phantom.pet_physics import Breathing, Counts, pet_image
 from netlesion.phantom.posture import pose_of
 from netlesion.phantom.render import TracerTruth, paint_tracers, paint_values
@@ -164,7 +164,7 @@ def _pet_scan(
 ) -> PetScan:
     """What the scanner makes of one tracer's truth. mu_IJK: 1/cm at 511 keV. lung_share_IJK: 1 in lung."""
     facts = exam.acquisitions[channel]
-    bq_ml_per_suv = 1.0 / facts.suv_factor
+    bq_ml_per_suv = 1.0 / known(facts.suv_factor)
     scanner = SCANNERS[exam.scanner]
     dome = pose.to_scan(np.array([patient.body.landmarks["diaphragm_dome"]]), "trunk")[0, 2]
     image = pet_image(

@@ -36,7 +36,8 @@ class ScanAxes:
 def scan_axes(geometry: Geometry) -> ScanAxes:
     """The axes of a grid as its scanner sees them."""
     direction = np.abs(geometry.affine_ras[:3, :3] / geometry.spacing_mm)
-    order = max(permutations(range(3)), key=lambda p: direction[0, p[0]] + direction[1, p[1]] + direction[2, p[2]])
+    i, j, k = max(permutations(range(3)), key=lambda p: direction[0, p[0]] + direction[1, p[1]] + direction[2, p[2]])
+    order = i, j, k
     spacing = np.array(geometry.spacing_mm)[list(order)]
     shape = np.array(geometry.shape)[list(order)]
     x_mm, y_mm = ((np.arange(n) - (n - 1) / 2) * h for n, h in zip(shape[:2], spacing[:2], strict=True))

@@ -12,6 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 Box = tuple[slice, slice, slice]
+
+
+def box_of(ends: Iterable[tuple[int, int]]) -> Box:
+    """The first and the end voxel along each axis as slices."""
+    i, j, k = (slice(first, end) for first, end in ends)
+    return i, j, k
+
+
 #: Voxels are blended this many at a time, so that what is computed with stays in the cache.
 SLAB_VOXELS = 32_768
 
@@ -24,28 +32,29 @@ class Share:
     share: np.ndarray
 
 
-NOTHING = Share((slice(0, 0),) * 3, np.zeros((0, 0, 0), dtype=np.float32))
+NOTHING = Share((slice(0, 0), slice(0, 0), slice(0, 0)), np.zeros((0, 0, 0), dtype=np.float32))
 
 
 def size_of(box: Box) -> tuple[int, int, int]:
     """How many voxels a box holds along each axis."""
-    return tuple(s.stop - s.start for s in box)
+    i, j, k = (s.stop - s.start for s in box)
+    return i, j, k
 
 
 def hull(boxes: Iterable[Box]) -> Box:
     """The box that holds all."""
-    return tuple(slice(min(s.start for s in along), max(s.stop for s in along)) for along in zip(*boxes, strict=True))
+    return box_of((min(s.start for s in along), max(s.stop for s in along)) for along in zip(*boxes, strict=True))
 
 
 def common(a: Box, b: Box) -> Box:
     """What two boxes share; empty (start equal to stop) along an axis where they do not meet."""
     low = [max(s.start, t.start) for s, t in zip(a, b, strict=True)]
-    return tuple(slice(n, max(n, min(s.stop, t.stop))) for n, s, t in zip(low, a, b, strict=True))
+    return box_of((n, max(n, min(s.stop, t.stop))) for n, s, t in zip(low, a, b, strict=True))
 
 
 def within(box: Box, outer: Box) -> Box:
     """A box of the grid as slices into the array of an outer box."""
-    return tuple(slice(s.start - o.start, s.stop - o.start) for s, o in zip(box, outer, strict=True))
+    return box_of((s.start - o.start, s.stop - o.start) for s, o in zip(box, outer, strict=True))
 
 
 def cut(share: Share, box: Box) -> np.ndarray:

@@ -9,6 +9,7 @@ share of a voxel.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -20,6 +21,12 @@ from scipy.spatial.transform import Rotation
 from netlesion.phantom.curve import through
 
 Point = tuple[float, float, float]
+
+
+def point(values: Iterable[float]) -> Point:
+    """Three numbers as a Point of Python floats."""
+    x, y, z = (float(v) for v in values)
+    return x, y, z
 #: Step of the tables in which a Loft keeps its sections.
 LOFT_STEP_MM = 1.0
 FAR_MM = np.float32(1e3)
@@ -77,7 +84,7 @@ class Ellipsoid:
 
 def sphere(centre_mm: Point, radius_mm: float) -> Ellipsoid:
     """The ball of this radius."""
-    return Ellipsoid(centre_mm, (radius_mm,) * 3)
+    return Ellipsoid(centre_mm, (radius_mm, radius_mm, radius_mm))
 
 
 @dataclass(frozen=True)
@@ -165,7 +172,8 @@ class Plate:
     def distance(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         origin, axes, flat = self._frame
         u, v, w = own_coordinates(x, y, z, origin, axes)
-        inside, nearest = None, None
+        inside: np.ndarray | None = None
+        nearest: np.ndarray | None = None
         for a, b in zip(flat, np.roll(flat, -1, axis=0), strict=True):
             along = b - a
             du, dv = u - a[0], v - a[1]
@@ -174,6 +182,8 @@ class Plate:
             square = (du - t * along[0]) ** 2 + (dv - t * along[1]) ** 2
             nearest = square if nearest is None else np.minimum(nearest, square)
             inside = left >= 0 if inside is None else inside & (left >= 0)
+        assert inside is not None, "a polygon has edges"
+        assert nearest is not None
         return np.sqrt(np.where(inside, np.float32(0), nearest) + w * w) - np.float32(self.radius_mm)
 
 
@@ -293,7 +303,9 @@ def contains(solid: Solid, points_N3: np.ndarray) -> np.ndarray:
     return np.broadcast_to(solid.distance(x, y, z) <= 0, x.shape)
 
 
-def own_coordinates(x: np.ndarray, y: np.ndarray, z: np.ndarray, origin: Point, axes: np.ndarray) -> list[np.ndarray]:
+def own_coordinates(
+    x: np.ndarray, y: np.ndarray, z: np.ndarray, origin: Sequence[float] | np.ndarray, axes: np.ndarray
+) -> list[np.ndarray]:
     """The coordinates seen from `origin` along the columns of `axes`; zero factors keep arrays small."""
     shifted = [c - np.float32(o) if o else c for c, o in zip((x, y, z), origin, strict=True)]
     own = []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlesion.phantom.shares import Box, hull
+from netlesion.phantom.shares import Box, box_of, hull
 from netlesion.phantom.trunk import TrunkCoordinates
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ class Stage:
     def boxes_of(self, boxes_mm: np.ndarray, segment: str) -> list[Box]:
         """The voxels that boxes (N, 2, 3) of the reference body on this segment can touch; empty when off the grid."""
         low, high = boxes_mm[:, 0], boxes_mm[:, 1]
-        if self._is_displaced(segment):
+        if segment == "trunk" and self.pose.displacement is not None:
             low, high = self.pose.displacement.boxes_undone(low, high)
         to_index = self._to_index[segment]
         middle = (low + high) / 2.0 @ to_index[:3, :3].T + to_index[:3, 3]
         reach = (high - low) / 2.0 @ np.abs(to_index[:3, :3]).T + 0.6
         first = np.clip(np.ceil(middle - reach), 0, self.geometry.shape).astype(int)
         last = np.clip(np.floor(middle + reach) + 1, first, self.geometry.shape).astype(int)
-        return [tuple(map(slice, f, b)) for f, b in zip(first.tolist(), last.tolist(), strict=True)]
+        return [box_of(zip(f, b, strict=True)) for f, b in zip(first.tolist(), last.tolist(), strict=True)]
 
     def keep(self, boxes: list[Box], segment: str) -> None:
         """These boxes will be asked for: where the trunk is displaced, their coordinates are worked out together."""
@@ -63,10 +63,11 @@ class Stage:
     def middles(self, segment: str, box: Box, block: int = 1) -> Coordinates:
         """Of blocks of `block` voxels an edge (1, 2, 4). box: in blocks of the grid, the last may reach beyond it."""
         if self._is_displaced(segment):
-            self._trunk.keep(tuple(slice(s.start * block, s.stop * block) for s in box))
+            self._trunk.keep(box_of((s.start * block, s.stop * block) for s in box))
             region = self._trunk.region(block)
             inside = tuple(slice(s.start - f, s.stop - f) for s, f in zip(box, region.first, strict=True))
-            return tuple(c[inside] for c in region.xyz)
+            x, y, z = region.xyz
+            return x[inside], y[inside], z[inside]
         index = np.ix_(*(np.arange(s.start, s.stop) for s in box))
         return self._rigid(segment, [(i * block + (block - 1) / 2).astype(np.float32) for i in index])
 
@@ -103,6 +104,7 @@ class Stage:
 
     @cached_property
     def _trunk(self) -> TrunkCoordinates:
+        assert self.pose.displacement is not None, "asked for where the trunk is displaced"
         return TrunkCoordinates(self.geometry, self._matrix("trunk"), self.pose.displacement)
 
     @cached_property
@@ -130,4 +132,5 @@ class Stage:
                 if factor != 0.0:
                     total = total + factor * along
             found.append(total)
-        return tuple(found)
+        x, y, z = found
+        return x, y, z

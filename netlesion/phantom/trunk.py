@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import spline_filter1d
 
-from netlesion.phantom.shares import Box, common, hull
+from netlesion.phantom.shares import Box, box_of, common, hull
 
 if TYPE_CHECKING:
     from netlesion.image.geometry import Geometry
@@ -43,7 +43,8 @@ class Region:
         if eighths:
             place = place[:, None] + np.array([0, 1, c, c + 1, b * c, b * c + 1, b * c + c, b * c + c + 1])
             place = place.reshape(-1, 2, 2, 2)
-        return tuple(along.reshape(-1).take(place) for along in self.xyz)
+        x, y, z = (along.reshape(-1).take(place) for along in self.xyz)
+        return x, y, z
 
 
 class TrunkCoordinates:
@@ -57,8 +58,8 @@ class TrunkCoordinates:
 
     def keep(self, box: Box) -> None:
         """Make room for all blocks that touch this box."""
-        box = tuple(
-            slice(s.start // LARGEST_BLOCK * LARGEST_BLOCK, -(-s.stop // LARGEST_BLOCK) * LARGEST_BLOCK) for s in box
+        box = box_of(
+            (s.start // LARGEST_BLOCK * LARGEST_BLOCK, -(-s.stop // LARGEST_BLOCK) * LARGEST_BLOCK) for s in box
         )
         if self._box is None or common(box, self._box) != box:
             self._box = box if self._box is None else hull([box, self._box])
@@ -68,28 +69,32 @@ class TrunkCoordinates:
 
     def region(self, block: int) -> Region:
         """Coordinates of the middles of blocks of 1, 2 or 4 voxels an edge, over what is kept."""
+        assert self._box is not None, "what is asked for was kept before"
         if block not in self._regions:
             first = tuple(s.start // block for s in self._box)
             places = [np.arange(s.start // block, s.stop // block) * block + (block - 1) / 2 for s in self._box]
             self._regions[block] = Region(first, self._displaced(places))
         return self._regions[block]
 
-    def _displaced(self, places: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+    def _displaced(self, places: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """x, y, z on the grid of these places (voxels) along each axis."""
         taps = [_taps(knots, at, near.start) for knots, at, near in zip(self._knots, places, self._near, strict=True)]
-        found = []
+        found: list[np.ndarray] = []
+        assert self._lattice is not None, "made when a box is kept"
         for coarse in self._lattice:
             for axis in (2, 1):
                 first, weights = taps[axis]
                 shape = [-1 if a == axis else 1 for a in range(3)]
-                coarse = sum(coarse.take(first + n, axis) * w.reshape(shape) for n, w in enumerate(weights))
+                terms = [coarse.take(first + n, axis) * w.reshape(shape) for n, w in enumerate(weights)]
+                coarse = sum(terms[1:], terms[0])
             planes = np.empty((len(places[0]), *coarse.shape[1:]), dtype=np.float32)
             for plane, first, weights in zip(planes, taps[0][0], taps[0][1].T, strict=True):
                 np.multiply(coarse[first], weights[0], out=plane)
                 for n in (1, 2, 3):
                     plane += coarse[first + n] * weights[n]
             found.append(planes)
-        return tuple(found)
+        x, y, z = found
+        return x, y, z
 
     def _support(self, axis: int, s: slice) -> tuple[int, int]:
         """Which spline coefficients along an axis matter for voxels s."""

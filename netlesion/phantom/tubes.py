@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from netlesion.phantom.shares import Share
+from netlesion.phantom.shares import Share, box_of
 from netlesion.phantom.solids import flattened
 
 ONE = np.float32(1.0)
@@ -166,7 +166,7 @@ class Tubes:
     def _thick(self, n: int) -> Share:
         """The share of each voxel of its box inside tube n, by one sample each."""
         first, last = self.boxes
-        box = tuple(slice(int(a), int(b)) for a, b in zip(first[n], last[n], strict=True))
+        box = box_of((int(a), int(b)) for a, b in zip(first[n], last[n], strict=True))
         at = zip(box, self.spacing_mm, self.start_mm[n], strict=True)
         points = np.ix_(*((np.arange(s.start, s.stop) * step - start).astype(np.float32) for s, step, start in at))
         flat_axis = self._flat_axis[:, n] if self.flatten[n] != 1.0 else None
@@ -180,7 +180,7 @@ def _gathered(index: list[np.ndarray], share: np.ndarray, low: list[int], high: 
     i, j, k = (n - first for n, first in zip(index, low, strict=True))
     whole = np.zeros(a * b * c, dtype=np.float32)
     np.maximum.at(whole, (i * b + j) * c + k, share)
-    return Share(tuple(slice(f, t + 1) for f, t in zip(low, high, strict=True)), whole.reshape(a, b, c))
+    return Share(box_of((f, t + 1) for f, t in zip(low, high, strict=True)), whole.reshape(a, b, c))
 
 
 def splits(half_thickness_mm: np.ndarray, voxel_mm: float) -> np.ndarray:

@@ -33,9 +33,16 @@ class Agreement:
         truths = (None, None) if truth is None else (_dice(a, truth), _dice(b, truth))
         return cls(*names, _dice(a, b), float(np.abs(chosen - other).max()), *truths)
 
+    @property
+    def gain(self) -> float | None:
+        """Dice to the truth of the chosen way minus that of the other; None without a reference."""
+        if self.truth_dice_chosen is None or self.truth_dice_other is None:
+            return None
+        return self.truth_dice_chosen - self.truth_dice_other
+
     def cells(self) -> tuple[str, ...]:
         """The figures as text, n/a where there is no reference."""
-        gain = None if self.truth_dice_chosen is None else self.truth_dice_chosen - self.truth_dice_other
+        gain = self.gain
         told = (self.truth_dice_chosen, self.truth_dice_other)
         shown = ["n/a" if v is None else f"{v:.3f}" for v in told] + ["n/a" if gain is None else f"{gain:+.3f}"]
         return (f"{self.dice:.4f}", f"{self.max_dp:.4f}", *shown)

@@ -254,7 +254,7 @@ def agreements_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _agreement_table(agreements: Mapping[str, Agreement]) -> TextTable:
     """What the chosen way of computing costs or buys, case by case, and the mean over the cases with a reference."""
-    told = [a.truth_dice_chosen - a.truth_dice_other for a in agreements.values() if a.truth_dice_chosen is not None]
+    told = [a.gain for a in agreements.values() if a.gain is not None]
     note = f"mean difference {fmean(told):+.3f} over {len(told)} cases with a reference" if told else "no reference"
     first = next(iter(agreements.values()))
     rows = tuple((case, *agreement.cells()) for case, agreement in agreements.items())
@@ -273,9 +273,9 @@ def write_cohort(
     rows: dict[str, Sequence[LesionRow]] = {}
     pages, channels, agreements = [], [], {}
     for files in visits:
-        record = record_of(output / files.visit_id)
-        agreements |= {case: Agreement(**agreement) for case, agreement in agreements_of(record or {}).items()}
-        for channel, case in (record or {}).get("cases", {}).items():
+        record = record_of(output / files.visit_id) or {}
+        agreements |= {case: Agreement(**agreement) for case, agreement in agreements_of(record).items()}
+        for channel, case in record.get("cases", {}).items():
             folder = output / files.visit_id
             rows[case] = read_lesions(folder / f"{case}_desc-lesions.tsv").get(case, ())
             channels = list(record["channels_present"])

@@ -45,7 +45,7 @@ def smaller(plan: Plan, batch_size: int, card: ModelCard, error: Exception) -> t
     """A plan and batch size that need less memory; raises InferenceError, from `error`, where there are none."""
     if batch_size > 1 and plan.num_tiles > 1:
         return plan, batch_size // 2
-    if plan.mode == "stream":
+    if plan.mode == "stream" and plan.cost is not None:
         kind, filters = architecture_of(card.network), filters_of(card.network)
         need = plan.cost.activation_bytes * max(t.read.num_voxels for t in plan.tiles)
         cost = replace(plan.cost, by_level=None)

@@ -6,12 +6,15 @@ and DEEP-PSMA; a reference that already holds instances keeps them.
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 
-from netlesion.errors import QuantityError
+from netlesion.errors import ConfigError, QuantityError
 from netlesion.image.volume import Quantity, Volume
 
-CONNECTIVITY = 18
+Connectivity = Literal[6, 18, 26]
+CONNECTIVITY: Connectivity = 18
 
 
 def extract(
@@ -52,9 +55,8 @@ def components(mask: Volume, connectivity: int = CONNECTIVITY) -> Volume:
 
     inside = mask.array != 0
     box = bounding_box(inside)
-    labels, count = cc3d.connected_components(
-        np.ascontiguousarray(inside[box]), connectivity=connectivity, return_N=True
-    )
+    voxels = np.ascontiguousarray(inside[box])
+    labels, count = cc3d.connected_components(voxels, connectivity=checked(connectivity), return_N=True)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     order = np.argsort(-sizes[1:], kind="stable")
     renumber = np.zeros(count + 1, dtype=np.min_scalar_type(count))
@@ -62,6 +64,14 @@ def components(mask: Volume, connectivity: int = CONNECTIVITY) -> Volume:
     found = np.zeros_like(mask.array, dtype=renumber.dtype)
     found[box] = renumber[labels]
     return mask.with_array(found, Quantity.LABEL)
+
+
+def checked(connectivity: int) -> Connectivity:
+    """The connectivity of three-dimensional components; raises ConfigError for another one."""
+    for known in get_args(Connectivity):
+        if connectivity == known:
+            return known
+    raise ConfigError(f"connectivity is {connectivity}, expected 6, 18 or 26")
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:

@@ -163,7 +163,7 @@ class OrganMap:
         return np.array([corners.min(axis=0), corners.max(axis=0)])
 
     def _is_at_dome(self, centroid_mm: np.ndarray) -> bool:
-        return self._liver_mm is not None and abs(centroid_mm[2] - self._liver_mm[1, 2]) <= DOME_MM
+        return self._liver_mm is not None and bool(abs(centroid_mm[2] - self._liver_mm[1, 2]) <= DOME_MM)
 
     def _elsewhere(self, centroid_mm: np.ndarray) -> str:
         if self._lungs_mm is not None and centroid_mm[2] > self._lungs_mm[1, 2]:

@@ -7,12 +7,12 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
 
-from netlesion.errors import QuantityError
+from netlesion.errors import CohortError, QuantityError
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.table_file import read_table
 from netlesion.output.atomic import write_json, write_text
@@ -151,9 +151,12 @@ def read_lesions(path: str | Path) -> dict[str, tuple[LesionRow, ...]]:
     rows: dict[str, list[LesionRow]] = {}
     names = [f.name for f in fields(LesionRow)]
     for row in read_table(path, (*names, "case")).rows:
-        whole = {name: row.whole(name) for name in ("lesion_id", "num_voxels")}
-        values = {name: row.number(name) for name in names if name not in whole}
-        rows.setdefault(row.cells["case"], []).append(LesionRow(**whole, **values))
+        values: dict[str, Any] = {name: row.number(name) for name in names}
+        values |= {name: row.whole(name) for name in ("lesion_id", "num_voxels")}
+        missing = [name for name, value in values.items() if value is None and name != "score"]
+        if missing:
+            raise CohortError(f"{row.where}: {missing[0]} is missing; only a score may be, measure the lesions again")
+        rows.setdefault(row.cells["case"], []).append(LesionRow(**values))
     return {case: tuple(found) for case, found in rows.items()}
 
 

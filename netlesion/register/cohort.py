@@ -141,10 +141,9 @@ class _Patient:
                 self._to_reference(group.reference, other)
         if self.settings.followups:
             visits = [g.reference for g in groups if tracers(g.reference)]
-            first = visits[0] if visits else None
             for later in visits[1:]:
-                if self.visit_of.get(session_of(later)) != self.visit_of.get(session_of(first)):
-                    self._to_reference(first, later)
+                if self.visit_of.get(session_of(later)) != self.visit_of.get(session_of(visits[0])):
+                    self._to_reference(visits[0], later)
         return self.outcomes
 
     def _to_own_pet(self, session: VisitFiles, channel: str) -> None:
@@ -181,6 +180,7 @@ class _Patient:
             back = self.within.get((other.visit_id, channel)) if target is None else None
             chain.append(None if back is None else inverse_over(back, b.image.geometry))
             whole = compose([t for t in chain if t is not None])
+            assert whole is not None, "the chain holds the link at least"
             judged = judge(
                 Referee(pet.image, aim.image, pet.mask), whole, pet.centre_mm, link.inverse_consistency_mm, OTHER_FRAME
             )

@@ -94,12 +94,13 @@ def register_pair(
     )
     if same_frame:
         result = _against_headers(result, fit, seen.trunk_points())
-        return _with_breathing(fixed, moving, result, seen.dome_z_mm) if breathing else result
+        dome_z_mm = seen.dome_z_mm
+        return _with_breathing(fixed, moving, result, dome_z_mm) if breathing and dome_z_mm is not None else result
     if result.transform is None or not comparable(fixed, moving):
         return result
     if not deform:
-        return _with_parts(fixed, moving, result, seed) if parts else result
-    return _deformed(fixed, moving, result, Referee(fixed.image, moving.image, fixed.mask))
+        return _with_parts(fixed, moving, result, fit.transform, seed) if parts else result
+    return _deformed(fixed, moving, result, fit.transform, Referee(fixed.image, moving.image, fixed.mask))
 
 
 def judge(
@@ -156,6 +157,7 @@ def _with_breathing(fixed: Prepared, moving: Prepared, result: Registration, dom
     if result.refused:
         return result
     rigid = RigidTransform(np.eye(4)) if result.transform is None else result.transform
+    assert isinstance(rigid, RigidTransform)
     fit = fit_breathing(fixed, moving, rigid, dome_z_mm)
     if fit is None:
         return result
@@ -176,22 +178,27 @@ def displacement_mm(transform: Transform, points_N3: np.ndarray) -> np.ndarray:
     return np.linalg.norm(transform.apply(points_N3) - points_N3, axis=1)
 
 
-def _with_parts(fixed: Prepared, moving: Prepared, rigid: Registration, seed: int) -> Registration:
-    """Head and limbs by motions of their own where that gains over the whole body; else the rigid one."""
-    field = fit_parts(fixed, moving, rigid.transform, seed)
+def _with_parts(
+    fixed: Prepared, moving: Prepared, result: Registration, rigid: RigidTransform, seed: int
+) -> Registration:
+    """Head and limbs by motions of their own where that gains over the whole body; else the rigid result."""
+    assert fixed.body is not None
+    field = fit_parts(fixed, moving, rigid, seed)
     referee = Referee(fixed.image, moving.image, fixed.body)
-    if field is None or referee.score(field) <= referee.score(rigid.transform):
-        return rigid
-    return replace(rigid, transform=field, method="rigid by parts")
+    if field is None or referee.score(field) <= referee.score(rigid):
+        return result
+    return replace(result, transform=field, method="rigid by parts")
 
 
-def _deformed(fixed: Prepared, moving: Prepared, rigid: Registration, referee: Referee) -> Registration:
-    """The deformable fit where it gains on the rigid one; else the rigid one."""
-    field = refine(fixed, moving, rigid.transform)
+def _deformed(
+    fixed: Prepared, moving: Prepared, result: Registration, rigid: RigidTransform, referee: Referee
+) -> Registration:
+    """The deformable fit where it gains on the rigid one; else the rigid result."""
+    field = refine(fixed, moving, rigid)
     after = referee.score(field)
-    if after <= referee.score(rigid.transform):
-        return rigid
-    return replace(rigid, transform=field, method="deformable", bits_after=after, overlap=referee.overlap(field))
+    if after <= referee.score(rigid):
+        return result
+    return replace(result, transform=field, method="deformable", bits_after=after, overlap=referee.overlap(field))
 
 
 def _shifts(length_mm: float) -> list[RigidTransform]:

@@ -84,8 +84,9 @@ def _motion(fixed: Prepared, moving: Prepared, part: Part, start: RigidTransform
     """The part's own motion, or its neighbour's (the same object) where a fit gains nothing or cannot be true."""
     spacing = fixed.image.geometry.spacing_mm
     seen = _widened(part.mask, spacing)
-    here = _cropped(fixed.image, grid_points(fixed.image.geometry, np.flatnonzero(seen)))
-    here = Prepared(here, _mask_on(here.geometry, seen, fixed.image.geometry, None))
+    here_image = _cropped(fixed.image, grid_points(fixed.image.geometry, np.flatnonzero(seen)))
+    assert here_image is not None, "the points are voxels of the image"
+    here = Prepared(here_image, _mask_on(here_image.geometry, seen, fixed.image.geometry, None))
     places = grid_points(fixed.image.geometry, np.flatnonzero(part.mask))
     there_image = _cropped(moving.image, start.apply(places))
     if there_image is None:

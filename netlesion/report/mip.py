@@ -47,7 +47,7 @@ def _projections(suv: Volume, lesions: Volume, across: int) -> tuple[np.ndarray,
         flat = flat if shown[0][0] < shown[1][0] else flat.T
         return flat[:: int(shown[0][1]), :: int(shown[1][1])]
 
-    spacing_mm = tuple(suv.geometry.spacing_mm[axis] for axis, _ in shown)
+    spacing_mm = suv.geometry.spacing_mm[shown[0][0]], suv.geometry.spacing_mm[shown[1][0]]
     return project(suv.array), project(lesions.array) > 0, spacing_mm
 
 

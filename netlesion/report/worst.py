@@ -52,7 +52,7 @@ def worst_cases(results: Sequence[CaseResult], jobs: Sequence[Job], number: int 
 def _picture(job: Job) -> bytes:
     from PIL import Image
 
-    masks = [read_volume(path, Quantity.LABEL) for path in (job.reference, job.prediction)]
+    masks = [read_volume(path, Quantity.LABEL) for path in (job.reference, job.mask)]
     pet = None if job.pet is None else read_suv_image(job.pet)
     buffer = io.BytesIO()
     Image.fromarray(projection_rgb(masks[0], masks[1], pet)).save(buffer, format="PNG", optimize=True)

@@ -11,7 +11,6 @@ J Biopharm Stat 2015;25:1; Shrout & Fleiss, Psychol Bull 1979;86:420, interval o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from scipy.special import fdtri, nctdtrit, stdtrit
 from scipy.stats import rankdata
 
 from netlesion.errors import CohortError, QuantityError
+from netlesion.statistics.arrays import Numbers
 from netlesion.statistics.estimate import CONFIDENCE, Estimate, join_notes, normal_quantile
 
 #: Share of differences between the limits of agreement.
@@ -38,7 +38,7 @@ class BlandAltman:
     ratio: bool
 
 
-def bland_altman_ratio(first: Sequence[float], second: Sequence[float], confidence: float = CONFIDENCE) -> BlandAltman:
+def bland_altman_ratio(first: Numbers, second: Numbers, confidence: float = CONFIDENCE) -> BlandAltman:
     """Geometric mean of first / second, and between which ratios 95 % of patients lie.
 
     (N,) each. A pair with a zero has no ratio: it is left out and counted in the note. Raises QuantityError for
@@ -57,7 +57,7 @@ def bland_altman_ratio(first: Sequence[float], second: Sequence[float], confiden
     return BlandAltman(ratio(found.bias), ratio(found.lower), ratio(found.upper), ratio=True)
 
 
-def bland_altman(first: Sequence[float], second: Sequence[float], confidence: float = CONFIDENCE) -> BlandAltman:
+def bland_altman(first: Numbers, second: Numbers, confidence: float = CONFIDENCE) -> BlandAltman:
     """Mean of first - second with Student's interval; limits mean +- 1.96 SD with exact intervals (Carkeet).
 
     Fewer than two pairs have no limits; NaN then.
@@ -111,7 +111,7 @@ def icc_2_1(measurements: np.ndarray, confidence: float = CONFIDENCE) -> Estimat
     return Estimate(value, float(low), float(high), n)
 
 
-def concordance(first: Sequence[float], second: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
+def concordance(first: Numbers, second: Numbers, confidence: float = CONFIDENCE) -> Estimate:
     """Lin's concordance correlation coefficient; interval by Fisher's z. NaN when nothing varies."""
     x, y = _pairs(first, second)
     n = len(x)
@@ -136,7 +136,7 @@ def concordance(first: Sequence[float], second: Sequence[float], confidence: flo
     return _by_fisher_z(c, math.sqrt(max(variance, 0.0)), n, confidence)
 
 
-def spearman(first: Sequence[float], second: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
+def spearman(first: Numbers, second: Numbers, confidence: float = CONFIDENCE) -> Estimate:
     """Spearman's rank correlation; interval by Fisher's z (Bonett & Wright). NaN when nothing varies."""
     x, y = (rankdata(values) for values in _pairs(first, second))
     n = len(x)
@@ -155,7 +155,7 @@ def _by_fisher_z(value: float, error: float, n: int, confidence: float) -> Estim
     return Estimate(value, math.tanh(z - half), math.tanh(z + half), n)
 
 
-def _pairs(first: Sequence[float], second: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(first: Numbers, second: Numbers) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if x.shape != y.shape or x.ndim != 1:
         raise CohortError(f"{x.shape} and {y.shape} measurements, expected one pair per patient")

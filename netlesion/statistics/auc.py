@@ -12,13 +12,13 @@ A perfect ranking has no variance to estimate: no interval is given. Source: cli
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logit, ndtr
 
 from netlesion.errors import CohortError, QuantityError
+from netlesion.statistics.arrays import Names, Numbers, Truths
 from netlesion.statistics.estimate import CONFIDENCE, Comparison, Estimate, join_notes, normal_quantile
 
 DELONG = "DeLong"
@@ -35,7 +35,7 @@ class Areas:
     n: int
 
 
-def areas(positive: Sequence[bool], scores: np.ndarray, patients: Sequence[str]) -> Areas:
+def areas(positive: Truths, scores: np.ndarray, patients: Names) -> Areas:
     """Areas and covariance; positive (N,), scores (N, M), patients (N,): rows of one patient form a cluster.
 
     Without any row of one class the areas are NaN. Raises CohortError for unequal lengths, QuantityError for a NaN.
@@ -66,7 +66,7 @@ def areas(positive: Sequence[bool], scores: np.ndarray, patients: Sequence[str])
 
 
 def auc(
-    positive: Sequence[bool], scores: Sequence[float], patients: Sequence[str] | None = None, *, confidence=CONFIDENCE
+    positive: Truths, scores: Numbers, patients: Names | None = None, *, confidence=CONFIDENCE
 ) -> Estimate:
     """Area of one model with its interval; patients: owner of each row, every row its own when not given."""
     found = areas(positive, np.asarray(scores, dtype=np.float64)[:, np.newaxis], _owners(positive, patients))
@@ -74,10 +74,10 @@ def auc(
 
 
 def compare_auc(
-    positive: Sequence[bool],
-    scores_a: Sequence[float],
-    scores_b: Sequence[float],
-    patients: Sequence[str] | None = None,
+    positive: Truths,
+    scores_a: Numbers,
+    scores_b: Numbers,
+    patients: Names | None = None,
     *,
     confidence: float = CONFIDENCE,
 ) -> Comparison:
@@ -128,5 +128,5 @@ def _estimate(found: Areas, model: int, confidence: float) -> Estimate:
     return Estimate(value, float(expit(logit(value) - half)), float(expit(logit(value) + half)), found.n)
 
 
-def _owners(positive: Sequence[bool], patients: Sequence[str] | None) -> Sequence[str]:
+def _owners(positive: Truths, patients: Names | None) -> Names:
     return [f"{n:09d}" for n in range(len(positive))] if patients is None else patients

@@ -10,7 +10,7 @@ Sources: Brier, Mon Weather Rev 1950;78:1; Naeini et al., AAAI 2015 (ECE, equal-
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from scipy.optimize import isotonic_regression, minimize_scalar
 from scipy.special import expit, logit, xlogy
 
 from netlesion.errors import CohortError, QuantityError
+from netlesion.statistics.arrays import Names, Numbers, Truths
 from netlesion.statistics.bootstrap import NUM_RESAMPLES, Statistic, bootstrap
 from netlesion.statistics.estimate import Estimate
 from netlesion.statistics.ratios import bootstrap_mean
@@ -50,9 +51,9 @@ class Calibration:
 
 
 def calibration(
-    scores: Sequence[float],
-    real: Sequence[bool],
-    patients: Sequence[str],
+    scores: Numbers,
+    real: Truths,
+    patients: Names,
     *,
     seed: int,
     num_bins: int = NUM_BINS,
@@ -79,7 +80,7 @@ def bins_of(scores: np.ndarray, num_bins: int = NUM_BINS) -> np.ndarray:
 
 
 def expected_calibration_error(
-    scores: Sequence[float], real: Sequence[bool], patients: Sequence[str], num_bins: int = NUM_BINS
+    scores: Numbers, real: Truths, patients: Names, num_bins: int = NUM_BINS
 ) -> Statistic:
     """ECE as a function of the patients' weights, patients by sorted id: over bins, |sum of score - label| / all."""
     s, y = _scores(scores), np.asarray(real, dtype=np.float64)
@@ -113,7 +114,7 @@ class Recalibration:
                 "learn it on validation patients and apply it to others"
             )
 
-    def apply(self, scores: Sequence[float], patients: Sequence[str]) -> np.ndarray:
+    def apply(self, scores: Numbers, patients: Names) -> np.ndarray:
         """Calibrated scores (N,). Raises CohortError when a patient is one of those it was learned on."""
         s = _scores(scores)
         if len(s) != len(patients):
@@ -125,7 +126,7 @@ class Recalibration:
         return np.interp(s, x, y)
 
 
-def learn_temperature(scores: Sequence[float], real: Sequence[bool], patients: Sequence[str]) -> Recalibration:
+def learn_temperature(scores: Numbers, real: Truths, patients: Names) -> Recalibration:
     """The temperature of least log loss. Raises CohortError without a real and a false lesion to learn from."""
     s, y = _lessons(scores, real, patients)
     odds = logit(np.clip(s, EPSILON, 1 - EPSILON))
@@ -138,7 +139,7 @@ def learn_temperature(scores: Sequence[float], real: Sequence[bool], patients: S
     return Recalibration(float(np.exp(found.x)), (), frozenset(map(str, patients)))
 
 
-def learn_isotonic(scores: Sequence[float], real: Sequence[bool], patients: Sequence[str]) -> Recalibration:
+def learn_isotonic(scores: Numbers, real: Truths, patients: Names) -> Recalibration:
     """The rising curve of least squared error, straight between scores seen. Raises as learn_temperature."""
     s, y = _lessons(scores, real, patients)
     x, place = np.unique(s, return_inverse=True)
@@ -166,7 +167,7 @@ def _lessons(scores, real, patients) -> tuple[np.ndarray, np.ndarray]:
     return s, y
 
 
-def _scores(scores: Sequence[float]) -> np.ndarray:
+def _scores(scores: Numbers) -> np.ndarray:
     s = np.asarray(scores, dtype=np.float64)
     if not ((s >= 0) & (s <= 1)).all():
         raise QuantityError("a score is outside 0 to 1, expected probabilities")

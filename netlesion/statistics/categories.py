@@ -14,6 +14,7 @@ from enum import Enum
 import numpy as np
 
 from netlesion.errors import CohortError
+from netlesion.statistics.arrays import Names
 from netlesion.statistics.bootstrap import Statistic
 
 
@@ -45,7 +46,7 @@ def cross_table(first: Sequence[Hashable], second: Sequence[Hashable], categorie
 
 
 def fleiss_of_patients(
-    ratings: Sequence[Sequence[Hashable]], categories: Sequence[Hashable], patients: Sequence[str]
+    ratings: Sequence[Sequence[Hashable]], categories: Sequence[Hashable], patients: Names
 ) -> Statistic:
     """Fleiss' kappa of rows (N, K raters) as a function of the patients' weights; patients (N,), by sorted id.
 

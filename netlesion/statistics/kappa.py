@@ -20,6 +20,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from netlesion.errors import CohortError
+from netlesion.statistics.arrays import Names
 from netlesion.statistics.bootstrap import (
     NUM_RESAMPLES,
     expanded_limits,
@@ -42,7 +43,7 @@ def cohen_kappa(
     first: Sequence[Hashable],
     second: Sequence[Hashable],
     categories: Sequence[Hashable],
-    patients: Sequence[str],
+    patients: Names,
     weights: Weights = Weights.NONE,
     *,
     seed: int,

@@ -5,14 +5,13 @@ Holm, Scand J Stat 1979;6:65. Needs no assumption on how the tests depend on eac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from netlesion.errors import QuantityError
+from netlesion.statistics.arrays import Numbers
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Numbers) -> list[float]:
     """Adjusted p in the order given; a NaN (no test was possible) stays NaN and does not count as a test.
 
     Raises QuantityError for a p outside 0 to 1.

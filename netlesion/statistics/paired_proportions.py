@@ -10,13 +10,13 @@ Stat Med 1998;17:891; Obuchowski, Stat Med 1998;17:1495; Durkalski et al., Stat 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import bdtr, ndtr
 
 from netlesion.errors import CohortError, QuantityError
+from netlesion.statistics.arrays import Counts, Truths
 from netlesion.statistics.estimate import CONFIDENCE, Comparison, Estimate, normal_quantile
 from netlesion.statistics.proportions import proportion, wilson
 
@@ -43,7 +43,7 @@ class PairedCounts:
         return self.both + self.only_a + self.only_b + self.neither
 
     @classmethod
-    def of(cls, yes_a: Sequence[bool], yes_b: Sequence[bool]) -> PairedCounts:
+    def of(cls, yes_a: Truths, yes_b: Truths) -> PairedCounts:
         """Counts of two results for each unit, (N,) each; raises CohortError for unequal lengths."""
         a, b = np.asarray(yes_a, dtype=bool), np.asarray(yes_b, dtype=bool)
         if len(a) != len(b):
@@ -51,7 +51,7 @@ class PairedCounts:
         return cls(int((a & b).sum()), int((a & ~b).sum()), int((~a & b).sum()), int((~a & ~b).sum()))
 
 
-def compare_proportions(yes_a: Sequence[bool], yes_b: Sequence[bool]) -> Comparison:
+def compare_proportions(yes_a: Truths, yes_b: Truths) -> Comparison:
     """Share of yes by A, by B, and A - B over independent units such as patients; NaN for no unit."""
     table = PairedCounts.of(yes_a, yes_b)
     n = table.total
@@ -69,7 +69,7 @@ def mcnemar(only_a: int, only_b: int) -> float:
     return 1.0 if pairs == 0 else min(1.0, 2 * float(bdtr(min(only_a, only_b), pairs, 0.5)))
 
 
-def clustered_mcnemar(differences: Sequence[int]) -> float:
+def clustered_mcnemar(differences: Counts) -> float:
     """Exact two-sided p when pairs are clustered in patients; differences (P,): b - c of each patient.
 
     Under exchangeable models each patient's difference is as likely with either sign, whatever the correlation
@@ -92,7 +92,7 @@ def clustered_mcnemar(differences: Sequence[int]) -> float:
     return min(1.0, float(chances[sums >= abs(int(values.sum()))].sum()))
 
 
-def obuchowski_mcnemar(differences: Sequence[int]) -> float:
+def obuchowski_mcnemar(differences: Counts) -> float:
     """p of Obuchowski's clustered test, chi-squared with 1 degree of freedom; 1 when no patient has a difference.
 
     differences (P,): b - c of every patient, also of those where it is 0. Every lesion weighs the same. Approximate:
@@ -104,7 +104,7 @@ def obuchowski_mcnemar(differences: Sequence[int]) -> float:
     return _chi_squared_p((len(d) - 1) / len(d) * d.sum() ** 2 / (d**2).sum())
 
 
-def durkalski_mcnemar(differences: Sequence[int], sizes: Sequence[int]) -> float:
+def durkalski_mcnemar(differences: Counts, sizes: Counts) -> float:
     """p of Durkalski's clustered test, chi-squared with 1 degree of freedom; 1 when no patient has a difference.
 
     differences (P,): b - c; sizes (P,): pairs of every patient, at least 1. Every patient weighs the same.

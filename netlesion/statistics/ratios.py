@@ -8,12 +8,12 @@ Source: clinical.md 8.4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from netlesion.errors import CohortError, QuantityError
+from netlesion.statistics.arrays import Names, Numbers
 from netlesion.statistics.bootstrap import NUM_RESAMPLES
 from netlesion.statistics.estimate import CONFIDENCE, MIN_PATIENTS, Comparison, Estimate, join_notes
 from netlesion.statistics.paired_proportions import tango
@@ -28,8 +28,8 @@ TANGO_OF_PATIENTS = "interval counts each patient as one trial (Tango)"
 
 
 def bootstrap_mean(
-    values: Sequence[float],
-    patients: Sequence[str],
+    values: Numbers,
+    patients: Names,
     *,
     seed: int,
     num_resamples: int = NUM_RESAMPLES,
@@ -45,9 +45,9 @@ def bootstrap_mean(
 
 
 def bootstrap_ratio(
-    numerators: Sequence[float],
-    denominators: Sequence[float],
-    patients: Sequence[str],
+    numerators: Numbers,
+    denominators: Numbers,
+    patients: Names,
     *,
     seed: int,
     num_resamples: int = NUM_RESAMPLES,
@@ -65,9 +65,9 @@ def bootstrap_ratio(
 
 
 def bootstrap_proportion(
-    successes: Sequence[float],
-    totals: Sequence[float],
-    patients: Sequence[str],
+    successes: Numbers,
+    totals: Numbers,
+    patients: Names,
     *,
     seed: int,
     num_resamples: int = NUM_RESAMPLES,
@@ -86,9 +86,9 @@ def bootstrap_proportion(
 
 
 def compare_means(
-    values_a: Sequence[float],
-    values_b: Sequence[float],
-    patients: Sequence[str],
+    values_a: Numbers,
+    values_b: Numbers,
+    patients: Names,
     *,
     seed: int,
     num_resamples: int = NUM_RESAMPLES,
@@ -99,11 +99,11 @@ def compare_means(
 
 
 def compare_ratios(
-    numerators_a: Sequence[float],
-    denominators_a: Sequence[float],
-    numerators_b: Sequence[float],
-    denominators_b: Sequence[float],
-    patients: Sequence[str],
+    numerators_a: Numbers,
+    denominators_a: Numbers,
+    numerators_b: Numbers,
+    denominators_b: Numbers,
+    patients: Names,
     *,
     seed: int,
     num_resamples: int = NUM_RESAMPLES,
@@ -137,7 +137,7 @@ class _Noted:
     note: str
 
 
-def _by_patient(tops: np.ndarray, bottoms: np.ndarray, patients: Sequence[str]) -> _Noted:
+def _by_patient(tops: np.ndarray, bottoms: np.ndarray, patients: Names) -> _Noted:
     # sorted by patient, so that the order in which cases arrive does not change the draw
     used = ~np.isnan(tops).any(axis=1) & ~np.isnan(bottoms).any(axis=1) & (bottoms != 0).any(axis=1)
     ids, owner = np.unique(np.asarray(patients, dtype=str)[used], return_inverse=True)
@@ -167,7 +167,7 @@ def _estimates(noted: _Noted, seed: int, num_resamples: int) -> list[Estimate]:
     return estimates
 
 
-def _columns(patients: Sequence[str], *columns: Sequence[float]) -> np.ndarray:
+def _columns(patients: Names, *columns: Numbers) -> np.ndarray:
     """(N, M) of M columns of N cases."""
     for column in columns:
         if len(column) != len(patients):

@@ -141,6 +141,7 @@ def _of_datetime(facts: PetFacts, half_life_s: float, warnings: list[str]) -> da
     injection (ADMIN) does not depend on it, and then a warning says so.
     """
     stated, clock = facts.injection_datetime, facts.injection_time
+    assert stated is not None
     if stated.tzinfo is not None and facts.utc_offset is None and clock is not None:
         apart = _apart(clock, stated.time())
         zones = round(apart / ZONE_STEP) * ZONE_STEP

@@ -109,6 +109,7 @@ def _from_counts(facts: PetFacts, warnings: list[str]) -> SuvConversion:
         )
     if to_bqml is not None and (to_suv is None or facts.decay_correction == "NONE"):
         return _from_bqml(facts, f"CNTS activity factor, {facts.decay_correction}", to_bqml, warnings)
+    assert to_suv is not None
     conversion = _from_suv(facts, "CNTS SUV factor", to_suv, warnings)
     if to_bqml is not None and conversion.activity is not None:
         other = to_bqml * conversion.activity.factor

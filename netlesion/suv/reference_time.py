@@ -129,8 +129,9 @@ def _check_private(moment: datetime, facts: PetFacts, half_life_s: float, tag: s
 
 def _check_frames(facts: PetFacts, frame: Frame, computed: datetime, half_life_s: float, warnings: list[str]) -> None:
     """Warns where a Decay Factor of 1 or the other frames tell another reference time than the one computed."""
-    if frame.decay_factor == 1.0 and frame.duration_s:
-        mean = frame.acquisition_datetime + timedelta(seconds=mean_count_rate_offset_s(half_life_s, frame.duration_s))
+    began = frame.acquisition_datetime
+    if began is not None and frame.decay_factor == 1.0 and frame.duration_s:
+        mean = began + timedelta(seconds=mean_count_rate_offset_s(half_life_s, frame.duration_s))
         factor = 2.0 ** ((mean - computed).total_seconds() / half_life_s)
         if abs(1.0 / factor - 1.0) > DECAY_TOLERANCE:
             warnings.append(

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from monai.data import set_track_meta
+from monai.data.meta_obj import set_track_meta
 from torch.utils.data import DataLoader
 
 from netlesion.data.dataset import Patches, WholeVisits, prepared_visits
 from netlesion.data.labels import LabelMeaning
+from netlesion.data.prepared import PreparedVisit
 from netlesion.data.transforms import Augmentation, augmented
 from netlesion.errors import CohortError
 from netlesion.image.split import Split
@@ -44,7 +45,8 @@ class CohortDataModule(pl.LightningDataModule):
         self.batch_size, self.patches_per_visit, self.cache = batch_size, patches_per_visit, cache
         self.num_workers = num_workers
         self.random_part = augmented(card, labels, augmentation, lesion_fraction, physiologic_fraction)
-        self.train_visits = self.val_visits = None
+        self.train_visits: tuple[PreparedVisit, ...] | None = None
+        self.val_visits: tuple[PreparedVisit, ...] = ()
 
     def setup(self, stage: str | None = None) -> None:
         if self.train_visits is not None:
@@ -61,6 +63,7 @@ class CohortDataModule(pl.LightningDataModule):
         self.val_visits = prepared_visits(val, self.card, self.labels, self.cache)
 
     def train_dataloader(self) -> DataLoader:
+        assert self.train_visits is not None, "setup comes first"
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         patches = Patches(self.train_visits, self.random_part, self.patches_per_visit, self.seed, epoch)
         return DataLoader(

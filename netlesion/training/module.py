@@ -15,6 +15,7 @@ from netlesion.data.labels import IGNORE, LabelMeaning
 from netlesion.errors import ConfigError
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import CARD_KEY
+from netlesion.models.strided_unet import StridedUNet
 from netlesion.training.losses import MarginalDiceCrossEntropy, lesion_weights
 
 
@@ -75,8 +76,7 @@ class LesionModule(pl.LightningModule):
                     module.eval()  # Lightning sets the whole network to training again after every epoch
 
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
-        organs = getattr(self.network, "organ_head", None)
-        if organs is None:
+        if not isinstance(self.network, StridedUNet) or self.network.organ_head is None:
             logits, organ_loss = self.network(batch["image"]), 0.0
         else:
             logits, organ_logits = self.network.with_organs(batch["image"])

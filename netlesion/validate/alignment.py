@@ -19,6 +19,8 @@ from netlesion.validate.body import COARSE_MM, Outline
 
 #: The search goes no further than this, mm.
 FARTHEST_MM = 90.0
+#: A move along I, J and K, in voxels of the coarse grid.
+Shift = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +44,12 @@ def align(pet: Outline, ct: Outline) -> Alignment | None:
     body, seen = _on_grid(ct.inside, ct, pet), _on_grid(np.ones_like(ct.inside), ct, pet)
     if not (pet.inside & seen).any() or not body.any():
         return None
-    here = (0, 0, 0)
+    here: Shift = (0, 0, 0)
     found = {here: _dice(pet.inside, body, seen, here)}
     limit = int(FARTHEST_MM / COARSE_MM)
     while True:
-        near = [tuple(h + s for h, s in zip(here, step, strict=True)) for step in product((-1, 0, 1), repeat=3)]
+        i, j, k = here
+        near: list[Shift] = [(i + a, j + b, k + c) for a, b, c in product((-1, 0, 1), repeat=3)]
         for shift in near:
             if shift not in found and max(map(abs, shift)) <= limit:
                 found[shift] = _dice(pet.inside, body, seen, shift)
@@ -57,7 +60,7 @@ def align(pet: Outline, ct: Outline) -> Alignment | None:
     return Alignment(
         dice=found[0, 0, 0],
         best_dice=found[here],
-        shift_mm=tuple(float(s * COARSE_MM) for s in here),
+        shift_mm=(float(here[0] * COARSE_MM), float(here[1] * COARSE_MM), float(here[2] * COARSE_MM)),
         body=body,
     )
 
@@ -67,7 +70,7 @@ def _on_grid(mask: np.ndarray, source: Outline, target: Outline) -> np.ndarray:
     return resample(labels, target.geometry).array > 0
 
 
-def _dice(pet: np.ndarray, body: np.ndarray, seen: np.ndarray, shift: tuple[int, int, int]) -> float:
+def _dice(pet: np.ndarray, body: np.ndarray, seen: np.ndarray, shift: Shift) -> float:
     """Dice of the PET's body and the CT's moved by `shift` voxels, within what the moved CT has seen; 0 if too little.
 
     Only the part that both arrays share is compared; less than half of the PET's body is no comparison.

@@ -19,6 +19,6 @@ def organ_mask(path: Path, labels: Volume, name: str) -> np.ndarray | None:
     if not table.is_file():
         return None
     rows = read_table(table, ("index", "name")).rows
-    values = [row.whole("index") for row in rows if row.cells["name"] == name]
+    values = [index for row in rows if row.cells["name"] == name and (index := row.whole("index")) is not None]
     mask = np.isin(labels.array, values)
     return mask if mask.any() else None

@@ -18,7 +18,7 @@ def blur(image: Tensor, sigma: float | Sequence[float]) -> Tensor:
         image: (I, J, K) float32.
         sigma: standard deviation in voxels, one or one for each axis; 0 leaves an axis as it is.
     """
-    sigmas = [float(sigma)] * 3 if np.isscalar(sigma) else [float(s) for s in sigma]
+    sigmas = [float(s) for s in np.broadcast_to(sigma, 3)]
     out = image[None, None]
     for axis, s in enumerate(sigmas):
         if s <= 0.0:
@@ -50,7 +50,7 @@ def lattice_shape(shape: Sequence[int], cell: int) -> tuple[int, ...]:
     return tuple(max(2, -(-n // cell) + 1) for n in shape)
 
 
-def rotation(angles: Sequence[float]) -> np.ndarray:
+def rotation(angles: Sequence[float] | np.ndarray) -> np.ndarray:
     """The (3, 3) matrix that turns by these angles (radians) around I, J and K."""
     matrix = np.eye(3)
     for (p, q), angle in zip(((1, 2), (0, 2), (0, 1)), angles, strict=True):

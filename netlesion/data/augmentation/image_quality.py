@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from monai.transforms import MapTransform, RandomizableTransform
+from monai.transforms.transform import MapTransform, RandomizableTransform
 from torch import Tensor
 
 from netlesion.data.augmentation.field import blur, lattice_shape, smooth_field
@@ -74,7 +74,8 @@ class RandImageQualityd(RandomizableTransform, MapTransform):
 
     def _moved(self, image: Tensor) -> Tensor:
         if self.R.random() < 0.25 * self.strength:
-            return shifted(image, tuple(int(v) for v in self.R.randint(-2, 3, 3)))
+            i, j, k = self.R.randint(-2, 3, 3).tolist()
+            return shifted(image, (i, j, k))
         return image
 
 

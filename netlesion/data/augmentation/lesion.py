@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from monai.transforms import MapTransform, RandomizableTransform
+from monai.transforms.transform import MapTransform, RandomizableTransform
 from torch import Tensor
 
 from netlesion.data.augmentation.field import blur, rotation, smooth_field
@@ -41,8 +41,9 @@ class LesionDraw:
     @classmethod
     def draw(cls, r: np.random.RandomState, centre: np.ndarray, contrast: tuple[float, float]) -> LesionDraw:
         radius = math.exp(r.uniform(*np.log(RADIUS_VOXELS)))
+        i, j, k = (int(c) for c in centre)
         return cls(
-            centre=tuple(int(c) for c in centre),
+            centre=(i, j, k),
             axes=radius * np.exp(r.uniform(-0.3, 0.3, 3)),
             turned=rotation(r.uniform(-1.5, 1.5, 3)),
             lumps=0.12 * r.normal(size=(4, 4, 4)) * (radius > 1.5),

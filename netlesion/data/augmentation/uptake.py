@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from monai.transforms import MapTransform, RandomizableTransform
+from monai.transforms.transform import MapTransform, RandomizableTransform
 from torch import Tensor
 
 from netlesion.data.augmentation.field import lattice_shape, mean_of_neighbours, smooth_field

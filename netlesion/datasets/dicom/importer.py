@@ -157,7 +157,7 @@ class _Writer:
             self.warnings += planned.warnings
         elif planned.decision is Decision.PRESENT:
             self.present.append(f"{planned.target}: already in the cohort")
-            path = self.cohort / planned.target
+            path = self.cohort / planned.path
             if planned.facts.series.modality == "PT" and not derived_suv_path(self.cohort, path).exists():
                 with self._refusing(planned.facts.series):
                     derive_suv(self.cohort, path)
@@ -211,7 +211,9 @@ class _Writer:
 
     def result(self) -> ImportResult:
         skipped = [*self.skipped, *self.plan.passed]
-        return ImportResult(*(tuple(p) for p in (self.written, self.present, skipped, self.failures, self.warnings)))
+        return ImportResult(
+            tuple(self.written), tuple(self.present), tuple(skipped), tuple(self.failures), tuple(self.warnings)
+        )
 
     @contextmanager
     def _refusing(self, series: Series, file: str = "") -> Iterator[None]:
@@ -230,7 +232,7 @@ class _Writer:
             self.failures.append(line if named else f"{file or series.slices[0].file}: {line}")
 
     def _write_image(self, planned: PlannedSeries) -> None:
-        series, path = planned.facts.series, self.cohort / planned.target
+        series, path = planned.facts.series, self.cohort / planned.path
         has_pet = planned.belongs_to is not None and (self.cohort / planned.belongs_to).is_file()
         facts = _image_facts(planned, self.plan.key, has_pet)
         warnings = [f"{planned.target}: {line}" for line in planned.warnings]
@@ -250,29 +252,29 @@ class _Writer:
                 facts["PaddingHU"] = PADDED_HU
             self._save_key()
             write_image(path, volume, {"Modality": series.modality, **facts})
-        self.grids[planned.target] = volume.geometry
+        self.grids[planned.path] = volume.geometry
         self.warnings += warnings
         self._remember(planned)
         self._add(path)
 
     def _write_roi(self, planned: PlannedRoi) -> None:
-        drawn = mask_of_roi(planned, self._grid(planned.drawn_on or planned.image), self.interpolate_contours)
+        drawn = mask_of_roi(planned, self._grid(planned.drawn_on or planned.grid_of), self.interpolate_contours)
         if drawn.mask is None:
             self.skipped.append(drawn.why)
             return
         require_one_frame(planned, self.cohort, self.plan.key)
         mask = drawn.mask
         if planned.drawn_on is not None:
-            mask = label_on_grid(mask, self._grid(planned.image))
+            mask = label_on_grid(mask, self._grid(planned.grid_of))
             self.brought[str(planned.target)] = str(planned.drawn_on)
         if drawn.interpolated:
             self.interpolated[str(planned.target)] = list(drawn.interpolated)
         self._save_key()
-        write_volume(self.cohort / planned.target, mask)
+        write_volume(self.cohort / planned.path, mask)
         self.warnings += [*planned.warnings, *drawn.warnings]
         if not mask.array.any():
             self.warnings.append(f"{planned.target}: the mask is empty")
-        self._add(self.cohort / planned.target)
+        self._add(self.cohort / planned.path)
 
     def _remember(self, planned: PlannedSeries) -> None:
         """What an image says of its session: height, and of a PET the weight that its SUV needs."""
@@ -283,7 +285,7 @@ class _Writer:
 
     def _require_one_weight(self, planned: PlannedSeries, weight_kg: float) -> None:
         """Raises CohortError where another PET of the session was weighed otherwise: sessions.tsv holds one weight."""
-        path = self.cohort / planned.target
+        path = self.cohort / planned.path
         alone = all(other == path for other in visible(path.parent, "*_pet.nii.gz"))
         recorded = None if alone else session_weight(path)
         known = [row.weight_kg for row in self.rows.get((planned.subject, planned.session), ())]
@@ -340,7 +342,8 @@ def _image_facts(planned: PlannedSeries, key: Key, has_pet: bool) -> dict:
 
 def _pet_record(planned: PlannedSeries, facts: PetFacts, conversion: SuvConversion, key: Key) -> PetRecord:
     header = planned.facts.series.header
-    activity = conversion.activity
+    activity, tracer = conversion.require_activity(), planned.facts.tracer
+    assert tracer is not None, "a PET without a tracer is refused by the plan"
     start = facts.acquisition_datetime or activity.reference
     text = {
         name: text_of(header, name) or "n/a"
@@ -349,7 +352,7 @@ def _pet_record(planned: PlannedSeries, facts: PetFacts, conversion: SuvConversi
     updates = re.search(r"(\d{1,2})\s*i[a-z]*\s*(\d{1,2})\s*s", text["ReconstructionMethod"].lower())  # 2i21s
     gauss = re.search(r"gauss\w*\s*(\d{1,2}(?:\.\d+)?)", (text_of(header, "ConvolutionKernel") or "").lower())
     return PetRecord(
-        tracer_label=planned.facts.tracer.label,
+        tracer_label=tracer.label,
         nuclide=facts.nuclide or "n/a",
         half_life_s=activity.half_life_s,
         dose_bq=activity.dose_bq,

@@ -119,7 +119,7 @@ def _stations(writes: Sequence[PlannedSeries]) -> dict[int, int]:
         if one.facts.series.modality == "MR":
             plane = one.facts.series.slices[0].plane
             same = (one.subject, one.session, one.place, one.facts.series.study_uid, one.facts.frame_of_reference)
-            axes = tuple(np.round(plane.orientation, 2).tolist())
+            axes = tuple(round(c, 2) for c in plane.orientation or ())
             groups.setdefault((*same, axes, plane.rows, plane.columns, plane.spacing_mm), []).append(one)
     chunks = {}
     for group in groups.values():
@@ -137,10 +137,10 @@ def _overlap(one: PlannedSeries, other: PlannedSeries) -> bool:
 
 
 def _box(one: PlannedSeries) -> tuple[np.ndarray, np.ndarray]:
-    shape = np.array(one.geometry.shape)
-    corners = one.geometry.to_world(np.array([[-0.5, -0.5, -0.5], shape - 0.5]))
+    shape = np.array(one.grid.shape)
+    corners = one.grid.to_world(np.array([[-0.5, -0.5, -0.5], shape - 0.5]))
     return corners.min(axis=0), corners.max(axis=0)
 
 
 def _centre(one: PlannedSeries) -> np.ndarray:
-    return one.geometry.to_world((np.array(one.geometry.shape)[None] - 1) / 2.0)[0]
+    return one.grid.to_world((np.array(one.grid.shape)[None] - 1) / 2.0)[0]

@@ -47,6 +47,18 @@ class PlannedSeries:
     def folder(self) -> str:
         return self.facts.series.folder
 
+    @property
+    def path(self) -> PurePosixPath:
+        """Where it goes below the cohort, of a series that is placed."""
+        assert self.target is not None
+        return self.target
+
+    @property
+    def grid(self) -> Geometry:
+        """Its grid, of a series that is placed."""
+        assert self.geometry is not None
+        return self.geometry
+
 
 @dataclass(frozen=True, eq=False)
 class PlannedRoi:
@@ -64,6 +76,18 @@ class PlannedRoi:
     digest: str = ""
     warnings: tuple[str, ...] = ()
     drawn_on: PurePosixPath | None = None
+
+    @property
+    def path(self) -> PurePosixPath:
+        """Where its mask goes below the cohort, of a contour that is placed."""
+        assert self.target is not None
+        return self.target
+
+    @property
+    def grid_of(self) -> PurePosixPath:
+        """The image whose grid its mask has, of a contour that is placed."""
+        assert self.image is not None
+        return self.image
 
 
 @dataclass(frozen=True, eq=False)

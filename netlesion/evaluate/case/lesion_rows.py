@@ -103,12 +103,11 @@ def lesion_rows(
     """All rows of one case: the reference lesions by id, then the predictions without a lesion by id."""
     side_g = _side(crop.reference, crop, surfaces[0], organs)
     side_p = _side(crop.prediction, crop, surfaces[1], organs)
-    predicted = {p.lesion_id: p for p in matching.prediction}
     voxel_ml = crop.geometry.voxel_volume_ml
     rows = [
         LesionResult(
             **_reference_columns(case_id, patient_id, lesion, facts, side_g, voxel_ml),
-            **_partner_columns(lesion, predicted.get(lesion.prediction_id), side_g, side_p, voxel_ml),
+            **_partner_columns(lesion, _found_by(lesion, matching), side_g, side_p, voxel_ml),
         )
         for lesion in matching.reference
     ]
@@ -130,12 +129,11 @@ def point_rows(
     side_g = _side(crop.reference, crop, nothing, organs)
     places = {p.lesion_id: points_mm[n] for n, p in enumerate(matching.prediction)}
     points = _Side(places, {}, {}, {}, lambda n: "" if organs is None else organs.region_of(places[n][None], 0.0).name)
-    predicted = {p.lesion_id: p for p in matching.prediction}
     voxel_ml = crop.geometry.voxel_volume_ml
     rows = []
     for lesion in matching.reference:
-        partner = predicted.get(lesion.prediction_id)
-        blank = dict.fromkeys(_PARTNER_NUMBERS, NAN)
+        partner = _found_by(lesion, matching)
+        blank: dict[str, Any] = dict.fromkeys(_PARTNER_NUMBERS, NAN)
         if partner is not None:
             blank["score"] = partner.score
         rows.append(LesionResult(**_reference_columns(case_id, patient_id, lesion, facts, side_g, voxel_ml), **blank))
@@ -158,11 +156,10 @@ def rows_against_points(
     places = {p.lesion_id: prediction_mm[n] for n, p in enumerate(matching.prediction)}
     nothing = SurfaceVoxels(np.zeros((0, 3), int), np.zeros(0, int), np.zeros(0, bool), np.zeros(0, bool))
     side_p = _Side(places, {}, {}, {}) if crop is None else _side(crop.prediction, crop, nothing)
-    predicted = {p.lesion_id: p for p in matching.prediction}
     rows = []
     for lesion in matching.reference:
-        numbers = dict.fromkeys(_PARTNER_NUMBERS, NAN)
-        if (partner := predicted.get(lesion.prediction_id)) is not None:
+        numbers: dict[str, Any] = dict.fromkeys(_PARTNER_NUMBERS, NAN)
+        if (partner := _found_by(lesion, matching)) is not None:
             numbers["score"] = NAN if partner.score is None else partner.score
             if partner.num_voxels:
                 numbers["volume_partner_ml"] = partner.volume_ml
@@ -183,6 +180,11 @@ _PARTNER_NUMBERS = (
     "hd95_mm",
     "tlsre_partner_g",
 )
+
+
+def _found_by(lesion: ReferenceLesion, matching: Matching) -> PredictedLesion | None:
+    """The prediction that found a reference lesion, None where none did."""
+    return next((p for p in matching.prediction if p.lesion_id == lesion.prediction_id), None)
 
 
 def _reference_columns(
@@ -208,11 +210,10 @@ def _reference_columns(
 
 def _partner_columns(
     lesion: ReferenceLesion, partner: PredictedLesion | None, side_g: _Side, side_p: _Side, voxel_ml: float
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """How well the prediction that found the lesion agrees with it."""
-    found = dict.fromkeys(_PARTNER_NUMBERS, NAN)
-    if partner is None:
-        return found
+    if partner is None or lesion.iou is None:
+        return dict.fromkeys(_PARTNER_NUMBERS, NAN)
     distances = surface_distances(side_g.surface_mm[lesion.lesion_id], side_p.surface_mm[partner.lesion_id])
     return {
         "volume_partner_ml": partner.volume_ml,
@@ -229,7 +230,7 @@ def _partner_columns(
 def _prediction_row(
     case_id: str, patient_id: str, lesion: PredictedLesion, facts: CaseFacts, side: _Side, voxel_ml: float
 ) -> LesionResult:
-    numbers = dict.fromkeys(_PARTNER_NUMBERS, NAN)
+    numbers: dict[str, Any] = dict.fromkeys(_PARTNER_NUMBERS, NAN)
     numbers |= {"score": NAN if lesion.score is None else lesion.score}
     if lesion.iou is not None and lesion.num_voxels:
         numbers |= {"iou": lesion.iou, "dice": 2 * lesion.iou / (1 + lesion.iou)}

@@ -62,12 +62,12 @@ def marks_table(path: str | Path, required: Sequence[str]) -> tuple[MarkRow, ...
         point = None
         if any(row.text(name) is not None for name in COORDINATES):
             needed = [name for name in required if name != "case"]
-            if any(row.text(name) is None for name in needed):
+            x, y, z = (row.number(name) for name in COORDINATES)
+            if x is None or y is None or z is None or any(row.text(name) is None for name in needed):
                 raise CohortError(
                     f"{row.where}: a mark needs {', '.join(needed[:-1])} and {needed[-1]}; leave all three "
                     "coordinates empty for a case without any mark"
                 )
-            x, y, z = (row.number(name) for name in COORDINATES)
             point = (x, y, z)
         found.append(MarkRow(row, case, point))
     if not found:
@@ -97,7 +97,9 @@ def read_marks(path: str | Path) -> tuple[ReaderList, ...]:
         elif mark.point_mm in (point for point, _ in marks):
             raise CohortError(f"{where}: the same mark of {reader} in case {case} is there twice")
         else:
-            marks.append((mark.point_mm, mark.row.number("rating")))
+            rating = mark.row.number("rating")
+            assert rating is not None, "marks_table has required it"
+            marks.append((mark.point_mm, rating))
     for reader, case, where in silent:
         if found[reader][case]:
             raise CohortError(f"{where}: {reader} marked nothing in case {case}, and other rows hold marks")

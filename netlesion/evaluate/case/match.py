@@ -125,7 +125,7 @@ def cropped_pairs(case: CroppedCase, settings: MatchSettings) -> Pairs:
 
 def match_pairs(pairs: Pairs, voxel_ml: float, settings: MatchSettings) -> Matching:
     """The matching of pairs that were found already; voxel_ml is the volume of one voxel."""
-    ranked = None if pairs.scores is None else _ranked(pairs)
+    ranked = None if pairs.scores is None else _ranked(pairs, pairs.scores)
     column_of = _assign(pairs) if settings.assignment is Assignment.HUNGARIAN else _greedy(pairs, ranked)
     rows_of: dict[int, list[int]] = {}
     for row, column in sorted(pairs.iou.keys() | pairs.affinity.keys(), key=lambda p: (-pairs.iou.get(p, 0.0), p)):
@@ -183,10 +183,11 @@ def _greedy(pairs: Pairs, ranked: tuple[RankedDetection, ...] | None) -> dict[in
         )
     row_at = {lesion: n for n, lesion in enumerate(pairs.reference_ids)}
     column_at = {lesion: n for n, lesion in enumerate(pairs.prediction_ids)}
-    return {row_at[d.reference_id]: column_at[d.prediction_id] for d in ranked if d.outcome is Outcome.TRUE_POSITIVE}
+    found = [d for d in ranked if d.outcome is Outcome.TRUE_POSITIVE]
+    return {row_at[d.reference_id]: column_at[d.prediction_id] for d in found if d.reference_id is not None}
 
 
-def _ranked(pairs: Pairs) -> tuple[RankedDetection, ...]:
+def _ranked(pairs: Pairs, scores: Sequence[float]) -> tuple[RankedDetection, ...]:
     """Every prediction by falling score, ties by their best affinity, then by id; each takes what is still free."""
     meets: dict[int, list[Pair]] = {}
     for pair in sorted(pairs.affinity, key=lambda p: (-pairs.affinity[p], p)):
@@ -195,7 +196,7 @@ def _ranked(pairs: Pairs) -> tuple[RankedDetection, ...]:
     for row, column in sorted(pairs.iou, key=lambda p: (-pairs.iou[p], p)):
         shares.setdefault(column, []).append(row)
     best = {column: pairs.affinity[found[0]] for column, found in meets.items()}
-    order = sorted(range(len(pairs.prediction_ids)), key=lambda c: (-pairs.scores[c], -best.get(c, 0.0), c))
+    order = sorted(range(len(pairs.prediction_ids)), key=lambda c: (-scores[c], -best.get(c, 0.0), c))
     taken: set[int] = set()
     found = []
     for column in order:
@@ -216,7 +217,7 @@ def _ranked(pairs: Pairs) -> tuple[RankedDetection, ...]:
         found.append(
             RankedDetection(
                 prediction_id=pairs.prediction_ids[column],
-                score=pairs.scores[column],
+                score=scores[column],
                 outcome=outcome,
                 reference_id=None if row is None else pairs.reference_ids[row],
             )

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from netlesion.errors import ConfigError
 from netlesion.quantify.instances import CONNECTIVITY
+
+Kind = TypeVar("Kind", bound=StrEnum)
 
 
 class Criterion(StrEnum):
@@ -38,6 +41,14 @@ class Confidence(StrEnum):
     P95 = "p95"
 
 
+def member(name: str, kind: type[Kind], word: str | Kind) -> Kind:
+    """The member of an Enum that a word names; raises ConfigError, with the setting's name, for another word."""
+    try:
+        return kind(word)
+    except ValueError as error:
+        raise ConfigError(f"{name} is {word!r}, expected one of {', '.join(one.value for one in kind)}") from error
+
+
 @dataclass(frozen=True)
 class MatchSettings:
     """The project's choices [P] of what counts as found; written into every summary.
@@ -61,11 +72,7 @@ class MatchSettings:
 
     def __post_init__(self) -> None:
         for name, kind in (("criterion", Criterion), ("assignment", Assignment), ("confidence", Confidence)):
-            try:
-                object.__setattr__(self, name, kind(getattr(self, name)))
-            except ValueError as error:
-                known = ", ".join(member.value for member in kind)
-                raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of {known}") from error
+            object.__setattr__(self, name, member(name, kind, getattr(self, name)))
         if not 0 < self.min_iou <= 1:
             raise ConfigError(f"min_iou is {self.min_iou:g}, expected above 0 and at most 1 (0.1 is the default)")
         if self.connectivity not in (6, 18, 26):

@@ -6,7 +6,7 @@ Frozen values that `score` fills and `summary`, `strata`, the page and tables re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any
 
 from netlesion.evaluate.case.lesion_rows import LesionResult
@@ -121,6 +121,7 @@ class CaseResult:
     culprit_reciprocal_rank: float = _column(
         "detection", "1", "1 / rank by score of the first prediction that does, 0 where none does; n/a likewise"
     )
+    _: KW_ONLY
     lesions: tuple[LesionResult, ...]
     detections: CaseDetections | None
     candidates: CaseCandidates | None
@@ -140,7 +141,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 GROUP_OF: Mapping[str, str] = {f.name: f.metadata["group"] for f in fields(CaseResult) if f.metadata}
 
 
-def blank_columns(groups: Sequence[str]) -> dict[str, float]:
+def blank_columns(groups: Sequence[str]) -> dict[str, Any]:
     """NaN for every column of these groups."""
     return {name: NAN for name, group in GROUP_OF.items() if group in groups}
 

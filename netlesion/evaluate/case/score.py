@@ -251,7 +251,7 @@ def _candidates(case_id: str, patient_id: str, crop: CroppedCase, matching: Matc
         case=case_id,
         patient=patient_id,
         has_culprit=bool(len(index)),
-        scores=tuple(p.score for p in matching.prediction),
+        scores=tuple(NAN if p.score is None else p.score for p in matching.prediction),
         hits=tuple(bool(n) or p.lesion_id in overlapping for n, p in zip(near, matching.prediction, strict=True)),
     )
 

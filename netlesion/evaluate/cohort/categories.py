@@ -155,7 +155,8 @@ def _pair(
     rows = [(key, reference[key][name], prediction[key][name]) for key in keys]
     both = [(key, g, p) for key, g, p in rows if g not in EMPTY and p not in EMPTY]
     whole = {value: _whole(value) for _, g, p in both for value in (g, p)}
-    numbers = [] if None in whole.values() else sorted(set(whole.values()))
+    known = {value for value in whole.values() if value is not None}
+    numbers = [] if None in whole.values() else sorted(known)
     if numbers:
         # 3.0 is what a spreadsheet makes of 3
         both = [(key, str(whole[g]), str(whole[p])) for key, g, p in both]

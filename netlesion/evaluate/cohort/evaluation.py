@@ -142,10 +142,10 @@ def _categories(
     """The paired categories; where no side has a table and all tasks were meant, a reason instead."""
     if isinstance(prediction, ReaderList) or is_reader_table(reference):
         return {"not_run": "a list of points holds no categories"}
-    paths = [Path(folder) / TABLE for folder in (reference, prediction)]
-    if not any(path.is_file() for path in paths) and settings.tasks == ALL_TASKS and not settings.category_orders:
+    ours, theirs = Path(reference) / TABLE, Path(prediction) / TABLE
+    if not ours.is_file() and not theirs.is_file() and settings.tasks == ALL_TASKS and not settings.category_orders:
         return {"not_run": f"neither folder holds {TABLE}"}
-    return summarise_categories(pair_tables(*paths, settings.category_orders), resampling)
+    return summarise_categories(pair_tables(ours, theirs, settings.category_orders), resampling)
 
 
 def _plain_stratum(part: Stratum) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def _is_reference(row: Mapping[str, str]) -> bool | None:
     return None
 
 
-def _references(lesions: list[dict[str, str]]) -> tuple[LesionReference, ...] | None:
+def _references(lesions: Sequence[Mapping[str, str]]) -> tuple[LesionReference, ...] | None:
     rows = [row for row in lesions if _is_reference(row)]
     if not rows:
         return None
@@ -125,7 +125,7 @@ def _references(lesions: list[dict[str, str]]) -> tuple[LesionReference, ...] | 
     )
 
 
-def _scores(lesions: list[dict[str, str]], rows: list[CaseRow]) -> dict[str, float] | None:
+def _scores(lesions: Sequence[Mapping[str, str]], rows: list[CaseRow]) -> dict[str, float] | None:
     """`max_score` of cases.tsv, else the rows of lesions.tsv, where a prediction that found a lesion has its score in
     the row of that lesion. A case without prediction has -inf (a rating may be below 0); one with a prediction and no
     score: None for all.
@@ -165,7 +165,7 @@ def _detections(path: Path, rows: list[CaseRow]) -> tuple[CaseDetections, ...] |
         unmarked = int(row.numbers["num_lesions_reference"]) - len(hits)
         if unmarked < 0:
             raise CohortError(f"{path}: case {row.case} has {len(hits)} hits, more than it has lesions; evaluate again")
-        scores, true = (tuple(x[k] for x in found[row.case]) for k in (0, 1))
+        scores, true = tuple(s for s, _ in found[row.case]), tuple(t for _, t in found[row.case])
         dont_care = int(row.numbers.get("num_dont_care", 0))
         made.append(CaseDetections(row.case, row.patient, scores, true, (*hits, *[-math.inf] * unmarked), dont_care))
     return tuple(made)

@@ -80,13 +80,15 @@ def _pet_facts(path: Path, tracer: str) -> PetFacts:
     facts = sidecar_of(path) or {}
     names = [str(facts[k]) for k in ("Manufacturer", "ManufacturersModelName") if facts.get(k)]
     start, injection, dose = (facts.get(k) for k in ("ScanStart", "InjectionStart", "InjectedRadioactivity"))
-    known = isinstance(start, (int, float)) and isinstance(injection, (int, float))
+    uptake_min = None
+    if isinstance(start, (int, float)) and isinstance(injection, (int, float)):
+        uptake_min = (start - injection) / 60
     unit = {"MBq": 1.0, "Bq": 1e-6}.get(str(facts.get("InjectedRadioactivityUnits")))
     return PetFacts(
         tracer=tracer,
         scanner=" ".join(names),
         pet=path,
-        uptake_min=(start - injection) / 60 if known else None,
+        uptake_min=uptake_min,
         dose_mbq=dose * unit if isinstance(dose, (int, float)) and unit is not None else None,
         suv_path=str(facts.get("SUVPath") or ""),
     )

@@ -94,7 +94,7 @@ class DetectionTable:
         self._last = np.flatnonzero(np.append(self._score[1:] != self._score[:-1], True)) if len(score) else order
         self.empty_C = np.array([not c.lesion_scores and not c.dont_care for c in cases], dtype=bool)
         normal = np.flatnonzero(self.empty_C)
-        highest = np.array([max(cases[n].scores, default=-np.inf) for n in normal], dtype=float)
+        highest = np.array([max(cases[n].scores, default=-np.inf) for n in normal.tolist()], dtype=float)
         by_rating = np.argsort(highest, kind="stable")
         self._normal_rating, self._normal_owner = highest[by_rating], case_owner[normal][by_rating]
         self._rating = np.array([s for c in cases for s in c.lesion_scores], dtype=float)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from netlesion import statistics
+import netlesion.statistics as statistics
 from netlesion.statistics import (
     CONFIDENCE,
     MIN_PATIENTS,
@@ -22,6 +22,7 @@ from netlesion.statistics import (
     bootstrap_mean,
     bootstrap_proportion,
 )
+from netlesion.statistics.arrays import Names, Numbers, Truths
 from netlesion.statistics.bootstrap import Interval, Statistic, bootstrap
 from netlesion.statistics.estimate import join_notes
 from netlesion.statistics.kappa import KAPPA_INTERVAL
@@ -43,19 +44,19 @@ class Resampling:
     remark: str = ""
 
     def mean(
-        self, values: Sequence[float], patients: Sequence[str], within: tuple[float, float] = (-math.inf, math.inf)
+        self, values: Numbers, patients: Names, within: tuple[float, float] = (-math.inf, math.inf)
     ) -> Estimate:
         """The mean over cases, NaN left out and counted in the note; its interval is cut to what the figure can be."""
         found = bootstrap_mean(values, patients, seed=self.seed, num_resamples=self.num_resamples)
         return self._remarked(found.within(*within))
 
-    def ratio(self, tops: Sequence[float], bottoms: Sequence[float], patients: Sequence[str]) -> Estimate:
+    def ratio(self, tops: Numbers, bottoms: Numbers, patients: Names) -> Estimate:
         """A pooled share: sum of tops over sum of bottoms, no top above its bottom."""
         return self._remarked(
             bootstrap_proportion(tops, bottoms, patients, seed=self.seed, num_resamples=self.num_resamples)
         )
 
-    def share(self, hits: Sequence[bool], patients: Sequence[str]) -> Estimate:
+    def share(self, hits: Truths, patients: Names) -> Estimate:
         """Share of rows that hit; where each row is a patient of its own they are trials, with an exact interval."""
         if len(set(patients)) < len(hits):
             return self.ratio([float(h) for h in hits], [1.0] * len(hits), patients)

@@ -55,6 +55,12 @@ class Job:
     unknown: Path | None = None
     unknown_label: int | None = None
 
+    @property
+    def mask(self) -> Path:
+        """The predicted mask, of a job without marks."""
+        assert self.prediction is not None
+        return self.prediction
+
 
 def run_jobs(jobs: Sequence[Job], workers: int | None) -> Iterator[tuple[CaseResult, dict[str, str]]]:
     """The result and the input hashes of every job, in order; the first error ends the rest."""
@@ -92,7 +98,7 @@ def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
         if not kept.all():
             remarks = (*remarks, f"{int((~kept).sum())} marks lie in voxels of unknown label and are not counted")
         return replace(result, remarks=(*result.remarks, *remarks)), hashes
-    prediction = _read_mask(job.prediction, job.case)
+    prediction = _read_mask(job.mask, job.case)
     probability = None if job.probability is None else read_volume(job.probability, Quantity.PROBABILITY)
     if unknown.any():
         known = without_unknown(prediction, probability, reference, unknown, job.settings.connectivity)
@@ -110,7 +116,7 @@ def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
         job.tasks,
         organs,
     )
-    return replace(result, remarks=(*result.remarks, *remarks)), hashes | {"prediction": hash_file(job.prediction)}
+    return replace(result, remarks=(*result.remarks, *remarks)), hashes | {"prediction": hash_file(job.mask)}
 
 
 def _read_organs(job: Job) -> tuple[OrganMap | None, tuple[str, ...]]:
@@ -133,13 +139,13 @@ def _against_points(job: Job, points_mm: np.ndarray) -> tuple[CaseResult, dict[s
         job.case,
         job.patient,
         points_mm,
-        _read_mask(job.prediction, job.case),
+        _read_mask(job.mask, job.case),
         None if job.probability is None else read_volume(job.probability, Quantity.PROBABILITY),
         None if job.pet is None else read_suv_image(job.pet),
         job.settings,
         job.facts,
     )
-    return found, hashes | {"prediction": hash_file(job.prediction)}
+    return found, hashes | {"prediction": hash_file(job.mask)}
 
 
 def _read_reference(job: Job) -> tuple[Volume, np.ndarray]:

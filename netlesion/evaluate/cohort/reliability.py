@@ -51,13 +51,12 @@ def detections_of(
     Raises QuantityError when a score to be recalibrated is no probability, CohortError when its patient is one of
     those learned on.
     """
-    if any(r.detections is None for r in results):
-        return None
-    rows = [
-        (r.case, r.patient, r.tracer, float(score), int(true))
-        for r in results
-        for score, true in zip(r.detections.scores, r.detections.is_true, strict=True)
-    ]
+    rows = []
+    for r in results:
+        if r.detections is None:
+            return None
+        for score, true in zip(r.detections.scores, r.detections.is_true, strict=True):
+            rows.append((r.case, r.patient, r.tracer, float(score), int(true)))
     if recalibration is None:
         return tuple(Detection(*row) for row in rows)
     calibrated = recalibration.apply([row[3] for row in rows], [row[1] for row in rows])
@@ -94,7 +93,7 @@ def _not_run(why: str) -> Plain:
 
 
 def _errors(scores: Sequence[float], found: Sequence[Detection], resampling: Resampling) -> Plain:
-    real, patients = [d.is_true for d in found], [d.patient for d in found]
+    real, patients = [bool(d.is_true) for d in found], [d.patient for d in found]
     ece = resampling.statistics(expected_calibration_error(scores, real, patients), len(set(patients)))[0]
     brier = resampling.mean([(s - r) ** 2 for s, r in zip(scores, real, strict=True)], patients, SHARE)
     return {"ece": plain(ece), "brier": plain(brier), "num_detections": len(found), "num_true": sum(real)}

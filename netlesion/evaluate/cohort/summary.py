@@ -16,7 +16,7 @@ import numpy as np
 from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.case.challenge import hecktor_dice_aggregated, hecktor_f1_aggregated
 from netlesion.evaluate.case.detection import panoptic_weight
-from netlesion.evaluate.case.localise import RANKS, TAUS, CaseCandidates, hit_at, is_quiet, lroc_areas, reciprocal_rank
+from netlesion.evaluate.case.localise import RANKS, TAUS, hit_at, is_quiet, lroc_areas, reciprocal_rank
 from netlesion.evaluate.case.result import COLUMNS, GROUP_OF, TASKS, CaseResult
 from netlesion.evaluate.cohort.discrimination import discrimination
 from netlesion.evaluate.cohort.froc import BAND_RATES, FROC_RATES, DetectionTable
@@ -144,16 +144,16 @@ def _detection(results: Sequence[CaseResult], patients: list[str], resampling: R
     with_lesion = [r for r in results if r.num_lesions_reference]
     for r in results:
         false_positives[r.patient] += r.num_false_positives
-    with_masks = [r for r in results if r.panoptic is not None]
+    of_masks = [(r.patient, r.panoptic) for r in results if r.panoptic is not None]
     return {
         "pooled_lesion_sensitivity": ratio([tp for tp, _, _ in rows], [r.num_lesions_reference for r in results]),
         "pooled_lesion_ppv": ratio([tp for tp, _, _ in rows], [tp + fp for tp, fp, _ in rows]),
         "pooled_lesion_f1": ratio([2 * tp for tp, _, _ in rows], [2 * tp + fp + fn for tp, fp, fn in rows]),
         "pooled_panoptic_quality": plain(
             resampling.ratio(
-                [r.panoptic.sum_iou for r in with_masks],
-                [panoptic_weight(r.panoptic) for r in with_masks],
-                [r.patient for r in with_masks],
+                [counts.sum_iou for _, counts in of_masks],
+                [panoptic_weight(counts) for _, counts in of_masks],
+                [patient for patient, _ in of_masks],
             )
         ),
         "false_positives_per_patient": plain(
@@ -176,10 +176,11 @@ def _detection(results: Sequence[CaseResult], patients: list[str], resampling: R
 
 def _froc(results: Sequence[CaseResult], resampling: Resampling) -> Plain:
     """FROC, AFROC, JAFROC and AP over the scores; a reason instead, where any case has none."""
-    without = [r.case for r in results if r.detections is None]
-    if without:
-        return {"not_run": f"{len(without)} of {len(results)} cases have no score (no probability map or rating)"}
-    table = DetectionTable([r.detections for r in results])
+    scored = [r.detections for r in results if r.detections is not None]
+    if len(scored) < len(results):
+        without = len(results) - len(scored)
+        return {"not_run": f"{without} of {len(results)} cases have no score (no probability map or rating)"}
+    table = DetectionTable(scored)
 
     def numbers(weights: np.ndarray) -> np.ndarray:
         sensitivities = table.sensitivities_at((*FROC_RATES, *BAND_RATES), weights)
@@ -229,10 +230,9 @@ def _points(curve, x_name: str) -> Plain:
 
 def _localisation(results: Sequence[CaseResult], resampling: Resampling) -> Plain:
     """The culprit questions of clinical.md 6.5, over cases; patients are resampled by culprit present or not."""
-    cases = [r.candidates for r in results]
-    if any(c is None for c in cases):
+    found = [r.candidates for r in results if r.candidates is not None]
+    if len(found) < len(results):
         return {"not_run": "cases without a score cannot be ranked (no probability map or rating)"}
-    found: list[CaseCandidates] = list(cases)
     patients = sorted({c.patient for c in found})
     owner = np.array([patients.index(c.patient) for c in found])
     culprit = [any(c.has_culprit for c in found if c.patient == p) for p in patients]

@@ -85,7 +85,7 @@ def compare_folders(
     refused. reference_standard: of lesions for which lesions.tsv records none. also: further columns of cases.tsv.
     """
     folders = [Path(folder_a), Path(folder_b)]
-    _require_apart(*folders, Path(out))
+    _require_apart(folders[0], folders[1], Path(out))
     watch = Stopwatch()
     with watch.stage("compare"):
         a, b = (open_evaluation(folder) for folder in folders)

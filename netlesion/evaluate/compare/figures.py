@@ -94,12 +94,15 @@ def pair(a: Evaluation, b: Evaluation) -> Paired:
     """Columns of the same cases in the same order; raises CohortError when cases or their patients differ."""
     if [(r.case, r.patient) for r in a.cases] != [(r.case, r.patient) for r in b.cases]:
         raise CohortError("the rows are of different cases or patients, expected the same in the same order")
-    scores = [None if x.scores is None else np.array([x.scores[row.case] for row in x.cases]) for x in (a, b)]
+    scores_a, scores_b = (
+        None if x.scores is None else np.array([x.scores[row.case] for row in x.cases]) for x in (a, b)
+    )
     return Paired(
         tuple(row.patient for row in a.cases),
         _columns(a.cases),
         _columns(b.cases),
-        *scores,
+        scores_a,
+        scores_b,
         a.detections,
         b.detections,
         a.tops,

@@ -70,14 +70,18 @@ def _agreement(names: Sequence[str], common: _Answers, resampling: Resampling, w
     columns = list(zip(*common.answers, strict=True))
     fleiss = fleiss_of_patients(common.answers, ANSWERS, patients)
     pairs = []
-    drawn = {"seed": resampling.seed, "num_resamples": resampling.num_resamples}
+    seed, resamples = resampling.seed, resampling.num_resamples
     for (a, first), (b, second) in combinations(zip(names, columns, strict=True), 2):
         pairs.append(
             {
                 "a": a,
                 "b": b,
                 "equal": plain(resampling.share([x == y for x, y in zip(first, second, strict=True)], patients)),
-                "kappa": plain(resampling.noted(cohen_kappa(first, second, ANSWERS, patients, **drawn))),
+                "kappa": plain(
+                    resampling.noted(
+                        cohen_kappa(first, second, ANSWERS, patients, seed=seed, num_resamples=resamples)
+                    )
+                ),
                 "only_a": sum(x > y for x, y in zip(first, second, strict=True)),
                 "only_b": sum(x < y for x, y in zip(first, second, strict=True)),
             }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ Piece = Callable[..., Tensor]
 class FirstDown(nn.Module):
     """Image (1, C, i, J, K) -> features of the second level (1, G, i/2, J/2, K/2)."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Any) -> None:  # a DynUNet, whose layers nn.Module does not declare
         super().__init__()
         first = network.skip_layers
         self.first, self.second = first.downsample, first.next_layer.downsample
@@ -34,7 +35,7 @@ class FirstDown(nn.Module):
 class FirstUp(nn.Module):
     """Image (1, C, i, J, K) and features of the second level -> logits (1, N, i, J, K)."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Any) -> None:  # a DynUNet, whose layers nn.Module does not declare
         super().__init__()
         first = network.skip_layers
         self.first, self.up, self.out = first.downsample, first.upsample, network.output_block
@@ -46,7 +47,7 @@ class FirstUp(nn.Module):
 class SecondUp(nn.Module):
     """Features of the second level and of the third -> features of the second level, as the first one takes them."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Any) -> None:  # a DynUNet, whose layers nn.Module does not declare
         super().__init__()
         self.up = network.skip_layers.next_layer.upsample
 
@@ -57,7 +58,7 @@ class SecondUp(nn.Module):
 class Coarse(nn.Module):
     """Features of the third level (1, H, I/4, J/4, K/4) -> the same shape, after everything below it."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Any) -> None:  # a DynUNet, whose layers nn.Module does not declare
         super().__init__()
         third = network.skip_layers.next_layer.next_layer
         self.below, self.up = third.next_layer, third.upsample
@@ -80,7 +81,7 @@ class Level:
 
 
 def pieces(
-    network: nn.Module, num_inputs: int, window: tuple[int, int, int], make: Callable[..., Piece]
+    network: Any, num_inputs: int, window: tuple[int, int, int], make: Callable[..., Piece]
 ) -> tuple[Level, Level, Piece]:
     """First level, second level, and what is below, of a U-Net of `models.unet`.
 
@@ -120,18 +121,21 @@ def in_slabs(level: Level, below: Piece, slab_voxels: int) -> Piece:
     def run(x: Tensor) -> Tensor:
         length, plane = x.shape[2], x.shape[3] * x.shape[4]
         slabs = _slabs(length, slab_voxels // plane - 2 * level.reach_down)
-        features = answer = None
+        features: Tensor | None = None
+        answer: Tensor | None = None
         for a, b, low, high in _reading(slabs, level.reach_down):
             part = level.down(x[:, :, low:high].contiguous())
             if features is None:
                 features = part.new_empty((*part.shape[:2], length // 2, *part.shape[3:]))
             features[:, :, a // 2 : b // 2] = part[:, :, (a - low) // 2 : (b - low) // 2]
+        assert features is not None, "there is a slab at least"
         features = below(features)
         for a, b, low, high in _reading(slabs, level.reach_up):
             part = level.up(x[:, :, low:high].contiguous(), features[:, :, low // 2 : high // 2].contiguous())
             if answer is None:
                 answer = part.new_empty((*part.shape[:2], length, *part.shape[3:]))
             answer[:, :, a:b] = part[:, :, a - low : b - low]
+        assert answer is not None
         return answer
 
     return run

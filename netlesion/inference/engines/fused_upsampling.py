@@ -9,6 +9,7 @@ function, up to rounding: zeros beyond a border stay zeros, for the upsampling h
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 from monai.networks.blocks.dynunet_block import UnetUpBlock
 from torch import Tensor, nn
@@ -18,7 +19,8 @@ from torch.nn import functional
 def with_merged_up(network: nn.Module) -> nn.Module:
     """A copy in eval mode whose up blocks are `MergedUp` where that is the same function."""
     network = copy.deepcopy(network).eval()
-    merged = {block: MergedUp(block) for block in network.modules() if _mergeable(block)}
+    blocks = [block for block in network.modules() if isinstance(block, UnetUpBlock) and _mergeable(block)]
+    merged: dict[nn.Module, MergedUp] = {block: MergedUp(block) for block in blocks}
     for parent in list(network.modules()):
         for name, block in list(parent.named_children()):  # DynUNet holds each of its blocks twice
             if block in merged:
@@ -26,14 +28,17 @@ def with_merged_up(network: nn.Module) -> nn.Module:
     return network
 
 
-def _mergeable(block: nn.Module) -> bool:
-    if not isinstance(block, UnetUpBlock):
-        return False
-    up, conv = block.transp_conv.conv, block.conv_block.conv1.conv
+def _mergeable(block: UnetUpBlock) -> bool:
+    up, conv = _convolutions(block)
     same_size = all(k % 2 == 1 and 2 * p == k - 1 for k, p in zip(conv.kernel_size, conv.padding, strict=True))
     plain = up.kernel_size == up.stride and not any(up.padding) and not any(up.output_padding) and up.bias is None
     undilated = {*up.dilation, *conv.dilation, *conv.stride, up.groups, conv.groups} == {1}
     return plain and same_size and undilated and conv.padding_mode == "zeros"
+
+
+def _convolutions(block: Any) -> tuple[nn.ConvTranspose3d, nn.Conv3d]:
+    """The upsampling of a block and the convolution after it; nn.Module does not declare its layers."""
+    return block.transp_conv.conv, block.conv_block.conv1.conv
 
 
 class MergedUp(nn.Module):
@@ -41,7 +46,7 @@ class MergedUp(nn.Module):
 
     def __init__(self, block: UnetUpBlock) -> None:
         super().__init__()
-        up, conv, rest = block.transp_conv.conv, block.conv_block.conv1.conv, block.conv_block
+        (up, conv), rest = _convolutions(block), block.conv_block
         coarse, skip = conv.weight.double().split((up.out_channels, conv.in_channels - up.out_channels), dim=1)
         # Where coarse voxel m reaches: fine voxels s m + r of the upsampling, k - 1 further ones of the convolution.
         reach = functional.conv3d(up.weight.double(), coarse, padding=[k - 1 for k in conv.kernel_size])

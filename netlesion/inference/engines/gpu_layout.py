@@ -17,7 +17,9 @@ def gpu_layout(network: nn.Module) -> nn.Module:
     """The copy, in eval mode; the network stays as it is."""
     network = folded(network)
     instance = any(isinstance(m, nn.modules.instancenorm._InstanceNorm) for m in network.modules())
-    return network if instance else network.to(memory_format=torch.channels_last_3d)
+    if instance:
+        return network
+    return network.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]  # torch's stub lacks it
 
 
 def folded(network: nn.Module) -> nn.Module:
@@ -28,6 +30,8 @@ def folded(network: nn.Module) -> nn.Module:
     for block in list(network.modules()):
         for name, norm in list(block.named_children()):
             if not isinstance(norm, nn.BatchNorm3d) or not name.startswith("norm"):
+                continue
+            if norm.running_mean is None or norm.running_var is None:
                 continue
             wrapper = getattr(block, name.replace("norm", "conv", 1), None)
             inner = [m for m in wrapper.modules() if isinstance(m, nn.Conv3d)] if wrapper is not None else []

@@ -23,7 +23,7 @@ def with_short_sums(network: nn.Module) -> nn.Module:
     network = copy.deepcopy(network).eval()
     for block in list(network.modules()):
         for name, norm in list(block.named_children()):
-            if _replaceable(norm):
+            if isinstance(norm, nn.InstanceNorm3d) and _replaceable(norm):
                 setattr(block, name, ShortSums(norm))
     return network
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -38,16 +39,16 @@ def installed() -> bool:
 def load() -> ModuleType:
     """The package, imported without its telemetry."""
     if "openvino" not in sys.modules:
-        absent = object()
-        before = sys.modules.get("openvino_telemetry", absent)
-        sys.modules["openvino_telemetry"] = None
+        modules: dict[str, ModuleType | None] = cast(Any, sys.modules)  # None forbids an import, which its type omits
+        there = "openvino_telemetry" in modules
+        before = modules.get("openvino_telemetry")
+        modules["openvino_telemetry"] = None
         try:
             import openvino
         finally:
-            if before is absent:
-                del sys.modules["openvino_telemetry"]
-            else:
-                sys.modules["openvino_telemetry"] = before
+            del modules["openvino_telemetry"]
+            if there:
+                modules["openvino_telemetry"] = before
         return openvino
     return sys.modules["openvino"]
 
@@ -74,11 +75,12 @@ def openvino_cpu(
     run = compiled(network, [example], [(1, num_inputs, *sides)], precision, anew)
 
     def predict(windows: Tensor) -> Tensor:
-        logits = None
+        logits: Tensor | None = None
         for n, one in enumerate(windows.contiguous().float()):
             answer = run(one[None])
             logits = answer.new_empty((len(windows), *answer.shape[1:])) if logits is None else logits
             logits[n] = answer[0]
+        assert logits is not None, "a batch holds a window at least"
         return logits
 
     return predict

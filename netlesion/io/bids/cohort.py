@@ -99,7 +99,7 @@ class VisitFiles:
         if len(found) == 1 or CHANNEL_QUANTITY[channel] is Quantity.SUVBW:
             return None
         pets = [f for t in Tracer for f in self.images.get(t.value, ()) if f.owner == found[0].owner]
-        frames = {frame_of_reference(f.path) for f in pets} - {None}
+        frames = {frame for f in pets if (frame := frame_of_reference(f.path)) is not None}
         facts = {f.path: sidecar_of(f.path) or {} for f in found}
         return choose_image([f.path for f in found], facts, frames, CHANNEL_QUANTITY[channel] is Quantity.MR)
 
@@ -284,7 +284,7 @@ def _bids_images(session: Path, derived: Path) -> dict[str, tuple[ImageFile, ...
     raw_names = {pet_stem(image.path) for image in raw}
     given = [ImageFile(p, Quantity.SUVBW) for p in visible(derived, f"pet/*_desc-{SUV_DESC}_pet.nii.gz")]
     for image in raw + [image for image in given if pet_stem(image.path) not in raw_names]:
-        label = entity(image.path.name, "trc")
+        label = entity(image.path.name, "trc") or "n/a"
         if label not in TRACER_OF_LABEL:
             raise CohortError(
                 f"{image.path}: tracer label trc-{label} is not known; known are {', '.join(TRACER_OF_LABEL)}"
@@ -327,8 +327,9 @@ def _bids_masks(folder: Path, images: Mapping[str, tuple[ImageFile, ...]]) -> di
                 continue
             stem = pet_stem(image.path)
             for path in visible(folder, f"pet/{stem}_*desc-*_*.nii.gz"):
-                if path.name.endswith(("_mask.nii.gz", "_dseg.nii.gz")):
-                    masks.setdefault(channel, {})[entity(path.name, "desc")] = path
+                desc = entity(path.name, "desc")
+                if desc is not None and path.name.endswith(("_mask.nii.gz", "_dseg.nii.gz")):
+                    masks.setdefault(channel, {})[desc] = path
     return masks
 
 

@@ -11,7 +11,8 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from netlesion.errors import CohortError
 from netlesion.image.volume import Quantity, Volume
@@ -21,6 +22,8 @@ from netlesion.io.nifti import write_volume
 from netlesion.io.table_file import read_table
 from netlesion.output.atomic import write_json, write_text
 
+#: A path on this disk, or one below a cohort.
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 BIDS_VERSION = "1.11.2"
 README = """A cohort written by netlesion. PET in Bq/ml lies in sub-*/; its SUV in derivatives/netlesion as desc-suvbw,
 and so does PET whose source gave SUV only; the side-car names who computed it. Masks lie in derivatives/netlesion.
@@ -71,13 +74,13 @@ class SessionRow:
     acq_time: str | None = None
 
 
-def image_path(cohort: Path, subject: str, session: str, folder: str, suffix: str, *entities: str) -> Path:
+def image_path(cohort: PurePath, subject: str, session: str, folder: str, suffix: str, *entities: str) -> Path:
     """<cohort>/sub-X/ses-Y/<folder>/sub-X_ses-Y[_entities]_<suffix>.nii.gz."""
     name = "_".join([f"sub-{subject}", f"ses-{session}", *entities, suffix])
     return Path(cohort, f"sub-{subject}", f"ses-{session}", folder, name + ".nii.gz")
 
 
-def derivative_path(cohort: Path, image: Path, desc: str, suffix: str) -> Path:
+def derivative_path(cohort: AnyPath, image: AnyPath, desc: str, suffix: str) -> AnyPath:
     """Where the mask of an image goes: the same folders under derivatives/netlesion, desc-<desc>_<suffix>."""
     stem, image_suffix = image.name.removesuffix(".nii.gz").rsplit("_", 1)
     modality = [] if image_suffix == "pet" else [f"mod-{image_suffix}"]

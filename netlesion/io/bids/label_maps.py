@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from netlesion.errors import CohortError, GeometryError
+from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.files import is_there, visible
 from netlesion.io.nifti import read_volume
@@ -126,10 +127,12 @@ def _of_folder(path: Path, known: Collection[str]) -> LabelMap:
         *(n for n in UNDERMOST if n in files and n in known),
         *(n for n in known if n in files and n not in UNDERMOST),
     ]
-    merged, grid, names, first = None, None, {}, ""
+    merged: np.ndarray | None = None
+    grid: Geometry | None = None
+    names, first = {}, ""
     for label, name in enumerate(order, start=1):
         volume = read_volume(files[name], Quantity.LABEL)
-        if merged is None:
+        if merged is None or grid is None:
             merged, grid, first = np.zeros(volume.array.shape, dtype=np.uint16), volume.geometry, files[name].name
         try:
             grid.require_same_grid(volume.geometry, first, files[name].name)
@@ -143,7 +146,7 @@ def _of_folder(path: Path, known: Collection[str]) -> LabelMap:
         raise CohortError(f"{folder}: all {len(order)} organ files are empty; expected voxels above 0")
     there = {} if merged is None else {n: names[n] for n in np.unique(merged).tolist() if n}
     unknown = tuple(n for n in files if n not in order)
-    if merged is None:
+    if merged is None or grid is None:
         raise CohortError(
             f"{folder}: no file with a known organ's name (found {', '.join(list(files)[:5]) or 'no NIfTI'}); "
             "expected TotalSegmentator's names, such as liver.nii.gz"
@@ -170,7 +173,8 @@ def _tables_of(path: Path) -> list[Path]:
 def _read_table(path: Path) -> dict[int, str]:
     """index -> name from TSV columns (index, name) or JSON: {"5": "liver"}, {"liver": 5}, or a list of both keys."""
     if path.suffix == ".tsv":
-        return {row.whole("index"): row.cells["name"] for row in read_table(path, ("index", "name")).rows}
+        rows = [(row.whole("index"), row.cells["name"]) for row in read_table(path, ("index", "name")).rows]
+        return {index: name for index, name in rows if index is not None}
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         if isinstance(content, list):

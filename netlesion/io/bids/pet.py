@@ -67,8 +67,8 @@ def given_suv(path: Path) -> Acquisition:
     """What is known of a PET that came as SUV; in BIDS its side-car must say who computed it, and that it is SUVbw."""
     if not path.name.endswith(f"_desc-{SUV_DESC}_pet.nii.gz"):
         return Acquisition()
-    sidecar = sidecar_of(path)
-    convention = (sidecar or {}).get("SUVConvention")
+    sidecar = sidecar_of(path) or {}
+    convention = sidecar.get("SUVConvention")
     if not isinstance(convention, dict) or convention.get("TakenAs") != "SUVbw" or not convention.get("ComputedBy"):
         raise CohortError(
             f"{path}: its side-car has no SUVConvention that names SUVbw and who computed it; import it again"
@@ -82,7 +82,7 @@ def bqml_as_suv(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume, A
     """SUVbw of a PET in Bq/ml, and its facts; raises CohortError where side-car and sessions.tsv do not agree on it."""
     suv, acquisition = suv_by_sidecar(path, volume, sidecar)
     recorded, weight_kg = session_weight(path), acquisition.weight_kg
-    if recorded is not None and abs(recorded - weight_kg) > SAME_WEIGHT_KG:
+    if recorded is not None and weight_kg is not None and abs(recorded - weight_kg) > SAME_WEIGHT_KG:
         raise CohortError(
             f"{path}: weight is {weight_kg:g} kg in the side-car and {recorded:g} kg in sessions.tsv; make them agree"
         )

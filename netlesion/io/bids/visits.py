@@ -108,7 +108,7 @@ class _Store:
         own, target = frame_name(session_of(session)), frame_name(session_of(reference))
         anatomical = None if channel in TRACERS else frame_name(session_of(session), channel)
         if session is not reference and not tracers(session):
-            only = self.path(anatomical, target)
+            only = None if anatomical is None else self.path(anatomical, target)
             return None if only is None else (only,)
         between = None if session is reference else self.path(own, target)
         if session is not reference and between is None:

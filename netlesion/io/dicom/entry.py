@@ -12,7 +12,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydicom.datadict import tag_for_keyword
 from pydicom.tag import Tag
 
 from netlesion.errors import DicomError
@@ -28,7 +27,7 @@ from netlesion.io.dicom.file import (
     uid_of,
 )
 from netlesion.io.dicom.multiframe import FRAME_GROUPS, frame_headers
-from netlesion.io.dicom.slices import Plane, Slice
+from netlesion.io.dicom.slices import Plane, Slice, SliceKind
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -45,20 +44,9 @@ _PRIVATE_B_VALUES = (
     ("GEMS_PARM_01", Tag(0x0043, 0x0010), Tag(0x0043, 0x1039)),
     ("Philips Imaging DD 001", Tag(0x2001, 0x0010), Tag(0x2001, 0x1003)),
 )
-_TAGS = [Tag(tag_for_keyword(name)) for name in (*_FIELDS.split(), *FRAME_GROUPS)]
+_TAGS = [Tag(name) for name in (*_FIELDS.split(), *FRAME_GROUPS)]
 _TAGS += [tag for _, *pair in _PRIVATE_B_VALUES for tag in pair]
 _NO_PLANE = Plane(None, None, None, None)
-
-
-@dataclass(frozen=True)
-class SliceKind:
-    """What may tell apart images that lie at one position of one series."""
-
-    image_type: tuple[str, ...] = ()
-    echo_ms: float | None = None
-    b_value: float | None = None
-    acquisition: int | None = None
-    temporal: int | None = None
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ def integer_of(dataset, name: str) -> int | None:
     try:
         item = dataset.get_item(_tag(name))
         value = None if item is None else item.value
-        if isinstance(value, bytes) and _vr(name) == "US":
+        if item is not None and isinstance(value, bytes) and _vr(name) == "US":
             return int.from_bytes(value, "little" if item.is_little_endian else "big") if len(value) == 2 else None
         if isinstance(value, bytes):
             value = value.decode("ascii").strip(" \0")
@@ -276,7 +276,9 @@ def _require_small_when_inflated(path: Path, file: BoundedFile, head: bytes) -> 
     file.seek(0)
 
 
-def _from_head(path: Path, file: BoundedFile, tags: Sequence[BaseTag]) -> tuple[FileDataset, PixelExtent] | None:
+def _from_head(
+    path: Path, file: BoundedFile, tags: Sequence[BaseTag]
+) -> tuple[FileDataset, PixelExtent | None] | None:
     """The header of an image whose pixel data begin within the first HEAD bytes; None for every other file.
 
     It spares the many small reads of `BoundedFile`: a third of the time of an index.
@@ -358,10 +360,12 @@ def require_size(path: Path, header, found: int, compressed: bool) -> None:
 
 def needed_bytes(path: Path, header) -> int:
     """Bytes that the frames of an image take when uncompressed; raises DicomError when a size is missing."""
-    sizes = {name: integer_of(header, name) for name in ("Rows", "Columns", "BitsAllocated")}
-    for name, value in sizes.items():
+    sizes: dict[str, int] = {}
+    for name in ("Rows", "Columns", "BitsAllocated"):
+        value = integer_of(header, name)
         if value is None or value < 1:
             raise DicomError(f"{path}: {name} is {value}, expected a whole number above 0; restore it from its source")
+        sizes[name] = value
     frames = integer_of(header, "NumberOfFrames")
     samples = integer_of(header, "SamplesPerPixel")
     pixels = sizes["Rows"] * sizes["Columns"] * (1 if samples is None else samples) * (1 if frames is None else frames)

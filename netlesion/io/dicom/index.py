@@ -23,10 +23,10 @@ import numpy as np
 from netlesion.errors import DicomError
 from netlesion.io.dicom import file as dicom_file
 from netlesion.io.dicom.duplicates import without_duplicates
-from netlesion.io.dicom.entry import Entry, Issue, Passed, SliceKind, read_entry
+from netlesion.io.dicom.entry import Entry, Issue, Passed, read_entry
 from netlesion.io.dicom.file import IMAGES
 from netlesion.io.dicom.multiframe import frame_headers
-from netlesion.io.dicom.slices import SAME_POSITION_MM, Slice, offsets_mm
+from netlesion.io.dicom.slices import SAME_POSITION_MM, Slice, SliceKind, offsets_mm
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

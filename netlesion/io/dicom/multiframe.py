@@ -92,10 +92,11 @@ def _flatten(group: Dataset, into: Dataset) -> None:
             continue
         for item in macro.value[:1]:
             for element in item:
-                if element.tag.is_private or not element.keyword:
+                keyword = element.keyword
+                if element.tag.is_private or not keyword:
                     into[element.tag] = element
                 else:
-                    setattr(into, CLASSIC_NAME.get(element.keyword, element.keyword), element.value)
+                    setattr(into, CLASSIC_NAME.get(keyword, keyword), element.value)
         if macro.keyword == "RealWorldValueMappingSequence":
             into.RealWorldValueMappingSequence = macro.value  # one image may be mapped to several units
 
@@ -147,7 +148,7 @@ def _pet_as_classic(path: Path, frame: Dataset) -> None:
     reference = _on_scanner_clock(path, frame, moment)
     if injected and reference == _on_scanner_clock(path, frame, injected):
         frame.DecayCorrection = "ADMIN"
-    elif reference <= parse_datetime(frame.AcquisitionDate + frame.AcquisitionTime):
+    elif (began := parse_datetime(frame.AcquisitionDate + frame.AcquisitionTime)) is not None and reference <= began:
         frame.DecayCorrection = "START"
         _set_date_and_time(frame, "Series", reference)
     else:
@@ -200,9 +201,10 @@ def _on_scanner_clock(path: Path, frame: Dataset, text: str) -> datetime:
     if moment is None:
         raise DicomError(f"{path}: a DateTime of its functional groups or corrections has no clock; export it again")
     zone = text_of(frame, "TimezoneOffsetFromUTC")
-    if moment.tzinfo is not None and zone is not None:
+    offset = moment.utcoffset()
+    if offset is not None and zone is not None:
         sign = -1 if zone.startswith("-") else 1
-        moment = moment + sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5])) - moment.utcoffset()
+        moment = moment + sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5])) - offset
     return moment.replace(tzinfo=None)
 
 

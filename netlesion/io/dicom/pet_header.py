@@ -114,7 +114,7 @@ def _nuclide(series: Series, dose: Dataset, notes: list[str]) -> str | None:
     except NetlesionError as error:
         raise type(error)(f"{series.label}: {error}") from error
     made_with = () if tracer is None else NUCLIDES[tracer.label]
-    if len(made_with) != 1:
+    if tracer is None or len(made_with) != 1:
         return None
     notes.append(
         f"Radionuclide Code Sequence (0054,0300) tells no radionuclide; {made_with[0]} was taken, for the tracer is "
@@ -247,7 +247,7 @@ def _date_and_time(series: Series, dataset: Dataset, what: str) -> datetime | No
         d = DA(day)
     except ValueError as error:
         raise DicomError(f"{series.label}: {what}Date is {shown(day)}, not a DICOM date") from error
-    return datetime.combine(date(d.year, d.month, d.day), clock)
+    return None if d is None else datetime.combine(date(d.year, d.month, d.day), clock)
 
 
 def _time(series: Series, dataset: Dataset, name: str) -> time | None:
@@ -258,7 +258,7 @@ def _time(series: Series, dataset: Dataset, name: str) -> time | None:
         t = TM(value)
     except ValueError as error:
         raise DicomError(f"{series.label}: {name} is {shown(value)}, not a DICOM time") from error
-    return time(t.hour, t.minute, t.second, t.microsecond)
+    return None if t is None else time(t.hour, t.minute, t.second, t.microsecond)
 
 
 def _datetime(series: Series, dataset: Dataset, name: str) -> datetime | None:

@@ -12,7 +12,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydicom.pixels import get_decoder, iter_pixels
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
 from netlesion.errors import DicomError
@@ -95,14 +96,16 @@ def _bits(dataset: Dataset, wanted: Sequence[int] | None) -> Iterator[np.ndarray
 
     pydicom reads a single frame only where it begins on a byte.
     """
-    shape = integer_of(dataset, "Rows"), integer_of(dataset, "Columns")
-    size = shape[0] * shape[1]
+    rows, columns = integer_of(dataset, "Rows"), integer_of(dataset, "Columns")
+    assert rows is not None, "_require_reasonable has seen to it"
+    assert columns is not None
+    size = rows * columns
     payload = np.frombuffer(dataset.PixelData, dtype=np.uint8)
     frames = integer_of(dataset, "NumberOfFrames")
     for n in range(1 if frames is None else frames) if wanted is None else wanted:
         first, skip = divmod(n * size, 8)
         bits = np.unpackbits(payload[first : first + (skip + size + 7) // 8], bitorder="little")
-        yield bits[skip : skip + size].reshape(shape)
+        yield bits[skip : skip + size].reshape(rows, columns)
 
 
 def _next_quietly(frames: Iterator[np.ndarray]) -> np.ndarray | None:

@@ -93,7 +93,7 @@ def parse_datetime(text: str) -> datetime | None:
         moment = DT(text)
     except ValueError:
         return None
-    return datetime.combine(moment.date(), moment.timetz())
+    return None if moment is None else datetime.combine(moment.date(), moment.timetz())
 
 
 def _orphan(dataset: Dataset, private: PrivateElement, notes: list[str]) -> DataElement | None:

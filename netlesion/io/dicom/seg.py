@@ -43,7 +43,7 @@ def segment_mask(path: Path, dataset: Dataset, number: int, geometry: Geometry) 
     wanted = [
         n for n, h in enumerate(headers) if kind == "LABELMAP" or integer_of(h, "ReferencedSegmentNumber") == number
     ]
-    largest = integer_of(dataset, "MaximumFractionalValue")
+    largest = integer_of(dataset, "MaximumFractionalValue") or 0
     if kind == "FRACTIONAL" and not largest:
         raise DicomError(f"{path}: a fractional segmentation without Maximum Fractional Value (0062,000E)")
     mask = np.zeros(geometry.shape, dtype=bool)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pydicom
+from pydicom.uid import UID
 
 from netlesion.errors import DicomError, GeometryError, QuantityError, say
 from netlesion.image.volume import Quantity, Volume
@@ -66,7 +66,7 @@ def index_folder(root: str | Path) -> tuple[Series, ...]:
 def stack_of(series: Series) -> Stack:
     """The order of a series' slices and their grid, from headers alone; refuses what is not one even stack."""
     if series.sop_class not in IMAGES:
-        raise DicomError(f"{series.label}: {pydicom.uid.UID(series.sop_class).name} is not an image series")
+        raise DicomError(f"{series.label}: {UID(series.sop_class).name} is not an image series")
     return stack_slices(series.slices, series.label)
 
 

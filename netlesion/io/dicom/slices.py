@@ -52,6 +52,17 @@ class Plane:
         return np.cross(row, column)
 
 
+@dataclass(frozen=True)
+class SliceKind:
+    """What may tell apart images that lie at one position of one series."""
+
+    image_type: tuple[str, ...] = ()
+    echo_ms: float | None = None
+    b_value: float | None = None
+    acquisition: int | None = None
+    temporal: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
     """One frame: the file it is in, its number there (None in a classic file), its plane and LPS position in mm."""
@@ -61,7 +72,7 @@ class Slice:
     position: tuple[float, ...] | None
     frame: int | None = None
     instance: bytes = b""
-    kind: object = None
+    kind: SliceKind = SliceKind()
 
     @property
     def name(self) -> str:
@@ -87,19 +98,25 @@ def stack_slices(slices: Sequence[Slice], label: str) -> Stack:
     first = slices[0]
     for one in slices:
         _require_plane(one, first)
-    normal = first.plane.normal
+    plane = first.plane
+    normal = plane.normal
+    assert normal is not None, "required of every plane above"
+    assert plane.orientation is not None
+    assert plane.spacing_mm is not None
+    assert plane.columns is not None
+    assert plane.rows is not None
     positions = np.array([one.position for one in slices])
     order = np.argsort(positions @ normal, kind="stable")
-    ordered, positions = [slices[i] for i in order], positions[order]
+    ordered, positions = [slices[i] for i in order.tolist()], positions[order]
     step, note = _step(ordered, positions, normal)
-    row, column = np.array(first.plane.orientation[:3]), np.array(first.plane.orientation[3:])
+    row, column = np.array(plane.orientation[:3]), np.array(plane.orientation[3:])
     affine_lps = np.eye(4)
-    affine_lps[:3, 0] = row * first.plane.spacing_mm[1]
-    affine_lps[:3, 1] = column * first.plane.spacing_mm[0]
+    affine_lps[:3, 0] = row * plane.spacing_mm[1]
+    affine_lps[:3, 1] = column * plane.spacing_mm[0]
     affine_lps[:3, 2] = step
     affine_lps[:3, 3] = positions[0]
     try:
-        geometry = Geometry(LPS_TO_RAS @ affine_lps, (first.plane.columns, first.plane.rows, len(ordered)))
+        geometry = Geometry(LPS_TO_RAS @ affine_lps, (plane.columns, plane.rows, len(ordered)))
     except GeometryError as error:
         raise GeometryError(f"{label}: {error}") from error
     return Stack(tuple(ordered), geometry, note)
@@ -130,8 +147,8 @@ def _require_plane(one: Slice, first: Slice) -> None:
         )
     if plane is first.plane:
         return
-    turned = np.abs(np.subtract(plane.orientation, first.plane.orientation)).max()
-    if turned > ORIENTATION_TOLERANCE:
+    reference = first.plane.orientation
+    if reference is None or np.abs(np.subtract(plane.orientation, reference)).max() > ORIENTATION_TOLERANCE:
         raise DicomError(f"{one.name}: slice is turned against {first.name}; a series must have one orientation")
     for what, found, expected in (
         ("Rows", plane.rows, first.plane.rows),
@@ -154,7 +171,7 @@ def _step(ordered: Sequence[Slice], positions: np.ndarray, normal: np.ndarray) -
         return normal * thickness, ""
     steps = np.diff(positions @ normal)
     typical = float(np.median(steps))
-    for i in np.flatnonzero(steps < SAME_POSITION_MM):
+    for i in np.flatnonzero(steps < SAME_POSITION_MM).tolist():
         raise DicomError(
             f"{ordered[i + 1].name}: lies at the same position as {ordered[i].name}; "
             "duplicate slices or a dynamic series, keep one of them"

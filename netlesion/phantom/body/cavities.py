@@ -12,7 +12,7 @@ import numpy as np
 
 from netlesion.phantom.body.spine_curve import CENTRES
 from netlesion.phantom.compounds import Blend, Within, tube
-from netlesion.phantom.solids import Ellipsoid, Half, Loft, Section
+from netlesion.phantom.solids import Ellipsoid, Half, Loft, Section, point
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
@@ -62,4 +62,4 @@ def _domes(shape: BodyShape) -> list[Ellipsoid]:
 
 
 def _grown(solid: Ellipsoid, margin_mm: float) -> Ellipsoid:
-    return Ellipsoid(solid.centre_mm, tuple(a + margin_mm for a in solid.semi_axes_mm))
+    return Ellipsoid(solid.centre_mm, point(a + margin_mm for a in solid.semi_axes_mm))

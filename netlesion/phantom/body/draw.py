@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from netlesion.phantom.compounds import Blend, Rough, Union, tube
 from netlesion.phantom.curve import smooth_curve
-from netlesion.phantom.solids import Ellipsoid
+from netlesion.phantom.solids import Ellipsoid, point
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
@@ -35,14 +35,14 @@ class Organ:
     def at(self, nominal_mm: Point) -> Point:
         """A nominal place of this organ -> this person's RAS+ mm."""
         place, anchor = (np.array(self.shape.at(p)) for p in (nominal_mm, self.anchor_mm))
-        return tuple((anchor + self.size * (place - anchor) + self.shift_mm).tolist())
+        return point((anchor + self.size * (place - anchor) + self.shift_mm).tolist())
 
     def length(self, nominal_mm: float) -> float:
         """A nominal length across this organ -> this person's."""
         return nominal_mm * self.size * math.prod(self.shape.scale) ** (1.0 / 3.0)
 
     def ellipsoid(self, centre: Point, axes: Point, turn: Point = (0.0, 0.0, 0.0), power: float = 2.0) -> Ellipsoid:
-        own = tuple(self.size * a for a in self.shape.size(axes))
+        own = point(self.size * a for a in self.shape.size(axes))
         return Ellipsoid(self.at(centre), own, power, power, turn)
 
     def path(self, points: tuple[Point, ...], step_mm: float = 10.0) -> np.ndarray:

@@ -99,7 +99,8 @@ def frame_of(organs: Mapping[str, Measured], low: np.ndarray, high: np.ndarray, 
         knots += [(PAIRS[p][2], organs[n].middle[2]) for p in PAIRS for n in (f"{p}_left", f"{p}_right") if n in organs]
         knots = _straightened(knots, what)
     else:
-        slope = float(np.polyfit(*np.array(knots).T, 1)[0])
+        nominal, measured = np.array(knots).T
+        slope = float(np.polyfit(nominal, measured, 1)[0])
         if not SLOPES[0] <= slope <= SLOPES[1]:
             raise ConfigError(_disordered(what, slope))
         knots = _rising(knots)
@@ -200,7 +201,8 @@ def _straightened(knots: list[tuple[float, float]], what: str) -> list[tuple[flo
 def _rising(knots: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Without those that lie lower than a knot below them (a fragment under a wrong name)."""
     kept: list[tuple[float, float]] = []
-    slope, shift = np.polyfit(*np.array(knots).T, 1)
+    x, y = np.array(knots).T
+    slope, shift = np.polyfit(x, y, 1)
     knots = [k for k in knots if abs(k[1] - slope * k[0] - shift) < 60.0] or knots
     for nominal, measured in sorted(knots):
         if not kept or (nominal > kept[-1][0] + 1.0 and measured > kept[-1][1] + 1.0):

@@ -113,7 +113,7 @@ def _vessels(o: Organ, side: str) -> list[Part]:
         (-5, 3, 0)),
     ):  # fmt: skip
         parts.append(Part("", "blood", o.tube(way, radii), segment))
-        beside = tuple(tuple(c + d for c, d in zip(p, apart, strict=True)) for p in way)
+        beside = tuple((p[0] + apart[0], p[1] + apart[1], p[2] + apart[2]) for p in way)
         parts.append(Part("", "blood", o.tube(beside, radii), segment))
     return parts
 

@@ -17,7 +17,7 @@ from netlesion.phantom.body.draw import Organ, draw_organ
 from netlesion.phantom.body.parts import SIDES, Part
 from netlesion.phantom.body.shape import head_shape
 from netlesion.phantom.compounds import Blend, Mirrored, Offset, Union, tube
-from netlesion.phantom.solids import Capsule, Ellipsoid, Loft, Section, sphere
+from netlesion.phantom.solids import Capsule, Ellipsoid, Loft, Section, point, sphere
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
@@ -133,8 +133,8 @@ def _trunk(rng: np.random.Generator, shape: BodyShape) -> list[_Layers]:
             )
             belly = 1.0 + (shape.belly - 1.0) * float(np.exp(-(((z + 70.0) / 105.0) ** 4)))
             own = np.array([w * float(np.interp(z, heights, girth)), f * belly, b])
-            own = shape.size(tuple(own)) + more
-            sections.append(Section(z * shape.scale[2], *(float(v) for v in own), 0.0, y * shape.scale[1], power))
+            across, forth, back_mm = point(shape.size(point(own)) + more)
+            sections.append(Section(z * shape.scale[2], across, forth, back_mm, 0.0, y * shape.scale[1], power))
         return Loft(tuple(sections))
 
     found = [
@@ -172,7 +172,7 @@ def _capsule(o: Organ, sign: float, a: Point, b: Point, ra: float, rb: float, mo
 def _grown(solid: Ellipsoid, margin_mm: float) -> Ellipsoid:
     return Ellipsoid(
         solid.centre_mm,
-        tuple(a + margin_mm for a in solid.semi_axes_mm),
+        point(a + margin_mm for a in solid.semi_axes_mm),
         solid.power,
         solid.axial_power,
         solid.turn_deg,

@@ -7,12 +7,11 @@ The plans are written in nominal millimetres (an adult of 172 cm and middling bu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from netlesion.phantom.solids import Point
+from netlesion.phantom.solids import Point, point
 
 NOMINAL_HEIGHT_CM = 172.0
 #: Width and depth of a woman's frame over that of a man of her height.
@@ -48,7 +47,7 @@ class BodyShape:
 
     def at(self, nominal_mm: Point) -> Point:
         """A nominal place -> this person's."""
-        return tuple(float(c * s) for c, s in zip(nominal_mm, self.scale, strict=True))
+        return point(c * s for c, s in zip(nominal_mm, self.scale, strict=True))
 
     def size(self, nominal_mm: Point) -> Point:
         """Nominal lengths along x, y, z -> this person's."""
@@ -66,7 +65,7 @@ class HeadShape(BodyShape):
     shift_mm: Point = (0.0, 0.0, 0.0)
 
     def at(self, nominal_mm: Point) -> Point:
-        return tuple(c + s for c, s in zip(super().at(nominal_mm), self.shift_mm, strict=True))
+        return point(c + s for c, s in zip(super().at(nominal_mm), self.shift_mm, strict=True))
 
     def size(self, nominal_mm: Point) -> Point:
         return super().at(nominal_mm)
@@ -75,8 +74,8 @@ class HeadShape(BodyShape):
 def head_shape(shape: BodyShape) -> HeadShape:
     """The head of a body of this shape."""
     sex = FEMALE_HEAD if shape.sex == "F" else MALE_HEAD
-    scale = tuple(sex * (1.0 + HEAD_SHARE * (s - 1.0)) for s in shape.scale)
-    shift = tuple(full - s * c for full, s, c in zip(shape.at(HEAD_BASE_MM), scale, HEAD_BASE_MM, strict=True))
+    scale = point(sex * (1.0 + HEAD_SHARE * (s - 1.0)) for s in shape.scale)
+    shift = point(full - s * c for full, s, c in zip(shape.at(HEAD_BASE_MM), scale, HEAD_BASE_MM, strict=True))
     return HeadShape(shape.sex, shape.height_cm, scale, shape.fat_mm, shape.belly, shift)
 
 

@@ -15,7 +15,7 @@ from netlesion.phantom.body.cavities import abdominal_cavity
 from netlesion.phantom.body.draw import draw_organ, factor, fused
 from netlesion.phantom.body.parts import Part
 from netlesion.phantom.compounds import Mirrored, Union, Within
-from netlesion.phantom.solids import Capsule, Ellipsoid, sphere
+from netlesion.phantom.solids import Capsule, Ellipsoid, point, sphere
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
@@ -162,7 +162,7 @@ def _kidneys(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
                 reach = 15.0 * np.sqrt(1.0 - 0.8 * height**2)
                 own = np.array([reach * np.cos(a), reach * np.sin(a), 50.0 * height])
                 centre = np.array(cortex.centre_mm) + axes @ (own * o.length(1.0))
-                pyramids.append(Ellipsoid(tuple(centre.tolist()), tuple(o.length(v) for v in (7.5, 6.5, 7.5))))
+                pyramids.append(Ellipsoid(point(centre), point(o.length(v) for v in (7.5, 6.5, 7.5))))
         pelvis = Union(
             tuple(
                 Capsule(o.at((46, -41, z - 2)), o.at(end), o.length(5.0), o.length(r))

@@ -46,7 +46,7 @@ from netlesion.phantom.body.label_tissues import KNOWN_NAMES
 from netlesion.phantom.body.labels import LABELS
 from netlesion.phantom.body.parts import Body
 from netlesion.phantom.digital_cohort.dicom import write_dicom_patient
-from netlesion.phantom.patient import NUCLIDE, Exam, PatientDraw, draw_patient
+from netlesion.phantom.patient import NUCLIDE, Exam, PatientDraw, draw_patient, known
 from netlesion.phantom.scan import ExamImages, PetScan, render_exam
 from netlesion.phantom.settings import PhantomSettings, settings_of
 from netlesion.phantom.truth import LesionRow, classes_of, lesion_rows, lesion_table, true_field
@@ -183,7 +183,8 @@ def spacing_of(text: str) -> tuple[float, float, float]:
         numbers = ()
     if len(numbers) not in (1, 3):
         raise ConfigError(f"spacing {text!r} is not understood; expected one number (4), three (2x2x3) or native")
-    return numbers * 3 if len(numbers) == 1 else numbers
+    i, j, k = numbers * 3 if len(numbers) == 1 else numbers
+    return i, j, k
 
 
 def subject_of(index: int) -> str:
@@ -273,6 +274,7 @@ def _label_map(path: Path) -> LabelMap:
 def _write_pet_scan(cohort: Path, subject: str, exam: Exam, scan: PetScan, noise_free: bool) -> None:
     """The PET in Bq/ml with its side-car, and the truth on its grid."""
     facts = exam.acquisitions[scan.channel]
+    half_life_s, dose_bq, uptake_s = known(facts.half_life_s), known(facts.dose_bq), known(facts.uptake_s)
     label = TRACER_LABEL[scan.channel]
     path = image_path(cohort, subject, exam.session, "pet", "pet", f"trc-{label}")
     grid = scan.image.geometry
@@ -287,11 +289,11 @@ def _write_pet_scan(cohort: Path, subject: str, exam: Exam, scan: PetScan, noise
     record = PetRecord(
         tracer_label=label,
         nuclide=NUCLIDE[scan.channel],
-        half_life_s=facts.half_life_s,
-        dose_bq=facts.dose_bq,
-        weight_kg=facts.weight_kg,
-        scan_start_s=facts.uptake_s,
-        reference_s=facts.uptake_s,
+        half_life_s=half_life_s,
+        dose_bq=dose_bq,
+        weight_kg=known(facts.weight_kg),
+        scan_start_s=uptake_s,
+        reference_s=uptake_s,
         time_zero="10:00:00",
         ref_time_source="phantom",
         frame_duration_s=exam.seconds_per_bed,
@@ -309,7 +311,7 @@ def _write_pet_scan(cohort: Path, subject: str, exam: Exam, scan: PetScan, noise
         side.with_name(side.name.removesuffix(".nii.gz") + ".json"),
         {
             "activity_in_fov_bq": scan.activity_in_fov_bq,
-            "decayed_injected_activity_bq": facts.dose_bq * 2.0 ** (-facts.uptake_s / facts.half_life_s),
+            "decayed_injected_activity_bq": dose_bq * 2.0 ** (-uptake_s / half_life_s),
             "day": exam.day, "scanner": scan.scanner.model_name, "modality": exam.modality,
             "seconds_per_bed": exam.seconds_per_bed, "breathing_mm": exam.breathing_mm,
             "suv_of_tissue": {t: round(v, 4) for t, v in exam.uptake.suv[scan.channel].items()},

@@ -71,10 +71,9 @@ def _joined(loops: list[list[tuple[int, int]]]) -> list[list[tuple[int, int]]]:
         start = min(hole)
         at = hole.index(start)
         hole = hole[at:] + hole[:at]
-        for i in range(start[0] - 1, -1, -1):
-            outer = next((p for p in polygons if (i, start[1]) in p), None)
-            if outer is not None:
-                break
+        i, outer = next(
+            (i, p) for i in range(start[0] - 1, -1, -1) for p in polygons if (i, start[1]) in p
+        )  # a hole lies inside an outline
         channel = [(n, start[1]) for n in range(i, start[0])]
         at = outer.index((i, start[1]))
         outer[at:at] = [*channel, *hole, start, *channel[:0:-1]]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 from pydicom.valuerep import format_number_as_ds
 
 from netlesion.image.geometry import Geometry
@@ -60,7 +60,7 @@ def write_slices(
     stored_IJK: np.ndarray,
     geometry: Geometry,
     header: Dataset,
-    folder: Path,
+    folder: str | Path,
     exam: SyntheticExam,
     per_slice: Callable[[Dataset, int], None] = lambda dataset, k: None,
     *,
@@ -93,9 +93,9 @@ def write_slices(
 def save(dataset: Dataset, path: Path, instance_uid: str, *, compress: bool = False, explicit: bool = True) -> None:
     """Writes one object with its File Meta Information; no date and no library's name goes into it."""
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, instance_uid
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian if explicit else "1.2.840.10008.1.2"
-    meta.ImplementationClassUID = f"2.25.{UID_NAMESPACE.int}"
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, UID(instance_uid)
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
+    meta.ImplementationClassUID = UID(f"2.25.{UID_NAMESPACE.int}")
     meta.ImplementationVersionName = f"NETLESION_{__version__}"[:16]
     dataset.SOPInstanceUID, dataset.file_meta = instance_uid, meta
     if compress:
