@@ -14,7 +14,7 @@ import numpy as np
 from netlesion.errors import NetlesionError
 from netlesion.image.visit import CHANNEL_QUANTITY, Scan, Tracer
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import REFERENCE_DESC, VisitFiles, load_visit
+from netlesion.io.bids.cohort import REFERENCE_DESC, UNKNOWN_DESC, VisitFiles, load_visit
 from netlesion.io.bids.pet import sidecar_of
 from netlesion.io.contour_gaps import contour_gaps, gaps_line
 from netlesion.io.nifti import read_volume
@@ -30,6 +30,8 @@ from netlesion.validate.organs import organ_mask
 from netlesion.validate.slices import Slices, look_at_slices
 from netlesion.validate.uptake import Range, activity_share, body_uptake, liver_mean, liver_range
 
+#: Masks that nobody draws slice by slice.
+NOT_DRAWN = ("organs", UNKNOWN_DESC)
 #: All [P]; below them nothing is said, for arms, breathing and blur move outlines by a voxel of the coarse grid.
 SHIFT_WARNING_MM = 10.0
 SHIFT_ERROR_MM = 30.0
@@ -275,11 +277,11 @@ def _judge_masks(
 ) -> None:
     masks = {name: _read_mask(path, name, channel, suv, notes) for name, path in files.masks.get(channel, {}).items()}
     lesions = masks.get(desc)
+    _judge_gaps({n: m for n, m in masks.items() if m is not None and n not in NOT_DRAWN}, channel, notes)
     if desc not in masks:
-        for check in ("mask-gaps", "lesions-in-body", "lesion-uptake"):
+        for check in ("lesions-in-body", "lesion-uptake"):
             notes.skip(check, channel, f"there is no mask desc-{desc}")
     elif lesions is not None:
-        _judge_gaps(lesions, channel, notes)
         _judge_lesions(lesions, suv, body, both, channel, notes)
     organs = files.masks.get(channel, {}).get("organs")
     liver = None
@@ -304,14 +306,19 @@ def _read_mask(path, desc: str, channel: str, suv: Volume, notes: _Notes) -> Vol
     return mask
 
 
-def _judge_gaps(lesions: Volume, channel: str, notes: _Notes) -> None:
-    """Slices left out between contours, along the axis nearest to the patient's length."""
+def _judge_gaps(masks: Mapping[str, Volume], channel: str, notes: _Notes) -> None:
+    """Slices left out between contours, along the axis nearest to the patient's length, in masks by desc."""
+    if not masks:
+        notes.skip("mask-gaps", channel, "there is no mask that a person draws")
+        return
     notes.looked("mask-gaps", channel)
-    along = lesions.geometry.nearest_ras()[0][2]
-    gaps = contour_gaps(np.moveaxis(lesions.array > 0, along, 2))
-    if gaps:
-        remedy = "draw on every slice, or fill the gaps when it is imported (--interpolate-contours)"
-        notes.find("mask-gaps", channel, Level.WARNING, gaps_line(gaps), "every slice of a lesion drawn", remedy)
+    for desc, mask in masks.items():
+        along = mask.geometry.nearest_ras()[0][2]
+        gaps = contour_gaps(np.moveaxis(mask.array > 0, along, 2))
+        if gaps:
+            remedy = "draw on every slice, or fill the gaps when it is imported (--interpolate-contours)"
+            value = f"desc-{desc}: {gaps_line(gaps)}"
+            notes.find("mask-gaps", channel, Level.WARNING, value, "every slice of a lesion drawn", remedy)
 
 
 def _judge_lesions(lesions: Volume, suv: Volume, body: Outline, both: np.ndarray, channel: str, notes: _Notes) -> None:

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
+from netlesion.io.bids.cohort import VisitFiles
 from netlesion.io.contour_gaps import contour_gaps, gaps_line, interpolated
+from netlesion.validate.visit import _judge_gaps, _Notes
 
 SHAPE = (13, 11, 17)
 SPACING = (3.0, 2.0)
@@ -72,3 +76,19 @@ def test_lesions_that_lie_beside_or_far_above_each_other_are_two():
     tapered = ball((6, 5, 4), (3, 3, 3)) | ball((7, 5, 13), (4, 4, 3))
     assert slices_of(tapered) == []
     assert slices_of(ball()) == []
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (0, 2, 1)])
+def test_validate_tells_slices_left_out_in_any_mask_and_orientation(order):
+    """The slices are those along the patient, wherever the array keeps them."""
+    affine = np.zeros((4, 4))
+    for axis, world in enumerate(order):
+        affine[world, axis] = (3.0, 2.0, 4.0)[world]
+    affine[3, 3] = 1
+    array = box(4, 6, 8).transpose(order).astype(np.uint8)
+    mask = Volume(array, Geometry(affine, array.shape), Quantity.LABEL)
+    notes = _Notes(VisitFiles("P", "v", {}))
+    _judge_gaps({"lesion": mask}, "fdg", notes)
+    (finding,) = notes.findings
+    assert (finding.check, finding.image) == ("mask-gaps", "fdg")
+    assert finding.value.startswith("desc-lesion: nothing is drawn on 2 slices between slices of one lesion")
