@@ -17,6 +17,15 @@ from tests.packaging.checkout import ROOT, copy_checkout
 from tests.test_bootstrap import bootstrap
 
 pytestmark = pytest.mark.ci
+#: Three patients of 6 mm voxels as DICOM, both tracers in one session, so that nothing needs registration.
+MAKE_EXPORT = """
+from dataclasses import replace
+from pathlib import Path
+from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort
+from netlesion.phantom.settings import PRESETS
+settings = replace(PRESETS["net-petct"], tracers_apart=False, spacing_mm=(6.0, 6.0, 6.0))
+make_cohort(Path("export"), CohortPlan(3, 10, settings=settings, dicom=True), workers=1)
+"""
 
 
 def run(*command, cwd, **environment):
@@ -88,10 +97,9 @@ def test_the_installed_wheel_trains_and_infers_in_an_empty_folder(installed, tmp
     where = run(installed / "python", "-c", "import netlesion; print(netlesion.__file__)", cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(installed.parent)
     assert run(netlesion, "--version", cwd=tmp_path).startswith("netlesion ")
-    run(netlesion, "phantom", "cohort", "--patients", "3", "--spacing", "6", "--seed", "10", cwd=tmp_path)
-    run(netlesion, "register", "cohort", "--no-breathing", "--no-parts", cwd=tmp_path)
-    settings = ["experiment=quickstart", "cohort=cohort", "data.patches_per_visit=2"]
-    settings += ["trainer.max_epochs=1", "trainer.check_val_every_n_epoch=1"]
+    run(installed / "python", "-c", MAKE_EXPORT, cwd=tmp_path)
+    run(netlesion, "import", "dicom", "export", "cohort", cwd=tmp_path)
+    settings = ["experiment=quickstart", "cohort=cohort", "trainer.max_epochs=1", "data.patches_per_visit=2"]
     assert "checkpoint runs/quickstart/model.safetensors" in run(netlesion, "train", *settings, cwd=tmp_path)
     said = run(netlesion, "infer", *settings, "split=test", "output=results", cwd=tmp_path)
     assert "0 failed" in said
