@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, TM
 
 from netlesion.errors import DicomError, NetlesionError
-from netlesion.io.dicom.file import read_header
+from netlesion.io.dicom.file import MULTIFRAME_IMAGES, read_header
 from netlesion.io.dicom.multiframe import frame_headers, is_multiframe
 from netlesion.io.dicom.private import (
     GE_SCAN_DATETIME,
@@ -209,7 +209,7 @@ def _frame(series: Series, header: Dataset) -> Frame:
         duration_s=None if duration is None else duration / 1000.0,
         reference_time_s=None if reference is None else reference / 1000.0,
         decay_factor=number(series, header, "DecayFactor"),
-        second_start=None if moment is None else stated,
+        second_start=None if moment is None or series.sop_class in MULTIFRAME_IMAGES else stated,
     )
 
 

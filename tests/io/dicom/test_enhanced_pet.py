@@ -90,7 +90,8 @@ def test_without_decay_correction_every_frame_has_its_own_time(tmp_path):
     def bed(group, index):
         group.FrameContentSequence[0].FrameAcquisitionDateTime = f"20240314{110000 + 1000 * (index // 2)}"
 
-    suv, conversion = suv_of(enhanced(tmp_path, bed, DecayCorrected="NO", DecayCorrectionDateTime=None))
+    start = {"AcquisitionDateTime": "20240314110000"}  # of the scan: no second account of when a bed began
+    suv, conversion = suv_of(enhanced(tmp_path, bed, DecayCorrected="NO", DecayCorrectionDateTime=None, **start))
     assert conversion.path == "BQML NONE"
     starts = np.array([3600 + 600 * (k // 2) for k in range(7)])
     left = np.exp(-RATE * starts) * (1 - math.exp(-RATE * 180)) / (RATE * 180)
