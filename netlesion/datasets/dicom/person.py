@@ -106,6 +106,11 @@ def _age_years(text: str) -> float | None:
 
 
 def _names(text: str) -> frozenset[str]:
-    """The words of a name, without those that stand for one and those with digits, which are ids."""
+    """The words of a name, without those that stand for one and those with digits, which are ids.
+
+    None of a name in other letters than ASCII, whose words depend on the encoding and the script of each header.
+    """
+    if not text.isascii():
+        return frozenset()
     words = re.split(r"[\^\s,.\-_]+", text.partition("=")[0].casefold())
     return frozenset(w for w in words if len(w) > 1 and w.isalpha() and not NO_NAME.search(w))

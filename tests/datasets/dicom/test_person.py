@@ -28,6 +28,7 @@ NOBODY = {"PatientBirthDate": "", "PatientName": "", "PatientSize": None}
         ({"PatientSize": 0}, {"PatientSize": 1.7}, ""),
         ({"PatientName": "DOE^JANE"}, {"PatientName": "Roe^Jane^M"}, ""),
         ({"PatientName": "Doe^Jane"}, {"PatientName": "Anonymous"}, ""),
+        ({"PatientName": "Mueller^Jane"}, {"PatientName": "Müller^J", "SpecificCharacterSet": "ISO_IR 100"}, ""),
         ({"PatientAge": "090Y"}, {"PatientAge": "070Y"}, ""),
     ],
 )
