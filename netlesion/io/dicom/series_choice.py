@@ -11,6 +11,7 @@ from netlesion.errors import ConfigError, DicomError
 from netlesion.io.dicom.file import IMAGES, text_of
 from netlesion.io.dicom.index import Index, Series, scan
 from netlesion.io.vocabulary import description
+from netlesion.suv.attenuation import denials
 
 
 def one_series(folder: str | Path, modality: str, number: int | None = None) -> tuple[Series, tuple[str, ...]]:
@@ -42,9 +43,13 @@ def one_series(folder: str | Path, modality: str, number: int | None = None) -> 
 
 
 def _known_by(series: Series) -> str:
-    """`whole body 3D, 267 images in WB`: the known words of its description, its images, and its folder."""
-    words = description(text_of(series.header, "SeriesDescription"))
+    """`PET WB 3D (267 images in export)`: the known words of its description, its images, and its folder."""
+    header = series.header
+    words = description(text_of(header, "SeriesDescription"))
     parts = [f"part {series.part}"] if series.part else []
+    corrected = tuple((text_of(header, "CorrectedImage") or "").split("\\"))
+    if denials(text_of(header, "Units"), text_of(header, "AttenuationCorrectionMethod"), corrected):
+        parts.append("without attenuation correction")
     return " ".join((words, *parts, f"({len(series.slices)} images in {series.folder_name})"))
 
 
