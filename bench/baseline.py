@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from netlesion.inference.malloc import keep_heap
+from netlesion.inference.malloc import reuse_freed_memory
 from netlesion.models.unet import unet
 
 WINDOW = (96, 96, 96)
@@ -30,7 +30,7 @@ def main() -> None:
     role, folder, device, precision = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4]
     answers, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no answer
     if role in ("exact", "stream", "crop") or role.endswith("_tuned"):
-        keep_heap()
+        reuse_freed_memory()
     ready: dict[str, tuple[Run, dict]] = {}
     print(json.dumps({"torch": torch.__version__}), file=answers, flush=True)
     for line in sys.stdin:
@@ -48,11 +48,11 @@ def main() -> None:
         before = reset_peak()
         wait(device)
         started = time.perf_counter()
-        odds = run(image, shown)
+        logits = run(image, shown)
         wait(device)
         seconds = time.perf_counter() - started
         memory = {"working_mb": peak_mb() - before, "peak_mb": peak_mb()}
-        np.save(folder / f"{role}-{name}-{request['image']}.npy", odds.float().sigmoid().numpy())
+        np.save(folder / f"{role}-{name}-{request['image']}.npy", logits.float().sigmoid().numpy())
         print(json.dumps({"seconds": seconds, **memory, **facts}), file=answers, flush=True)
 
 
@@ -117,22 +117,22 @@ def _ours(mode: str):
         from netlesion.inference.engines.choose import choose
         from netlesion.inference.memory import available_gb
         from netlesion.inference.plan import Box, Cost, plan_stream, plan_windows, windows_at_once
-        from netlesion.inference.reduction import lesion_odds
+        from netlesion.inference.reduction import lesion_logit
         from netlesion.inference.sliding import sliding
         from netlesion.models import unet_cost
 
-        collapse, filters = lesion_odds([(slice(0, 2), [1])]), list(network.filters)
+        reduction, filters = lesion_logit([(slice(0, 2), [1])]), list(network.filters)
         memory = available_gb(device) * 1e9
 
         def cost_in(name: str) -> Cost:
-            at_once, by_level = unet_cost.activation_bytes_per_voxel(filters, name)
-            return Cost(unet_cost.flop_per_voxel(2, 2, filters), at_once, by_level if device == "cpu" else None)
+            at_once, chunked = unet_cost.activation_bytes_per_voxel(filters, name)
+            return Cost(unet_cost.flop_per_voxel(2, 2, filters), at_once, chunked if device == "cpu" else None)
 
-        def slab(name: str, voxels: int) -> int | None:
-            return cost_in(name).slab_voxels(voxels, memory)
+        def chunk(name: str, voxels: int) -> int | None:
+            return cost_in(name).chunk_voxels(voxels, memory)
 
-        by_level = slab if mode == "stream" and device == "cpu" else None
-        engine = choose(network, 2, WINDOW, device, precision=precision, slab=by_level)
+        chunked = chunk if mode == "stream" and device == "cpu" else None
+        engine = choose(network, 2, WINDOW, device, precision=precision, chunk=chunked)
         cost = cost_in(engine.name)
         facts = {"engine": f"{engine.name} {engine.precision}"}
 
@@ -145,10 +145,17 @@ def _ours(mode: str):
                 if mode == "crop":
                     plan = plan_windows(shape, WINDOW, 0.5, box, cost)
                 else:
-                    plan = plan_stream(shape, unet_cost.factor(filters), unet_cost.halo(filters), box, cost, memory)
+                    plan = plan_stream(
+                        shape,
+                        unet_cost.size_divisor(filters),
+                        unet_cost.receptive_field_margin(filters),
+                        box,
+                        cost,
+                        memory,
+                    )
             facts.update(windows=plan.num_tiles, flop=cost.flop * plan.voxels_computed, plan=plan.explain())
             at_once = windows_at_once(plan, device, available_gb(device))
-            return sliding(image.to(device), plan, engine.predict, at_once, collapse=collapse)[0].cpu()
+            return sliding(image.to(device), plan, engine.predict, at_once, reduction=reduction)[0].cpu()
 
         return run, facts
 

@@ -21,7 +21,7 @@ import torch
 
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
-from netlesion.inference.malloc import keep_heap
+from netlesion.inference.malloc import reuse_freed_memory
 from netlesion.io.bids.cohort import open_cohort
 from netlesion.io.nifti import write_volume
 from netlesion.models.card import ModelCard
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--shape", type=int, nargs=3, default=(400, 400, 350))
     parser.add_argument("--visits", type=int, default=3)
     arguments = parser.parse_args()
-    keep_heap()
+    reuse_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         cohort = Path(folder) / "cohort"
         make_visit(cohort / "P0", tuple(arguments.shape))

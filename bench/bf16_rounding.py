@@ -18,9 +18,9 @@ from torch import nn
 
 from bench.baseline import WINDOW, load
 from bench.inference import BODY, WIDTHS, _dice, make_body, make_network
-from netlesion.inference.malloc import keep_heap
+from netlesion.inference.malloc import reuse_freed_memory
 from netlesion.inference.plan import plan_windows
-from netlesion.inference.reduction import lesion_odds
+from netlesion.inference.reduction import lesion_logit
 from netlesion.inference.sliding import sliding
 
 
@@ -41,7 +41,7 @@ def round_everywhere(network: nn.Module) -> nn.Module:
 
 @torch.inference_mode()
 def main() -> None:
-    keep_heap()
+    reuse_freed_memory()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_body(folder, "exact", (192, 144, 192), BODY["tight"])
@@ -49,9 +49,9 @@ def main() -> None:
             make_network(folder / "instance.pt", folder / "exact.npy", WIDTHS["lean"], "instance", False)
         image = torch.from_numpy(np.load(folder / "exact.npy"))
         truth, body = np.load(folder / "exact-truth.npy"), np.load(folder / "exact-body.npy") > 0
-        plan, odds = plan_windows(tuple(image.shape[1:]), WINDOW, 0.5), lesion_odds([(slice(0, 2), [1])])
+        plan, logits = plan_windows(tuple(image.shape[1:]), WINDOW, 0.5), lesion_logit([(slice(0, 2), [1])])
         networks = load(folder / "instance.pt"), round_everywhere(load(folder / "instance.pt"))
-        plain, low = (sliding(image, plan, n, collapse=odds)[0].sigmoid().numpy() for n in networks)
+        plain, low = (sliding(image, plan, n, reduction=logits)[0].sigmoid().numpy() for n in networks)
     result = {
         "label_dice": _dice(plain > 0.5, low > 0.5),
         "max_dp_in_body": float(np.abs(plain - low)[body].max()),

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from netlesion.image.split import read_split
-from netlesion.inference.malloc import keep_heap
+from netlesion.inference.malloc import reuse_freed_memory
 from netlesion.inference.plan import Box
 from netlesion.io.bids.cohort import REFERENCE_DESC, load_visit, open_cohort
 from netlesion.models.checkpoint import load_checkpoint, load_network
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("split_file", type=Path)
     parser.add_argument("--visits", type=int, default=18)
     arguments = parser.parse_args()
-    keep_heap()
+    reuse_freed_memory()
     torch.set_grad_enabled(False)
     card, weights = load_checkpoint(arguments.checkpoint)
     trained = load_network(build_network(card), weights, arguments.checkpoint)
@@ -58,8 +58,8 @@ def main() -> None:
             prepared = prepare(visit, its_card, settings, Stopwatch())
             if network is fixed:
                 take_statistics(network, prepared.image, prepared.plan.box, card.window)
-            odds = forward(prepared, its_card, [network], settings, Stopwatch())
-            for tracer, result in finish(prepared, odds, its_card, settings, Stopwatch()).items():
+            logits = forward(prepared, its_card, [network], settings, Stopwatch())
+            for tracer, result in finish(prepared, logits, its_card, settings, Stopwatch()).items():
                 counts[way].append(count(result.lesions.array, visit.masks[tracer].array))
     result = {}
     for way, rows in counts.items():

@@ -1,4 +1,4 @@
-"""What merging upsampling and convolution gains: OpenVINO float32 with and without `engines.merged_up`, in turns.
+"""What fusing upsampling and convolution gains: OpenVINO float32 with and without it, in turns.
 
     python -m bench.fused_upsampling [--rounds 5]
 
@@ -51,14 +51,14 @@ def in_turns(
     from bench.baseline import WINDOW
     from netlesion.inference.engines import fused_upsampling
     from netlesion.inference.engines.openvino_cpu import openvino_cpu
-    from netlesion.inference.malloc import keep_heap
+    from netlesion.inference.malloc import reuse_freed_memory
     from netlesion.models.unet import unet
 
-    keep_heap()
+    reuse_freed_memory()
     torch.manual_seed(0)
     network, image = unet(2, 2, filters, residual, norm).eval(), torch.randn(1, 2, *shape)
     merged = openvino_cpu(network, 2, WINDOW, "fp32")
-    with patch.object(fused_upsampling, "with_merged_up", lambda module: module):
+    with patch.object(fused_upsampling, "with_fused_upsampling", lambda module: module):
         plain = openvino_cpu(network, 2, WINDOW, "fp32", anew=True)
     seconds: dict = {plain: [], merged: []}
     logits = {run: run(image) for run in seconds}

@@ -105,14 +105,14 @@ def make_network(path: Path, image: Path, filters, norm: str, residual: bool, st
     import torch
     from torch.nn import functional
 
-    from netlesion.inference.malloc import keep_heap
+    from netlesion.inference.malloc import reuse_freed_memory
     from netlesion.models.unet import unet
 
     arguments = {"filters": list(filters), "norm": norm, "residual": residual}
     key = hashlib.sha256(json.dumps([arguments, steps, SIDE, "frozen", torch.__version__]).encode()).hexdigest()[:16]
     stored = cache() / f"weights-{key}.pt"
     if not stored.is_file():
-        keep_heap()
+        reuse_freed_memory()
         torch.manual_seed(0)
         network, rng, side = unet(2, 2, **arguments), np.random.default_rng(0), SIDE
         volume = torch.from_numpy(np.load(image))
@@ -327,11 +327,11 @@ def _working_memory(shape: tuple[int, int, int]) -> float:
     return _in_a_process(
         "import json, torch; from bench.baseline import peak_mb, reset_peak;"
         "from netlesion.inference.plan import plan_windows; from netlesion.inference.sliding import sliding;"
-        "from netlesion.inference.reduction import lesion_odds;"
-        "from netlesion.inference.malloc import keep_heap; keep_heap();"
+        "from netlesion.inference.reduction import lesion_logit;"
+        "from netlesion.inference.malloc import reuse_freed_memory; reuse_freed_memory();"
         f"shape = {shape}; image = torch.ones(2, *shape); plan = plan_windows(shape, (96, 96, 96), 0.5);"
         "torch.ones(8).sum(); before = reset_peak();"
-        "out = sliding(image, plan, lambda w: w, collapse=lesion_odds([(slice(0, 2), [1])]));"
+        "out = sliding(image, plan, lambda w: w, reduction=lesion_logit([(slice(0, 2), [1])]));"
         "print(json.dumps(round(peak_mb() - before - out.nbytes / 2**20, 1)))"
     )
 

@@ -37,7 +37,7 @@ def main() -> None:
 
 def _netlesion(folder: Path) -> Callable:
     from netlesion.inference.engines.choose import choose
-    from netlesion.inference.malloc import keep_heap
+    from netlesion.inference.malloc import reuse_freed_memory
     from netlesion.inference.memory import available_gb
     from netlesion.io.bids.cohort import open_cohort
     from netlesion.models.card import ModelCard
@@ -46,18 +46,18 @@ def _netlesion(folder: Path) -> Callable:
     from netlesion.predict.plan import cost_of
     from netlesion.predict.settings import InferenceSettings
 
-    keep_heap()
+    reuse_freed_memory()
     network, stored = load(folder / "network.pt"), torch.load(folder / "network.pt", weights_only=True)
     classes = {"sstr": ("background", "lesion")}
     card = ModelCard(CHANNELS, CHANNELS, classes, (4.0, 4.0, 4.0), WINDOW, stored["arguments"])
     memory_gb = available_gb("cpu")
 
-    def slab(name: str, voxels: int) -> int | None:
-        return cost_of(card, name, True).slab_voxels(voxels, memory_gb * 1e9)
+    def chunk(name: str, voxels: int) -> int | None:
+        return cost_of(card, name, True).chunk_voxels(voxels, memory_gb * 1e9)
 
-    engine = choose(network, 2, WINDOW, slab=slab)
+    engine = choose(network, 2, WINDOW, chunk=chunk)
     settings = InferenceSettings(
-        "stream", engine=engine.name, precision=engine.precision, memory_gb=memory_gb, by_level=True
+        "stream", engine=engine.name, precision=engine.precision, memory_gb=memory_gb, chunked=True
     )
     model = Model(card, (engine.predict,), "0" * 64)
     visits = {v.visit_id: v for v in open_cohort(folder / "cohort").visits}

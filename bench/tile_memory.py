@@ -1,4 +1,4 @@
-"""Memory of one forward of a tile, by engine and norm, at once and by level: what the plan of mode stream rests on.
+"""Memory of one forward of a tile, by engine and norm, at once and in chunks: what the plan of mode stream rests on.
 
     python -m bench.tile_memory [--shape 160,128,192] [--size lean|nnunet]
 
@@ -22,7 +22,7 @@ ROWS = [
     (engine, norm, way)
     for engine in ("openvino", "torch")
     for norm in ("batch", "layer")
-    for way in ("at once", "slabs of 1/3", "slabs of 1/8")
+    for way in ("at once", "chunks of 1/3", "chunks of 1/8")
 ]
 
 
@@ -55,19 +55,19 @@ def measured(
 
     from bench.baseline import peak_mb, reset_peak
     from netlesion.inference.engines.choose import choose
-    from netlesion.inference.malloc import keep_heap
+    from netlesion.inference.malloc import reuse_freed_memory
     from netlesion.models.unet import unet
     from netlesion.models.unet_cost import activation_bytes_per_voxel
 
-    keep_heap()
+    reuse_freed_memory()
     torch.manual_seed(0)
     step = 2 ** (len(filters) - 1)
     image = torch.randn(1, 2, *(-(-n // step) * step for n in shape))
     voxels = image[0, 0].numel()
-    slab = None if way == "at once" else voxels // int(way[-1])
+    chunk = None if way == "at once" else voxels // int(way[-1])
     network = unet(2, 2, filters=filters, norm=norm).eval()
     predict = choose(
-        network, 2, (64, 64, 64), name=engine, precision="fp32", slab=lambda _, n: slab if n == voxels else None
+        network, 2, (64, 64, 64), name=engine, precision="fp32", chunk=lambda _, n: chunk if n == voxels else None
     ).predict
     predict(torch.randn(1, 2, 64, 64, 64))
     before = reset_peak()
@@ -76,8 +76,8 @@ def measured(
     started = time.perf_counter()
     predict(image)
     seconds = time.perf_counter() - started
-    at_once, (of_tile, of_slab) = activation_bytes_per_voxel(filters, engine, norm)
-    planned = at_once * voxels if slab is None else of_tile * voxels + of_slab * slab
+    at_once, (of_tile, of_chunk) = activation_bytes_per_voxel(filters, engine, norm)
+    planned = at_once * voxels if chunk is None else of_tile * voxels + of_chunk * chunk
     maps, planned = (size / voxels / 4 / filters[0] for size in (grown, planned))
     return {"mb": grown / 2**20, "maps": round(maps, 2), "planned": round(planned, 2), "seconds": seconds}
 

@@ -12,7 +12,7 @@ from netlesion.cli.config import plain, quiet_libraries, refuse_old_names
 from netlesion.errors import CheckpointError, CohortError, ConfigError
 from netlesion.image.split import read_split
 from netlesion.image.visit import Tracer
-from netlesion.inference.malloc import keep_heap
+from netlesion.inference.malloc import reuse_freed_memory
 from netlesion.io.bids.cohort import Cohort, VisitFiles
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import SHIPPED, shipped_checkpoint
@@ -26,7 +26,7 @@ def infer(config: DictConfig) -> int:
     """Runs a trained model over a cohort; returns 1 when a visit failed."""
     refuse_old_names(config)
     quiet_libraries()
-    keep_heap()
+    reuse_freed_memory()
     checkpoints = _checkpoints(config)
     card, networks = load_networks(checkpoints)
     if not OmegaConf.is_missing(config, "channels"):
@@ -127,4 +127,3 @@ def _with_pet(visits: tuple[VisitFiles, ...], cohort: Cohort) -> tuple[VisitFile
     if visits and not cases:
         raise CohortError(f"{cohort.root}: none of its {len(visits)} visits has a PET")
     return cases
-

@@ -16,7 +16,7 @@ from netlesion.cli.cohort import opened
 from netlesion.cli.config import card_of, labels_of, plain, quiet_libraries, refuse_old_names, split_from
 from netlesion.errors import CheckpointError
 from netlesion.inference.engines.choose import computes_bf16
-from netlesion.inference.malloc import keep_heap
+from netlesion.inference.malloc import reuse_freed_memory
 from netlesion.inference.memory import available_gb
 from netlesion.inference.sliding import sliding
 from netlesion.io.bids.cohort import Cohort
@@ -41,7 +41,7 @@ def train(config: DictConfig) -> int:
 
     refuse_old_names(config)
     quiet_libraries()
-    keep_heap()
+    reuse_freed_memory()
     run_dir, watch = Path(config.run_dir), Stopwatch()
     resume = resume_path(config.ckpt_path, run_dir)
     cohort = opened(config.cohort)

@@ -1,4 +1,4 @@
-"""What windows that share voxels add up to: a slab as deep as a window, moving along K.
+"""What windows that share voxels add up to: a buffer as deep as a window, moving along K.
 
 Sums of values times Gaussian weights, and of the weights, in float32. What no further window reaches is divided and
 given away, so that memory does not grow with the scan. Knows nothing about where windows come from.
@@ -30,7 +30,7 @@ def gaussian(window: tuple[int, int, int]) -> Tensor:
     return weight.clamp(min=FLOOR).float()
 
 
-class Slab:
+class BlendBuffer:
     """Open slices of a volume (A, I, J, K): windows come in order of their first slice, finished slices go out."""
 
     def __init__(self, channels: int, padded: tuple[int, int, int], window: tuple[int, int, int], like: Tensor) -> None:

@@ -6,7 +6,7 @@ import ctypes
 import sys
 
 
-def keep_heap() -> None:
+def reuse_freed_memory() -> None:
     """Tells glibc to reuse large blocks instead of returning them to the system; elsewhere does nothing.
 
     Large activations are otherwise mapped and faulted anew for every layer, which costs eager CPU inference

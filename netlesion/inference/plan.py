@@ -16,8 +16,8 @@ from itertools import pairwise, product
 
 from netlesion.errors import ConfigError
 
-#: Share of the memory for activations that is left for slabs, where a tile does not fit at once.
-SLAB_SHARE = 0.3
+#: Fraction of the memory for activations that is left for chunks, where a tile does not fit at once.
+CHUNK_FRACTION = 0.3
 #: Windows in one forward on a GPU, at most: on an H200 one of 96^3 takes 7 ms, of four each 3.5, of sixteen 2.2.
 MOST_WINDOWS = 16
 
@@ -57,20 +57,20 @@ class Box:
 class Cost:
     """What a network costs for each voxel that it reads: floating-point operations, bytes of activations.
 
-    by_level: bytes where its first levels run slab by slab, for each voxel of the tile and for each of a slab; None
+    chunked: bytes where its first levels run chunk by chunk, for each voxel of the tile and for each of a chunk; None
     where they cannot.
     """
 
     flop: float
     activation_bytes: float
-    by_level: tuple[float, float] | None = None
+    chunked: tuple[float, float] | None = None
 
-    def slab_voxels(self, tile_voxels: int, memory: float) -> int | None:
-        """Of a slab, in what a tile leaves of `memory` bytes; None for a tile that fits at once."""
-        if self.by_level is None or self.activation_bytes * tile_voxels <= memory:
+    def chunk_voxels(self, tile_voxels: int, memory: float) -> int | None:
+        """Of a chunk, in what a tile leaves of `memory` bytes; None for a tile that fits at once."""
+        if self.chunked is None or self.activation_bytes * tile_voxels <= memory:
             return None
-        tile, slab = self.by_level
-        return int(max(memory - tile * tile_voxels, SLAB_SHARE * memory) / slab)
+        tile, chunk = self.chunked
+        return int(max(memory - tile * tile_voxels, CHUNK_FRACTION * memory) / chunk)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Plan:
     tiles: tuple[Tile, ...]
     blend: bool
     cost: Cost | None = None
-    by_level: bool = False
+    chunked: bool = False
 
     @property
     def num_tiles(self) -> int:
@@ -123,10 +123,10 @@ class Plan:
         if self.cost is not None:
             largest = max(t.read.num_voxels for t in self.tiles)
             line += f"; {self.cost.flop * self.voxels_computed / 1e12:.2f} TFLOP"
-            in_slabs = self.cost.by_level if self.by_level else None
-            each = self.cost.activation_bytes if in_slabs is None else in_slabs[0]
+            in_chunks = self.cost.chunked if self.chunked else None
+            each = self.cost.activation_bytes if in_chunks is None else in_chunks[0]
             line += f", about {each * largest / 1e9:.1f} GB of activations"
-            line += " beside those of a slab" if self.by_level else ""
+            line += " beside those of a chunk" if self.chunked else ""
         return line
 
 
@@ -135,8 +135,8 @@ def plan_windows(
 ) -> Plan:
     """Windows that cover every voxel of `shape` (mode exact) or of `box` (crop), neighbours sharing `overlap`.
 
-    Ordered by K, then I, then J, so that a slab along K is complete early. Raises ConfigError for sizes below 1
-    or an overlap outside 0 <= overlap < 1.
+    Ordered by K, then I, then J, so that slices of the blend buffer are complete early. Raises ConfigError for sizes
+    below 1 or an overlap outside 0 <= overlap < 1.
     """
     if min(shape) < 1 or min(window) < 1:
         raise ConfigError(f"volume {shape} and window {window} must be at least one voxel along every axis")
@@ -166,7 +166,7 @@ def plan_stream(
 
     factor: what the network's sides must be divisible by; halo: voxels on each side that can reach a kept one, a
     multiple of factor. memory: bytes of activations that a tile may take by `cost`, None for no limit. Where the box in
-    one tile takes more, its first levels run in slabs, if they can, which repeats less than halos do; then tiles get
+    one tile takes more, its first levels run in chunks, if they can, which repeats less than halos do; then tiles get
     shallower. The shallowest keeps `factor` slices, so a plan may need more than was given (`explain` says what).
     Raises ConfigError for sizes below 1 or a halo that is no multiple of factor.
     """
@@ -175,20 +175,20 @@ def plan_stream(
     shape = _index(shape)
     box = _grown(Box((0, 0, 0), shape) if box is None else box, shape, factor)
     padded = _index(-(-n // factor) * factor for n in box.shape)
-    depth, by_level = padded[2], False
+    depth, chunked = padded[2], False
     if cost is not None and memory is not None:
         plane = padded[0] * padded[1]
-        by_level = cost.slab_voxels(plane * depth, memory) is not None
+        chunked = cost.chunk_voxels(plane * depth, memory) is not None
         affordable = memory / cost.activation_bytes
-        if by_level and cost.by_level is not None:
-            affordable = (1.0 - SLAB_SHARE) * memory / cost.by_level[0]
+        if chunked and cost.chunked is not None:
+            affordable = (1.0 - CHUNK_FRACTION) * memory / cost.chunked[0]
         depth = min(depth, max(int(affordable / plane) // factor * factor, factor))
     tiles = []
     for keep_low, keep_high in _keeps(padded[2], depth, factor, halo):
         low, high = max(0, keep_low - halo), min(padded[2], keep_high + halo)
         read = Box((0, 0, low), (padded[0], padded[1], high))
         tiles.append(Tile(read, Box((0, 0, keep_low), (padded[0], padded[1], keep_high))))
-    return Plan("stream", shape, box, _pad_low(box, padded), padded, tuple(tiles), False, cost, by_level)
+    return Plan("stream", shape, box, _pad_low(box, padded), padded, tuple(tiles), False, cost, chunked)
 
 
 def _keeps(length: int, depth: int, factor: int, halo: int) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
-"""What of a network's logits is kept: every class, or for each tracer the log-odds of lesion alone.
+"""What of a network's logits is kept: every class, or for each tracer the logit of lesion alone.
 
 A tracer of two classes needs their difference only, which may be taken before windows are blended: half the memory and
-no other value. More classes are blended each by itself and collapsed when a slab is complete. Knows nothing about
+no other value. More classes are blended each by itself and collapsed when a chunk is complete. Knows nothing about
 tracers or windows.
 """
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Collapse:
+class Reduction:
     """before: logits of windows (B, N, ...) -> what is blended (B, A, ...), linear; after: (A, ...) -> (M, ...)."""
 
     before: Callable[[Tensor], Tensor]
@@ -27,13 +27,13 @@ def _same(values: Tensor) -> Tensor:
 
 
 #: Every class as it is.
-EVERY_CLASS = Collapse(_same, _same)
+EVERY_CLASS = Reduction(_same, _same)
 
 
-def lesion_odds(groups: Sequence[tuple[slice, Sequence[int]]]) -> Collapse:
-    """Of each group (its channels, which of them are lesion) the log-odds of lesion: one channel a group.
+def lesion_logit(groups: Sequence[tuple[slice, Sequence[int]]]) -> Reduction:
+    """Of each group (its channels, which of them are lesion) the logit of lesion: one channel a group.
 
-    log-odds = logsumexp(lesion logits) - logsumexp(other logits); its sigmoid is the softmax probability of lesion.
+    logit = logsumexp(lesion logits) - logsumexp(other logits); its sigmoid is the softmax probability of lesion.
     """
     lesion, other = [], []
     for span, chosen in groups:
@@ -42,13 +42,13 @@ def lesion_odds(groups: Sequence[tuple[slice, Sequence[int]]]) -> Collapse:
         other.append([c for n, c in enumerate(channels) if n not in set(chosen)])
     if all(len(a) == len(b) == 1 for a, b in zip(lesion, other, strict=True)):
         (plus, minus) = ([c for (c,) in side] for side in (lesion, other))
-        return Collapse(lambda logits: logits[:, plus] - logits[:, minus], _same)
+        return Reduction(lambda logits: logits[:, plus] - logits[:, minus], _same)
 
     def after(logits: Tensor) -> Tensor:
         sides = [torch.stack([_joined(logits, channels) for channels in side]) for side in (lesion, other)]
         return sides[0] - sides[1]
 
-    return Collapse(_same, after)
+    return Reduction(_same, after)
 
 
 def _joined(logits: Tensor, channels: list[int]) -> Tensor:

@@ -12,11 +12,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from netlesion.inference.blend_buffer import Slab
+from netlesion.inference.blend_buffer import BlendBuffer
 from netlesion.inference.plan import Box, Plan, Tile
-from netlesion.inference.reduction import EVERY_CLASS, Collapse
+from netlesion.inference.reduction import EVERY_CLASS, Reduction
 
-#: What voxels that the plan leaves out hold: logits or log-odds whose probability is 0 to nine digits.
+#: What voxels that the plan leaves out hold: logits whose probability is 0 to nine digits.
 OUTSIDE = -20.0
 
 
@@ -26,39 +26,39 @@ def sliding(
     predict: Callable[[Tensor], Tensor],
     batch_size: int = 1,
     progress: Callable[[int], None] = lambda tiles: None,
-    collapse: Collapse = EVERY_CLASS,
+    reduction: Reduction = EVERY_CLASS,
 ) -> Tensor:
-    """(M, I, J, K) float32 on the device of the image: M channels that `collapse` makes of the network's logits.
+    """(M, I, J, K) float32 on the device of the image: M channels that `reduction` makes of the network's logits.
 
     image_CIJK: (C, I, J, K) of the plan's shape. predict: (B, C, *tile) -> (B, N, *tile), any float type.
     Raises ValueError when the shapes do not fit or the callable returns a value that is not finite.
     """
     if tuple(image_CIJK.shape[1:]) != plan.shape:
         raise ValueError(f"image of shape {tuple(image_CIJK.shape)} for a plan over {plan.shape}")
-    image, slab = _padded(image_CIJK, plan), None
+    image, buffer = _padded(image_CIJK, plan), None
     out: Tensor | None = None
     for tiles in _batches(plan, batch_size):
         windows = torch.stack([image[(slice(None), *t.read.slices)] for t in tiles])
         raw = predict(windows)
         if raw.shape[0] != len(tiles) or raw.shape[2:] != windows.shape[2:]:
             raise ValueError(f"the network returned {tuple(raw.shape)} for windows of {tuple(windows.shape)}")
-        logits = collapse.before(raw.float())
+        logits = reduction.before(raw.float())
         if out is None:
-            channels = collapse.after(logits[0, :, :1, :1, :1]).shape[0]
+            channels = reduction.after(logits[0, :, :1, :1, :1]).shape[0]
             out = image.new_full((channels, *plan.shape), OUTSIDE, dtype=torch.float32)
-            slab = Slab(logits.shape[1], plan.padded, plan.tiles[0].read.shape, image) if plan.blend else None
+            buffer = BlendBuffer(logits.shape[1], plan.padded, plan.tiles[0].read.shape, image) if plan.blend else None
         for tile, one in zip(tiles, logits, strict=True):
-            if slab is None:
+            if buffer is None:
                 inner = tile.keep.within(tile.read).slices
-                _write(out, collapse.after(one[(slice(None), *inner)]), tile.keep, plan)
+                _write(out, reduction.after(one[(slice(None), *inner)]), tile.keep, plan)
                 continue
-            for where, values in slab.finished(tile.read.low[2]):
-                _write(out, collapse.after(values), where, plan)
-            slab.add(one, tile.read)
+            for where, values in buffer.finished(tile.read.low[2]):
+                _write(out, reduction.after(values), where, plan)
+            buffer.add(one, tile.read)
         progress(len(tiles))
     assert out is not None, "a plan has a tile at least"
-    for where, values in () if slab is None else slab.finished(plan.padded[2]):
-        _write(out, collapse.after(values), where, plan)
+    for where, values in () if buffer is None else buffer.finished(plan.padded[2]):
+        _write(out, reduction.after(values), where, plan)
     return _finite(out)
 
 

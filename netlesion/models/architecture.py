@@ -30,7 +30,7 @@ class Architecture:
         flop: (in_channels, out_channels, filters) -> floating-point operations of one forward for each input voxel.
         activation_bytes: (filters, engine, norm) -> bytes of float32 activations alive at once for each voxel of a
             tile; and for each voxel of the tile and of a chunk where the first levels run in chunks.
-        chunked: whether its first levels can run in chunks (`inference.engines.by_level`).
+        chunked: whether its first levels can run in chunks (`inference.engines.chunked`).
     """
 
     build: Callable[..., nn.Module]
@@ -50,7 +50,12 @@ def _strided(in_channels: int, out_channels: int, filters: Sequence[int], organs
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "unet": Architecture(
-        unet, unet_cost.factor, unet_cost.halo, unet_cost.flop_per_voxel, unet_cost.activation_bytes_per_voxel, True
+        unet,
+        unet_cost.size_divisor,
+        unet_cost.receptive_field_margin,
+        unet_cost.flop_per_voxel,
+        unet_cost.activation_bytes_per_voxel,
+        True,
     ),
     "strided_unet": Architecture(
         _strided,

@@ -25,7 +25,7 @@ class ModelCard:
     Optional: required_any names channels of which a visit must have at least one. thresholds: tracer -> lesion
     probability from which a voxel belongs to a lesion, chosen on validation patients (0.5 where it is not named).
     peak_thresholds: tracer -> what the highest voxel of a lesion must reach (0).
-    temperatures: tracer -> what the lesion's log-odds are divided by, so that probabilities are calibrated (1).
+    temperatures: tracer -> what the logit of lesion is divided by, so that probabilities are calibrated (1).
     tested_tracers: BIDS `trc-` labels that the model was tested on; empty: not stated. about: what a reader must know
     (data, hours, figures, known failures, intended use), by heading.
     """

@@ -163,12 +163,12 @@ class _Run:
     def forward(self, prepared: Prepared, watch: Stopwatch) -> Tensor:
         return forward(prepared, self.model.card, self.model.networks, self.settings, watch, self.note)
 
-    def write(self, files: VisitFiles, prepared: Prepared, odds: Tensor, watch: Stopwatch) -> None:
+    def write(self, files: VisitFiles, prepared: Prepared, logits: Tensor, watch: Stopwatch) -> None:
         card, folder = self.model.card, self.output / files.visit_id
         (folder / RECORD).unlink(missing_ok=True)
         for leftover in folder.glob(".part-*"):  # of a run that was killed while writing
             leftover.unlink()
-        results = finish(prepared, odds, card, self.settings, watch)
+        results = finish(prepared, logits, card, self.settings, watch)
         outputs: list[str] = []
         with watch.stage("write"):
             for channel, result in results.items():
@@ -205,12 +205,12 @@ def _through_network(
     watch = Stopwatch()
     try:
         prepared, watch = reading.result()
-        odds = run.forward(prepared, watch)
+        logits = run.forward(prepared, watch)
     except Exception as error:
         job: Future = Future()
         job.set_exception(error)
         return job, watch
-    return writer.submit(run.write, files, prepared, odds, watch), watch
+    return writer.submit(run.write, files, prepared, logits, watch), watch
 
 
 def _require_same(record: Mapping[str, Any], signature: Mapping[str, Any], visit_id: str, output: Path) -> None:
@@ -229,7 +229,7 @@ def _deciding(value: Any) -> Any:
     return {
         RENAMED_SETTINGS.get(k, k): list(v) if isinstance(v, tuple) else v
         for k, v in value.items()
-        if k not in ("batch_size", "device", "memory_gb", "by_level")
+        if k not in ("batch_size", "device", "memory_gb", "chunked", "by_level")
     }
 
 

@@ -125,15 +125,15 @@ def ready(
     device = device_of(options.device)
     sharing = len(networks) if device == "cpu" else 1  # an engine keeps what it has had
     memory_gb = available_gb(device) / sharing if options.memory_gb is None else options.memory_gb
-    by_level = mode == "stream" and device == "cpu" and architecture_of(card.network).chunked
+    chunked = mode == "stream" and device == "cpu" and architecture_of(card.network).chunked
 
-    def slab(engine: str, voxels: int) -> int | None:
-        cost = cost_of(card, engine, by_level)
-        return None if cost is None else cost.slab_voxels(voxels, memory_gb * 1e9)
+    def chunk(engine: str, voxels: int) -> int | None:
+        cost = cost_of(card, engine, chunked)
+        return None if cost is None else cost.chunk_voxels(voxels, memory_gb * 1e9)
 
     inputs = num_inputs(card.channels, card.required_channels)
     engines = [
-        choose(n, inputs, card.window, device, options.engine, options.precision, slab if by_level else None)
+        choose(n, inputs, card.window, device, options.engine, options.precision, chunk if chunked else None)
         for n in networks
     ]
     engine = _one_kind(engines, checkpoints)
@@ -152,7 +152,7 @@ def ready(
         flips=options.flips,
         folds=len(engines),
         agreement=options.agreement,
-        by_level=by_level,
+        chunked=chunked,
     )
     chosen = (
         engine.explain() + (f"; {len(engines)} networks averaged" if len(engines) > 1 else ""),

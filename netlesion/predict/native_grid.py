@@ -15,7 +15,7 @@ from netlesion.preprocess.harmonise import resample
 
 
 def probability_on(
-    odds_IJK: Tensor, box: Box, working: Geometry, native: Geometry, back: Transform | None, unseen: np.ndarray | None
+    logit_IJK: Tensor, box: Box, working: Geometry, native: Geometry, back: Transform | None, unseen: np.ndarray | None
 ) -> np.ndarray:
     """Lesion probability on a native PET grid, 0 beyond `box`, the part of the working grid that was computed."""
     probability = np.zeros(native.shape, dtype=np.float32, order="F")  # as it will lie in its file
@@ -24,7 +24,7 @@ def probability_on(
         part = _native_box(box, working, native)
         if part.num_voxels == 0:
             return probability
-    torch.sigmoid(_on_native(odds_IJK, working, native, back, part), out=torch.from_numpy(probability[part.slices]))
+    torch.sigmoid(_on_native(logit_IJK, working, native, back, part), out=torch.from_numpy(probability[part.slices]))
     if unseen is not None:
         probability[unseen] = 0.0
     return probability
@@ -56,8 +56,8 @@ def _native_box(box: Box, working: Geometry, native: Geometry) -> Box:
     return Box(tuple(low.tolist()), tuple(high.tolist()))
 
 
-def _on_native(odds_IJK: Tensor, working: Geometry, native: Geometry, back: Transform | None, part: Box) -> Tensor:
-    """Log-odds at the voxels of a part of a native PET grid; back: from that PET's frame to the working grid's.
+def _on_native(logit_IJK: Tensor, working: Geometry, native: Geometry, back: Transform | None, part: Box) -> Tensor:
+    """Logits at the voxels of a part of a native PET grid; back: from that PET's frame to the working grid's.
 
     A field's part is the whole grid.
     """
@@ -65,6 +65,6 @@ def _on_native(odds_IJK: Tensor, working: Geometry, native: Geometry, back: Tran
         affine = native.affine_ras if back is None else back.matrix @ native.affine_ras
         first = np.eye(4)
         first[:3, 3] = part.low
-        return to_grid(odds_IJK, np.linalg.inv(working.affine_ras) @ affine @ first, part.shape)
+        return to_grid(logit_IJK, np.linalg.inv(working.affine_ras) @ affine @ first, part.shape)
     positions = working.to_index(back.apply(grid_points(native)))
-    return at_positions(odds_IJK, positions.reshape(*native.shape, 3))
+    return at_positions(logit_IJK, positions.reshape(*native.shape, 3))

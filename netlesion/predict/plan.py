@@ -12,15 +12,15 @@ from netlesion.predict.settings import InferenceSettings
 from netlesion.preprocess.normalise import num_inputs
 
 
-def cost_of(card: ModelCard, engine: str, by_level: bool) -> Cost | None:
+def cost_of(card: ModelCard, engine: str, chunked: bool) -> Cost | None:
     """What the card's network costs in an engine; None for a network that is no U-Net of ours."""
     kind, filters, norm = architecture_of(card.network), filters_of(card.network), norm_of(card.network)
     if not filters:
         return None
     inputs, outputs = num_inputs(card.channels, card.required_channels), card.scheme.num_outputs
-    at_once, in_slabs = kind.activation_bytes(filters, engine, norm)
+    at_once, in_chunks = kind.activation_bytes(filters, engine, norm)
     flop = kind.flop(inputs, outputs, filters)
-    return Cost(flop, at_once, in_slabs if by_level else None)
+    return Cost(flop, at_once, in_chunks if chunked else None)
 
 
 def plan_of(
@@ -30,7 +30,7 @@ def plan_of(
     kind, filters, cost = (
         architecture_of(card.network),
         filters_of(card.network),
-        cost_of(card, settings.engine, settings.by_level),
+        cost_of(card, settings.engine, settings.chunked),
     )
     body = None if box is None else Box(*box)
     if settings.mode == "stream":
@@ -48,7 +48,7 @@ def smaller(plan: Plan, batch_size: int, card: ModelCard, error: Exception) -> t
     if plan.mode == "stream" and plan.cost is not None:
         kind, filters = architecture_of(card.network), filters_of(card.network)
         need = plan.cost.activation_bytes * max(t.read.num_voxels for t in plan.tiles)
-        cost = replace(plan.cost, by_level=None)
+        cost = replace(plan.cost, chunked=None)
         less = plan_stream(plan.shape, kind.divisor(filters), kind.margin(filters), plan.box, cost, need / 2)
         if max(t.read.num_voxels for t in less.tiles) < max(t.read.num_voxels for t in plan.tiles):
             return less, 1

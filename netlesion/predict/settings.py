@@ -54,7 +54,7 @@ class InferenceSettings:
     CPU, on a GPU what `memory_gb` holds. flips: axes (0 left-right, 1 front-back, 2 head-foot) over whose mirror images
     logits are averaged.
     folds: networks whose logits are averaged. agreement: mode crop computes exact as well, to be compared with it.
-    by_level: the networks take a tile of mode stream that does not fit at once (`inference.engines.chunked`).
+    chunked: the networks take a tile of mode stream that does not fit at once (`inference.engines.chunked`).
 
     Raises ConfigError, with the setting's name, for a value that cannot be meant.
     """
@@ -73,7 +73,7 @@ class InferenceSettings:
     flips: tuple[int, ...] = ()
     folds: int = 1
     agreement: bool = False
-    by_level: bool = False
+    chunked: bool = False
 
     def __post_init__(self) -> None:
         for name, good, expected in (

@@ -1,8 +1,8 @@
 """One visit in, results out: the story of inference, in three steps that a cohort can overlap.
 
 prepare   visit -> harmonise -> network input -> the body's box -> plan
-forward   plan -> tiles through the network -> log-odds of lesion on the working grid, one map for each tracer
-finish    log-odds on each native PET grid -> lesion probability -> lesions -> measurements
+forward   plan -> tiles through the network -> logits of lesion on the working grid, one map for each tracer
+finish    logits on each native PET grid -> lesion probability -> lesions -> measurements
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from netlesion.image.visit import Visit
 from netlesion.image.volume import Quantity, Volume
 from netlesion.inference.average import Predict, averaged, averaged_beside_first
 from netlesion.inference.plan import Box, Plan, windows_at_once
-from netlesion.inference.reduction import lesion_odds
+from netlesion.inference.reduction import lesion_logit
 from netlesion.inference.sliding import sliding
 from netlesion.models.card import ModelCard
 from netlesion.output.provenance import Stopwatch
@@ -98,9 +98,9 @@ def forward(
     stopwatch: Stopwatch,
     note: Callable[[str], None] = lambda line: None,
 ) -> Tensor:
-    """Log-odds of lesion (T, I, J, K) float32 on the working grid, one for each tracer of the model, in its order.
+    """Logits of lesion (T, I, J, K) float32 on the working grid, one for each tracer of the model, in its order.
 
-    Where `settings.compared` names another way, T more channels hold its log-odds. A device that runs out of memory
+    Where `settings.compared` names another way, T more channels hold its logits. A device that runs out of memory
     gets smaller batches, then shallower tiles, each said through `note`; when nothing is left to make smaller,
     InferenceError. A result that is not finite is an InferenceError as well.
     """
@@ -116,17 +116,17 @@ def forward(
         plans.append(plan_of(card, replace(settings, mode="exact", agreement=False), prepared.plan.shape))
     with stopwatch.stage("network"):
         image = prepared.image.to(settings.device, non_blocking=True)
-        odds = [_run(prepared.visit.visit_id, image, plan, card, predict, groups, settings, note) for plan in plans]
-        return torch.cat(odds) if len(odds) > 1 else odds[0]
+        logits = [_run(prepared.visit.visit_id, image, plan, card, predict, groups, settings, note) for plan in plans]
+        return torch.cat(logits) if len(logits) > 1 else logits[0]
 
 
 def _run(visit_id: str, image: Tensor, plan: Plan, card: ModelCard, predict: Predict, groups, settings, note) -> Tensor:
-    batch_size, collapse = settings.batch_size, lesion_odds(groups)
+    batch_size, reduction = settings.batch_size, lesion_logit(groups)
     if batch_size is None:
         batch_size = windows_at_once(plan, settings.device, settings.memory_gb)
     while True:
         try:
-            return sliding(image, plan, predict, batch_size, collapse=collapse).cpu()
+            return sliding(image, plan, predict, batch_size, reduction=reduction).cpu()
         except torch.OutOfMemoryError as error:
             plan, batch_size = smaller(plan, batch_size, card, error)
             note(f"{visit_id}: out of memory; going on with batches of {batch_size}, {plan.explain()}")
@@ -137,7 +137,7 @@ def _run(visit_id: str, image: Tensor, plan: Plan, card: ModelCard, predict: Pre
 
 
 def finish(
-    prepared: Prepared, odds_TIJK: Tensor, card: ModelCard, settings: InferenceSettings, stopwatch: Stopwatch
+    prepared: Prepared, logit_TIJK: Tensor, card: ModelCard, settings: InferenceSettings, stopwatch: Stopwatch
 ) -> dict[str, TracerResult]:
     """Tracer channel -> result, for every tracer that the model knows and the visit has."""
     visit, working, results = prepared.visit, prepared.working, {}
@@ -151,7 +151,7 @@ def finish(
             unseen = unseen_by(working, suv.geometry, back)
             seen = prepared.plan.box
             temperature, threshold = card.temperatures.get(tracer, 1.0), settings.threshold_of(tracer)
-            probability = probability_on(odds_TIJK[t] / temperature, seen, working, suv.geometry, back, unseen)
+            probability = probability_on(logit_TIJK[t] / temperature, seen, working, suv.geometry, back, unseen)
             probability_volume = Volume(probability, suv.geometry, Quantity.PROBABILITY)
         with stopwatch.stage("lesions"):
             lesions = extract(probability_volume, threshold, settings.connectivity, settings.peak_threshold_of(tracer))
@@ -163,7 +163,7 @@ def finish(
                 n = len(tracers) + t
                 whole = Box((0, 0, 0), working.shape)
                 other = probability_on(
-                    odds_TIJK[n] / card.temperatures.get(tracer, 1.0), whole, working, suv.geometry, back, unseen
+                    logit_TIJK[n] / card.temperatures.get(tracer, 1.0), whole, working, suv.geometry, back, unseen
                 )
                 agreement = Agreement.of(settings.compared, probability, other, threshold, _truth(visit, tracer, suv))
         results[tracer] = TracerResult(tracer, suv, probability_volume, lesions, rows, agreement)

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlesion.errors import ConfigError
-from netlesion.inference.plan import SLAB_SHARE, Box, Cost, plan_stream
+from netlesion.inference.plan import CHUNK_FRACTION, Box, Cost, plan_stream
 from netlesion.inference.sliding import OUTSIDE, sliding
 from netlesion.models.unet import unet
-from netlesion.models.unet_cost import factor, flop_per_voxel, halo
+from netlesion.models.unet_cost import flop_per_voxel, receptive_field_margin, size_divisor
 
 WIDTHS = (4, 6, 8)
 BYTES = Cost(1.0, 1.0)
@@ -50,9 +50,9 @@ def test_tiles_equal_one_forward_over_the_box(norm, shape, depth, low, seed):
     low = min(low, shape[2] - 1)
     box = Box((0, 1 if shape[1] > 4 else 0, low), shape)
     image = volume(shape, seed)
-    whole = plan_stream(shape, factor(WIDTHS), halo(WIDTHS), box, BYTES)
+    whole = plan_stream(shape, size_divisor(WIDTHS), receptive_field_margin(WIDTHS), box, BYTES)
     memory = 4.0 * depth * whole.padded[0] * whole.padded[1]
-    tiled = plan_stream(shape, factor(WIDTHS), halo(WIDTHS), box, BYTES, memory)
+    tiled = plan_stream(shape, size_divisor(WIDTHS), receptive_field_margin(WIDTHS), box, BYTES, memory)
     assert whole.num_tiles == 1
     difference = run(NETWORKS[norm], image, tiled) - run(NETWORKS[norm], image, whole)
     assert difference.abs().max() < 1e-4
@@ -61,7 +61,7 @@ def test_tiles_equal_one_forward_over_the_box(norm, shape, depth, low, seed):
 def test_a_halo_one_step_too_narrow_is_seen():
     """The bound is sharp enough to fail: with half of the halo, tiles do not agree."""
     image, shape = volume((8, 8, 160)), (8, 8, 160)
-    whole = plan_stream(shape, 4, halo(WIDTHS), None, BYTES)
+    whole = plan_stream(shape, 4, receptive_field_margin(WIDTHS), None, BYTES)
     narrow = plan_stream(shape, 4, 8, None, BYTES, 40.0 * 64)
     assert narrow.num_tiles > 2
     assert (run(NETWORKS["batch"], image, narrow) - run(NETWORKS["batch"], image, whole)).abs().max() > 1e-4
@@ -69,12 +69,12 @@ def test_a_halo_one_step_too_narrow_is_seen():
 
 @pytest.mark.parametrize("filters", [(4, 6, 8), (3, 4, 5, 6)])
 def test_nothing_beyond_a_cut_reaches_further_than_the_halo(filters):
-    """Cuts lie at multiples of the factor. Every weight 1, so nothing cancels: how far do voxels before a cut reach?"""
+    """Cuts lie at multiples of the divisor. Every weight 1, so nothing cancels: how far do voxels before it reach?"""
     network = unet(1, 1, filters=filters, norm="batch").eval()
     for parameter in network.parameters():
         torch.nn.init.ones_(parameter)
-    step = factor(filters)
-    cut, reached = halo(filters) + 2 * step, 0
+    step = size_divisor(filters)
+    cut, reached = receptive_field_margin(filters) + 2 * step, 0
     still = torch.zeros(1, 1, step, step, 2 * cut)
     for at in range(cut - step, cut):
         moved = still.clone()
@@ -82,7 +82,7 @@ def test_nothing_beyond_a_cut_reaches_further_than_the_halo(filters):
         with torch.inference_mode():
             changed = (network(moved) != network(still)).flatten(0, 3).any(dim=0)
         reached = max(reached, int(torch.nonzero(changed).max()) + 1 - cut)
-    assert halo(filters) - step < reached <= halo(filters)
+    assert receptive_field_margin(filters) - step < reached <= receptive_field_margin(filters)
 
 
 @given(
@@ -116,7 +116,7 @@ def test_no_tile_takes_more_memory_than_given_where_that_is_possible():
 def test_what_does_not_fit_at_once_is_one_tile_by_level_where_the_network_can():
     cost, shape = Cost(1.0, 100.0, (40.0, 200.0)), (32, 32, 1000)
     voxels = 32 * 32 * 1008.0
-    fits, by_level, cannot, still_too_large = (
+    fits, chunked, cannot, still_too_large = (
         plan_stream(shape, 16, 80, None, c, memory)
         for c, memory in (
             (cost, 100.0 * voxels),
@@ -125,20 +125,20 @@ def test_what_does_not_fit_at_once_is_one_tile_by_level_where_the_network_can():
             (cost, 40.0 * voxels),
         )
     )
-    assert [(p.num_tiles, p.by_level) for p in (fits, by_level)] == [(1, False), (1, True)]
-    assert "GB of activations beside those of a slab" in by_level.explain()
-    assert "slab" not in fits.explain()
-    assert (cannot.num_tiles > 1, cannot.by_level) == (True, False)
-    assert (still_too_large.num_tiles > 1, still_too_large.by_level) == (True, True)
-    assert max(t.read.num_voxels for t in still_too_large.tiles) * 40.0 <= (1 - SLAB_SHARE) * 40.0 * voxels
+    assert [(p.num_tiles, p.chunked) for p in (fits, chunked)] == [(1, False), (1, True)]
+    assert "GB of activations beside those of a chunk" in chunked.explain()
+    assert "chunk" not in fits.explain()
+    assert (cannot.num_tiles > 1, cannot.chunked) == (True, False)
+    assert (still_too_large.num_tiles > 1, still_too_large.chunked) == (True, True)
+    assert max(t.read.num_voxels for t in still_too_large.tiles) * 40.0 <= (1 - CHUNK_FRACTION) * 40.0 * voxels
 
 
-def test_a_slab_takes_what_its_tile_leaves_and_never_less_than_its_share():
+def test_a_chunk_takes_what_its_tile_leaves_and_never_less_than_its_fraction():
     cost = Cost(1.0, 100.0, (40.0, 200.0))
-    assert cost.slab_voxels(1000, 100e3) is None
-    assert cost.slab_voxels(1001, 100e3) == (100e3 - 1001 * 40) // 200
-    assert cost.slab_voxels(3000, 100e3) == SLAB_SHARE * 500
-    assert Cost(1.0, 100.0).slab_voxels(3000, 100e3) is None
+    assert cost.chunk_voxels(1000, 100e3) is None
+    assert cost.chunk_voxels(1001, 100e3) == (100e3 - 1001 * 40) // 200
+    assert cost.chunk_voxels(3000, 100e3) == CHUNK_FRACTION * 500
+    assert Cost(1.0, 100.0).chunk_voxels(3000, 100e3) is None
 
 
 def test_what_the_plan_leaves_out_is_background():

@@ -32,9 +32,7 @@ def test_a_prediction_is_what_infer_writes(model):
     written = read_volume(f"{CASE}_dseg.nii.gz", Quantity.LABEL)
     assert 0 < (written.array > 0).sum() < written.array.size
     assert np.array_equal(result.lesions.array, written.array)
-    assert np.array_equal(
-        result.probability.array, read_volume(f"{CASE}_probseg.nii.gz", Quantity.PROBABILITY).array
-    )
+    assert np.array_equal(result.probability.array, read_volume(f"{CASE}_probseg.nii.gz", Quantity.PROBABILITY).array)
     rows = read_lesions(f"{CASE}.tsv")["P0_trc-fdg"]
     assert [r.num_voxels for r in result.rows] == [r.num_voxels for r in rows]
     assert [r.suvmax_g_per_ml for r in result.rows] == pytest.approx([r.suvmax_g_per_ml for r in rows], rel=1e-5)

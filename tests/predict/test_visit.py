@@ -145,8 +145,8 @@ def test_a_device_out_of_memory_gets_smaller_batches_then_shallower_tiles_and_ea
 
     card, settings = network_card("batch"), InferenceSettings(mode="stream")
     prepared = prepare(one_pet((20, 18, 400)), card, settings, Stopwatch())
-    odds = forward(prepared, card, [small_device], settings, Stopwatch(), lines.append)
-    assert torch.equal(odds, forward(prepared, card, [hot_fdg], settings, Stopwatch()))
+    logits = forward(prepared, card, [small_device], settings, Stopwatch(), lines.append)
+    assert torch.equal(logits, forward(prepared, card, [hot_fdg], settings, Stopwatch()))
     assert lines
     assert all("out of memory; going on with batches of 1, stream: " in line for line in lines)
     batched = InferenceSettings(mode="exact", batch_size=8)
@@ -160,28 +160,28 @@ def test_a_device_out_of_memory_gets_smaller_batches_then_shallower_tiles_and_ea
     ]
 
 
-def test_a_tile_that_does_not_fit_runs_by_level_where_the_engine_can_and_the_result_stays():
+def test_a_tile_that_does_not_fit_runs_in_chunks_where_the_engine_can_and_the_result_stays():
     torch.manual_seed(0)
     filters = (4, 6, 8)
     network = unet(1, 2, filters=filters, norm="batch").eval()
     card = replace(network_card("batch"), network={"filters": filters, "norm": "batch"}, window=(16, 16, 16))
     plenty, little = InferenceSettings("stream"), InferenceSettings("stream", memory_gb=2e-3)
-    in_slabs, asked = replace(little, by_level=True), []
+    in_chunks, asked = replace(little, chunked=True), []
 
-    def slab(name, voxels):
-        asked.append(cost_of(card, name, True).slab_voxels(voxels, 2e6))
+    def chunk(name, voxels):
+        asked.append(cost_of(card, name, True).chunk_voxels(voxels, 2e6))
         return asked[-1]
 
-    engine, visit = choose(network, 1, card.window, name="torch", precision="fp32", slab=slab), one_pet()
-    plans = [prepare(visit, card, s, Stopwatch()).plan for s in (plenty, little, in_slabs)]
-    assert [(p.num_tiles > 1, p.by_level) for p in plans] == [(False, False), (True, False), (False, True)]
-    one, several, by_level = (
+    engine, visit = choose(network, 1, card.window, name="torch", precision="fp32", chunk=chunk), one_pet()
+    plans = [prepare(visit, card, s, Stopwatch()).plan for s in (plenty, little, in_chunks)]
+    assert [(p.num_tiles > 1, p.chunked) for p in plans] == [(False, False), (True, False), (False, True)]
+    one, several, chunked = (
         predict_visit(visit, card, [predict], s, Stopwatch())["fdg"].probability.array
-        for predict, s in ((eager(network), plenty), (eager(network), little), (engine.predict, in_slabs))
+        for predict, s in ((eager(network), plenty), (eager(network), little), (engine.predict, in_chunks))
     )
     assert asked[-1] is not None
     assert np.abs(several - one).max() < 1e-5
-    assert np.abs(by_level - one).max() < 1e-5
+    assert np.abs(chunked - one).max() < 1e-5
 
 
 def test_a_device_without_memory_for_one_tile_says_so():
@@ -233,11 +233,11 @@ def test_only_what_was_computed_goes_back_to_the_native_grid_and_nothing_is_lost
     affine = np.diag([3.1 * flip[0], 2.7 * flip[1], 4.4 * flip[2], 1.0])
     affine[:3, 3] = [60.0 * (f < 0) + 1.3 for f in flip]
     native, box = Geometry(affine, (19, 24, 22)), Box((4, 3, 6), (15, 12, 20))
-    odds = torch.full(working.shape, OUTSIDE)
+    logits = torch.full(working.shape, OUTSIDE)
     inner = torch.randn(11, 9, 14, generator=torch.Generator().manual_seed(0)) * 4
-    odds[box.slices] = inner
-    found = probability_on(odds, box, working, native, None, None)
-    everything = probability_on(odds, Box((0, 0, 0), working.shape), working, native, None, None)
+    logits[box.slices] = inner
+    found = probability_on(logits, box, working, native, None, None)
+    everything = probability_on(logits, Box((0, 0, 0), working.shape), working, native, None, None)
     np.testing.assert_allclose(found, everything, atol=1e-6)
     assert (found == 0).mean() > 0.4, "the rest was not computed"
     assert (found > 0.5).any()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from netlesion.errors import ConfigError
 from netlesion.inference.engines import openvino_cpu as openvino
-from netlesion.inference.engines.chunked import Level, Piece, by_level, pieces
+from netlesion.inference.engines.chunked import Level, Piece, pieces, run_chunked
 from netlesion.inference.engines.cuda_graphs import graphed
 from netlesion.inference.engines.gpu_layout import gpu_layout
 from netlesion.inference.engines.inductor import inductor
@@ -50,12 +50,12 @@ def choose(
     device: str = "cpu",
     name: str = "auto",
     precision: str = "auto",
-    slab: Callable[[str, int], int | None] | None = None,
+    chunk: Callable[[str, int], int | None] | None = None,
 ) -> Engine:
     """The engine for windows of one size on one device.
 
-    slab: for a U-Net of `models.unet` whose norm does not depend on the tile, on a CPU: (engine's name, voxels of a
-    tile) -> None where one forward can hold it, else voxels of a slab for `by_level`. None: every tile in one forward.
+    chunk: for a U-Net of `models.unet` whose norm does not depend on the tile, on a CPU: (engine's name, voxels of a
+    tile) -> None where one forward can hold it, else voxels of a chunk for `run_chunked`. None: one forward each.
     auto: on a GPU PyTorch, its launches recorded where CUDA allows; on a CPU OpenVINO where it is installed and agrees
     with PyTorch, else PyTorch, with the reason. Precision auto: fp16 on a GPU, nearer to float32 than
     bf16 and no slower; on a CPU bf16 where it computes it natively, else fp32. Raises ConfigError for a name that is
@@ -73,21 +73,21 @@ def choose(
             raise ConfigError(f"inference.engine=openvino runs on the CPU, not on {device}; use device=cpu or auto")
         return _torch(network, num_inputs, window, device, precision, f"PyTorch on {device}")
     if name == "torch":
-        return _torch(network, num_inputs, window, device, precision, "asked for", slab=slab)
+        return _torch(network, num_inputs, window, device, precision, "asked for", chunk=chunk)
     if not installed():
         if name == "openvino":
             raise ConfigError("inference.engine=openvino, but it is not installed; pip install openvino")
         reason = "OpenVINO is not installed (pip install openvino makes CPUs faster)"
-        return _torch(network, num_inputs, window, device, precision, reason, slab=slab)
+        return _torch(network, num_inputs, window, device, precision, reason, chunk=chunk)
     try:
         reason = "asked for" if name == "openvino" else "installed"
-        return _openvino(network, num_inputs, window, precision, reason, slab)
+        return _openvino(network, num_inputs, window, precision, reason, chunk)
     except Exception as error:  # a converter may raise anything
         why = (str(error).splitlines() or [type(error).__name__])[0][:160]
         if name == "openvino":
             raise ConfigError(f"inference.engine=openvino cannot run this network ({why}); use torch") from error
         reason = f"OpenVINO cannot run this network ({why})"
-        return _torch(network, num_inputs, window, device, precision, reason, slab=slab)
+        return _torch(network, num_inputs, window, device, precision, reason, chunk=chunk)
 
 
 def deviation(reference: Tensor, other: Tensor) -> float:
@@ -96,7 +96,7 @@ def deviation(reference: Tensor, other: Tensor) -> float:
     return float((other.double() - reference.double()).square().mean().sqrt() / spread.clamp(min=1e-12))
 
 
-def _openvino(network, num_inputs, window, precision, reason, slab) -> Engine:
+def _openvino(network, num_inputs, window, precision, reason, chunk) -> Engine:
     native = openvino.computes_bf16()
     chosen = ("bf16" if native else "fp32") if precision == "auto" else precision
     try:
@@ -105,17 +105,17 @@ def _openvino(network, num_inputs, window, precision, reason, slab) -> Engine:
     except Exception:  # the stored conversion may be damaged: one more, from the network itself
         predict = openvino_cpu(network, num_inputs, window, chosen, anew=True)
         off = _verified(eager(network), predict, num_inputs, window, chosen)
-    if slab is not None:
+    if chunk is not None:
 
         def piece(module: nn.Module, *example: Tensor) -> Piece:
             shapes = [(1, x.shape[1], -1, -1, -1) for x in example]
             return openvino.compiled(module, example, shapes, chosen)
 
-        predict = _large_by_level(predict, network, num_inputs, window, chosen, piece, partial(slab, "openvino"))
+        predict = _large_in_chunks(predict, network, num_inputs, window, chosen, piece, partial(chunk, "openvino"))
     return Engine("openvino", chosen, predict, f"{reason}, {_bf16_note(native)}", off)
 
 
-def _torch(network, num_inputs, window, device, precision, reason, name="torch", slab=None) -> Engine:
+def _torch(network, num_inputs, window, device, precision, reason, name="torch", chunk=None) -> Engine:
     native = computes_bf16(device)
     fast = "fp16" if device != "cpu" else "bf16" if native else "fp32"
     chosen, oracle = (fast if precision == "auto" else precision), eager(network, device)
@@ -123,13 +123,13 @@ def _torch(network, num_inputs, window, device, precision, reason, name="torch",
     note = f"{reason}, {_bf16_note(native)}"
 
     def of_any_size(predict: Callable[[Tensor], Tensor], precision: str) -> Callable[[Tensor], Tensor]:
-        if slab is None:
+        if chunk is None:
             return predict
 
         def piece(module: nn.Module, *_: Tensor) -> Piece:
             return eager(module, device, precision)
 
-        return _large_by_level(predict, network, num_inputs, window, precision, piece, partial(slab, "torch"))
+        return _large_in_chunks(predict, network, num_inputs, window, precision, piece, partial(chunk, "torch"))
 
     if device == "cpu" and chosen == "fp32" and name == "torch":
         return Engine(name, chosen, of_any_size(oracle, chosen), note)
@@ -151,18 +151,18 @@ def _torch(network, num_inputs, window, device, precision, reason, name="torch",
     return Engine(name, chosen, of_any_size(predict, chosen), note, off)
 
 
-def _large_by_level(predict, network, num_inputs, window, precision, piece, slab: Callable[[int], int | None]):
-    """`predict` for tiles that fit at once, else by level; its pieces are made, and verified, when one comes."""
+def _large_in_chunks(predict, network, num_inputs, window, precision, piece, chunk: Callable[[int], int | None]):
+    """`predict` for tiles that fit at once, else in chunks; its pieces are made, and verified, when one comes."""
 
     @cache
     def parts() -> tuple[Level, Level, Piece]:
         made = pieces(network, num_inputs, window, piece)
-        _verified(predict, by_level(*made, prod(window) // 2), num_inputs, window, precision)
+        _verified(predict, run_chunked(*made, prod(window) // 2), num_inputs, window, precision)
         return made
 
     def either(windows: Tensor) -> Tensor:
-        voxels = slab(windows[0, 0].numel())
-        return (predict if voxels is None else by_level(*parts(), voxels))(windows)
+        voxels = chunk(windows[0, 0].numel())
+        return (predict if voxels is None else run_chunked(*parts(), voxels))(windows)
 
     return either
 

@@ -1,8 +1,8 @@
-"""A U-Net over a tile that is too large for memory: its two first levels slab by slab, everything coarser at once.
+"""A U-Net over a tile that is too large for memory: its two first levels chunk by chunk, everything coarser at once.
 
 Nearly all of what is alive in a forward belongs to the first levels, whose convolutions reach a few voxels. So the way
-down runs over slabs along I, the coarser levels, a sixty-fourth of the voxels, see the whole tile, and the way up runs
-over slabs again. What the first skip carries is computed a second time there, which is cheaper than to keep it. The
+down runs over chunks along I, the coarser levels, a sixty-fourth of the voxels, see the whole tile, and the way up runs
+over chunks again. What the first skip carries is computed a second time there, which is cheaper than to keep it. The
 result is that of one forward, for norms that do not depend on what they see.
 """
 
@@ -69,9 +69,9 @@ class Coarse(nn.Module):
 
 @dataclass(frozen=True)
 class Level:
-    """One level in slabs: down (x) -> features of the next; up (x, features) -> the answer.
+    """One level in chunks: down (x) -> features of the next; up (x, features) -> the answer.
 
-    Slices that a slab reads beyond either end, even, for the strides: what the convolutions of its pieces reach.
+    Slices that a chunk reads beyond either end, even, for the strides: what the convolutions of its pieces reach.
     """
 
     down: Piece
@@ -102,35 +102,35 @@ def pieces(
     )
 
 
-def by_level(first: Level, second: Level, coarse: Piece, slab_voxels: int) -> Callable[[Tensor], Tensor]:
-    """(B, C, I, J, K) -> logits (B, N, I, J, K); a slab with its halos has about `slab_voxels`, at least two slices."""
+def run_chunked(first: Level, second: Level, coarse: Piece, chunk_voxels: int) -> Callable[[Tensor], Tensor]:
+    """(B, C, I, J, K) -> logits (B, N, I, J, K); a chunk and halos have about `chunk_voxels`, two slices or more."""
 
     def predict(windows: Tensor) -> Tensor:
         answers = [run(image[None]) for image in windows]
         return answers[0] if len(answers) == 1 else torch.cat(answers)
 
     # Features of the second level are twice as many in the usual networks: half of the voxels take the same memory.
-    inner = in_slabs(second, coarse, slab_voxels // 2)
-    run = in_slabs(first, inner, slab_voxels)
+    inner = in_chunks(second, coarse, chunk_voxels // 2)
+    run = in_chunks(first, inner, chunk_voxels)
     return predict
 
 
-def in_slabs(level: Level, below: Piece, slab_voxels: int) -> Piece:
+def in_chunks(level: Level, below: Piece, chunk_voxels: int) -> Piece:
     """(1, C, I, J, K) -> what `level` and everything below it make of it."""
 
     def run(x: Tensor) -> Tensor:
         length, plane = x.shape[2], x.shape[3] * x.shape[4]
-        slabs = _slabs(length, slab_voxels // plane - 2 * level.reach_down)
+        chunks = _chunks(length, chunk_voxels // plane - 2 * level.reach_down)
         features: Tensor | None = None
         answer: Tensor | None = None
-        for a, b, low, high in _reading(slabs, level.reach_down):
+        for a, b, low, high in _reading(chunks, level.reach_down):
             part = level.down(x[:, :, low:high].contiguous())
             if features is None:
                 features = part.new_empty((*part.shape[:2], length // 2, *part.shape[3:]))
             features[:, :, a // 2 : b // 2] = part[:, :, (a - low) // 2 : (b - low) // 2]
-        assert features is not None, "there is a slab at least"
+        assert features is not None, "there is a chunk at least"
         features = below(features)
-        for a, b, low, high in _reading(slabs, level.reach_up):
+        for a, b, low, high in _reading(chunks, level.reach_up):
             part = level.up(x[:, :, low:high].contiguous(), features[:, :, low // 2 : high // 2].contiguous())
             if answer is None:
                 answer = part.new_empty((*part.shape[:2], length, *part.shape[3:]))
@@ -141,19 +141,19 @@ def in_slabs(level: Level, below: Piece, slab_voxels: int) -> Piece:
     return run
 
 
-def _reading(slabs: list[tuple[int, int]], reach: int) -> Iterator[tuple[int, int, int, int]]:
-    """(first, end) of each slab and of what it reads: at least `reach` on either side, one depth for all of them.
+def _reading(chunks: list[tuple[int, int]], reach: int) -> Iterator[tuple[int, int, int, int]]:
+    """(first, end) of each chunk and of what it reads: at least `reach` on either side, one depth for all of them.
 
     Another depth would be another size to prepare for, and memory beside that of the first.
     """
-    length = slabs[-1][1]
-    depth = min(length, max(b - a for a, b in slabs) + 2 * reach)
-    for a, b in slabs:
+    length = chunks[-1][1]
+    depth = min(length, max(b - a for a, b in chunks) + 2 * reach)
+    for a, b in chunks:
         low = min(max(0, a - reach), length - depth)
         yield a, b, low, low + depth
 
 
-def _slabs(length: int, depth: int) -> list[tuple[int, int]]:
-    """(first, end) of slabs that meet, about equally deep, no deeper than `depth` where that is 2 or more; all even."""
+def _chunks(length: int, depth: int) -> list[tuple[int, int]]:
+    """(first, end) of chunks that meet, about equally deep, none above `depth` where that is 2 or more; all even."""
     number = -(-length // max(2, depth // 2 * 2))
     return list(pairwise(2 * round(length / 2 * n / number) for n in range(number + 1)))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def with_merged_up(network: nn.Module) -> nn.Module:
+def with_fused_upsampling(network: nn.Module) -> nn.Module:
     """A copy in eval mode whose up blocks are `MergedUp` where that is the same function."""
     network = copy.deepcopy(network).eval()
     blocks = [block for block in network.modules() if isinstance(block, UnetUpBlock) and _mergeable(block)]

@@ -16,20 +16,20 @@ from torch.nn import functional
 BLOCKS = (4, 4, 4, 2, 2)
 
 
-def with_short_sums(network: nn.Module) -> nn.Module:
-    """A copy in eval mode whose affine 3D instance norms are `ShortSums`; the network itself where it has none."""
+def with_hierarchical_norms(network: nn.Module) -> nn.Module:
+    """A copy in eval mode whose affine 3D instance norms sum hierarchically; the network itself where it has none."""
     if not has_instance_norm(network):
         return network
     network = copy.deepcopy(network).eval()
     for block in list(network.modules()):
         for name, norm in list(block.named_children()):
             if isinstance(norm, nn.InstanceNorm3d) and _replaceable(norm):
-                setattr(block, name, ShortSums(norm))
+                setattr(block, name, HierarchicalInstanceNorm(norm))
     return network
 
 
 def has_instance_norm(network: nn.Module) -> bool:
-    """Whether `with_short_sums` would change it."""
+    """Whether `with_hierarchical_norms` would change it."""
     return any(_replaceable(module) for module in network.modules())
 
 
@@ -37,7 +37,7 @@ def _replaceable(module: nn.Module) -> bool:
     return isinstance(module, nn.InstanceNorm3d) and module.affine and not module.track_running_stats
 
 
-class ShortSums(nn.Module):
+class HierarchicalInstanceNorm(nn.Module):
     """(B, C, I, J, K) -> the same shape, each channel of each image with mean 0 and variance 1, scaled and shifted."""
 
     def __init__(self, norm: nn.InstanceNorm3d) -> None:

@@ -1,6 +1,6 @@
 """OpenVINO: the network converted once, kept in a cache, run on the CPU.
 
-In float32 its way up is merged first (`fused_upsampling`). What was converted is stored by a hash of the weights, the
+In float32 its upsampling is fused first (`fused_upsampling`). What was converted is stored by a hash of weights, the
 structure and the versions, so that a second run starts without converting. Another size of tile costs nothing, but with
 instance norm in float32, which is converted for windows of one size (`instance_norm`); such a network has no other.
 `openvino` reports its use over the network when it is imported beside `openvino_telemetry`; it is imported here as if
@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from netlesion.inference.engines import fused_upsampling
-from netlesion.inference.engines.instance_norm import has_instance_norm, with_short_sums
+from netlesion.inference.engines.instance_norm import has_instance_norm, with_hierarchical_norms
 
 HINTS = {"fp32": "f32", "bf16": "bf16"}
 
@@ -68,7 +68,7 @@ def openvino_cpu(
     does not know.
     """
     if precision == "fp32" and has_instance_norm(network):  # in bf16 OpenVINO's own norm adds in float32
-        network, sides = with_short_sums(network), tuple(window)
+        network, sides = with_hierarchical_norms(network), tuple(window)
     else:
         sides = (-1, -1, -1)
     example = torch.zeros(1, num_inputs, *window)
@@ -105,7 +105,9 @@ def compiled(
     if anew:
         shutil.rmtree(stored, ignore_errors=True)
     if not (stored / "network.xml").is_file():
-        _store(_converted(fused_upsampling.with_merged_up(module) if merged else module, example, shapes), stored)
+        _store(
+            _converted(fused_upsampling.with_fused_upsampling(module) if merged else module, example, shapes), stored
+        )
     model = core.compile_model(
         core.read_model(stored / "network.xml"),
         "CPU",

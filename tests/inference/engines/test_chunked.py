@@ -1,4 +1,4 @@
-"""A tile whose first levels run in slabs gives what one forward gives, whatever the slabs."""
+"""A tile whose first levels run in chunks gives what one forward gives, whatever the chunks."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from netlesion.inference.engines import chunked as module
 from netlesion.inference.engines.choose import choose
-from netlesion.inference.engines.chunked import _reading, _slabs, by_level, in_slabs, pieces
+from netlesion.inference.engines.chunked import _chunks, _reading, in_chunks, pieces, run_chunked
 from netlesion.inference.engines.openvino_cpu import installed
 from netlesion.inference.engines.torch_eager import eager
 from netlesion.models.unet import unet
@@ -33,20 +33,20 @@ NETWORKS = {
 }
 
 
-def slabbed(network, slab_voxels):
-    return by_level(*pieces(network, 2, (16, 16, 16), lambda part, *_: eager(part)), slab_voxels)
+def in_chunks_of(network, chunk_voxels):
+    return run_chunked(*pieces(network, 2, (16, 16, 16), lambda part, *_: eager(part)), chunk_voxels)
 
 
-def difference(network, image, slab_voxels):
-    whole, slabs = eager(network)(image), slabbed(network, slab_voxels)(image)
-    assert slabs.shape == whole.shape
-    return float((slabs - whole).abs().max())
+def difference(network, image, chunk_voxels):
+    whole, chunks = eager(network)(image), in_chunks_of(network, chunk_voxels)(image)
+    assert chunks.shape == whole.shape
+    return float((chunks - whole).abs().max())
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @given(steps=st.tuples(st.integers(2, 6), st.integers(2, 3), st.integers(2, 2)), depth=st.integers(1, 60))
 @settings(max_examples=5, deadline=None)
-def test_slabs_equal_one_forward(name, steps, depth):
+def test_chunks_equal_one_forward(name, steps, depth):
     shape = tuple(8 * n for n in steps)
     image = torch.randn((1, 2, *shape), generator=torch.Generator().manual_seed(depth))
     assert difference(NETWORKS[name], image, depth * shape[1] * shape[2]) < 1e-4
@@ -60,8 +60,8 @@ def test_a_halo_one_step_too_narrow_is_seen(level, halo):
     *levels, coarse = pieces(network, 2, (16, 16, 16), lambda part, *_: eager(part))
 
     def apart():
-        inner = in_slabs(levels[1], coarse, 16 * 64)
-        return (in_slabs(levels[0], inner, 28 * 256)(image) - eager(network)(image)).abs().max()
+        inner = in_chunks(levels[1], coarse, 16 * 64)
+        return (in_chunks(levels[0], inner, 28 * 256)(image) - eager(network)(image)).abs().max()
 
     assert apart() < 1e-4
     levels[level] = replace(levels[level], **{halo: getattr(levels[level], halo) - 2})
@@ -74,31 +74,31 @@ def test_every_image_of_a_batch_is_computed():
 
 
 @given(length=st.integers(1, 200).map(lambda n: 2 * n), depth=st.integers(-20, 300))
-def test_slabs_meet_are_even_and_no_deeper_than_asked_but_for_rounding(length, depth):
-    slabs = _slabs(length, depth)
-    assert [a for a, _ in slabs] == [0, *(b for _, b in slabs[:-1])]
-    assert slabs[-1][1] == length
-    assert all(a < b and a % 2 == b % 2 == 0 for a, b in slabs)
-    assert max(b - a for a, b in slabs) <= max(2, depth) + 2
-    reads = [(max(a - low, 0), max(high - b, 0)) for a, b, low, high in _reading(slabs, 4)]
-    for (before, after), (a, b) in zip(reads, slabs, strict=True):
+def test_chunks_meet_are_even_and_no_deeper_than_asked_but_for_rounding(length, depth):
+    chunks = _chunks(length, depth)
+    assert [a for a, _ in chunks] == [0, *(b for _, b in chunks[:-1])]
+    assert chunks[-1][1] == length
+    assert all(a < b and a % 2 == b % 2 == 0 for a, b in chunks)
+    assert max(b - a for a, b in chunks) <= max(2, depth) + 2
+    reads = [(max(a - low, 0), max(high - b, 0)) for a, b, low, high in _reading(chunks, 4)]
+    for (before, after), (a, b) in zip(reads, chunks, strict=True):
         assert before >= min(4, a)
         assert after >= min(4, length - b)
-    assert len({high - low for *_, low, high in _reading(slabs, 4)}) == 1
+    assert len({high - low for *_, low, high in _reading(chunks, 4)}) == 1
 
 
 @pytest.mark.parametrize(
     "name", ["torch", pytest.param("openvino", marks=pytest.mark.skipif(not installed(), reason="no OpenVINO"))]
 )
-def test_an_engine_takes_tiles_that_are_too_large_by_level(name, monkeypatch, tmp_path):
+def test_an_engine_takes_tiles_that_are_too_large_in_chunks(name, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     asked, network = [], network_of((4, 6, 8))
 
-    def slab(engine, voxels):
+    def chunk(engine, voxels):
         asked.append(engine)
         return None if voxels <= 16**3 else 20 * 16 * 24
 
-    engine = choose(network, 2, (16, 16, 16), name=name, precision="fp32", slab=slab)
+    engine = choose(network, 2, (16, 16, 16), name=name, precision="fp32", chunk=chunk)
     seen, inner = [], module.FirstUp.forward
     monkeypatch.setattr(module.FirstUp, "forward", lambda self, *x: seen.append(x) or inner(self, *x))
     for shape, large in (((16, 16, 16), False), ((48, 16, 24), True)):

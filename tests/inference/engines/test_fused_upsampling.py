@@ -6,7 +6,7 @@ from monai.networks.blocks.dynunet_block import UnetUpBlock
 from monai.networks.nets import DynUNet
 from torch.utils.flop_counter import FlopCounterMode
 
-from netlesion.inference.engines.fused_upsampling import MergedUp, with_merged_up
+from netlesion.inference.engines.fused_upsampling import MergedUp, with_fused_upsampling
 from netlesion.models.unet import unet
 
 
@@ -35,7 +35,7 @@ def test_the_merged_network_is_the_network(norm, residual):
     torch.manual_seed(0)
     network = with_statistics(unet(2, 3, (4, 6, 8, 8), residual, norm, dropout=0.2))
     before, image = str(network), torch.randn(2, 2, 8, 16, 24).double()
-    merged = with_merged_up(network)
+    merged = with_fused_upsampling(network)
     torch.testing.assert_close(merged(image), network(image), rtol=1e-9, atol=1e-9)
     assert num_up_blocks(merged) == (3, 0)
     assert str(network) == before
@@ -53,7 +53,7 @@ def test_kernels_and_strides_that_differ_by_axis(kernels, strides):
     torch.manual_seed(0)
     network = with_statistics(dyn_unet(kernels, strides, strides[1:]))
     image = torch.randn(1, 2, 8, 8, 16).double()
-    merged = with_merged_up(network)
+    merged = with_fused_upsampling(network)
     assert num_up_blocks(merged) == (2, 0)
     torch.testing.assert_close(merged(image), network(image), rtol=1e-9, atol=1e-9)
 
@@ -62,7 +62,7 @@ def test_kernels_and_strides_that_differ_by_axis(kernels, strides):
 def test_an_upsampling_with_a_bias_stays_as_it_is():
     # Its bias ends at the border of the volume, where zeros follow: no convolution of the coarse voxels does that.
     network = with_statistics(dyn_unet([3, 3, 3], [1, 2, 2], [2, 2], trans_bias=True))
-    merged = with_merged_up(network)
+    merged = with_fused_upsampling(network)
     assert num_up_blocks(merged) == (0, 2)
     image = torch.randn(1, 2, 8, 8, 8).double()
     torch.testing.assert_close(merged(image), network(image), rtol=0, atol=0)
@@ -72,7 +72,7 @@ def test_an_upsampling_with_a_bias_stays_as_it_is():
 def test_a_forward_takes_fewer_operations():
     network = unet(2, 2, (16, 32, 64), norm="batch").eval()
     operations = []
-    for one in (network, with_merged_up(network)):
+    for one in (network, with_fused_upsampling(network)):
         with FlopCounterMode(display=False) as counter:
             one(torch.zeros(1, 2, 16, 16, 16))
         operations.append(counter.get_total_flops())

@@ -4,7 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from netlesion.inference.engines.instance_norm import ShortSums, has_instance_norm, with_short_sums
+from netlesion.inference.engines.instance_norm import (
+    HierarchicalInstanceNorm,
+    has_instance_norm,
+    with_hierarchical_norms,
+)
 from netlesion.models.unet import unet
 
 
@@ -21,13 +25,13 @@ def test_it_is_instance_norm(shape):
     norm, x = a_norm(3), 5 + 2 * torch.randn((2, 3, *shape), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         wanted = norm.double()(x.double())
-        assert (ShortSums(norm.float())(x) - wanted).abs().max() < 1e-5
+        assert (HierarchicalInstanceNorm(norm.float())(x) - wanted).abs().max() < 1e-5
 
 
 def test_a_network_keeps_its_logits_and_is_itself_untouched():
     torch.manual_seed(0)
     network, image = unet(2, 2, filters=(4, 6, 8)).eval(), torch.randn(1, 2, 16, 16, 24)
-    changed = with_short_sums(network)
+    changed = with_hierarchical_norms(network)
     with torch.inference_mode():
         torch.testing.assert_close(changed(image), network(image), rtol=1e-4, atol=1e-5)
     assert has_instance_norm(network)
@@ -36,4 +40,4 @@ def test_a_network_keeps_its_logits_and_is_itself_untouched():
 
 def test_a_network_without_instance_norm_is_taken_as_it_is():
     network = unet(2, 2, filters=(4, 6, 8), norm="batch").eval()
-    assert with_short_sums(network) is network
+    assert with_hierarchical_norms(network) is network
