@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,14 +10,10 @@ from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.nifti import write_volume
 from tests.synthetic_dicom import write_series
+from tests.typed import netlesion
 
 STORED = np.arange(5 * 3 * 7, dtype=np.int16).reshape(5, 3, 7) * 50
 GRID = Geometry(np.diag([-4.0, 4.0, 3.0, 1.0]), (7, 5, 11))
-
-
-def netlesion(*arguments):
-    command = [sys.executable, "-m", "netlesion.cli.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def assert_one_line(done, *words):

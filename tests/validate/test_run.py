@@ -1,8 +1,6 @@
 """A cohort as a whole: duplicates, splits, workers, what is written and the exit status."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -12,12 +10,8 @@ from netlesion.report.validation import write_validation
 from netlesion.validate.finding import CHECKS, Level
 from netlesion.validate.run import validate
 from netlesion.validate.visit import Expectations
+from tests.typed import netlesion
 from tests.validate.conftest import scaled
-
-
-def cli(*arguments):
-    command = [sys.executable, "-m", "netlesion.cli.main", "validate", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_a_clean_cohort_has_no_finding_whatever_the_workers(build, patients, tmp_path):
@@ -94,14 +88,14 @@ def test_the_report_is_written_whole_and_escaped(build, tmp_path):
 
 
 def test_a_clean_cohort_exits_with_0(build):
-    done = cli(build(channels=("fdg",)), "--json")
+    done = netlesion("validate", build(channels=("fdg",)), "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["findings"] == []
 
 
 def test_a_warning_exits_with_1_only_if_strict(build):
     root = build(images={"fdg": scaled(2.3)}, channels=("fdg",))
-    done = cli(root, "--strict")
+    done = netlesion("validate", root, "--strict")
     assert done.returncode == 1
     assert "warning: sub-001_ses-01 fdg: " in done.stdout
     found = validate(root)
