@@ -64,7 +64,11 @@ def test_the_road_runs_as_shown(tmp_path):
     env = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "CI")} | {"PYTHONPATH": str(clone)}
     folder = clone
     for command, shown in road():
-        script = f'cd "{folder}"; source "{clone}/.venv/bin/activate"; {command}; pwd >"{tmp_path}/pwd"'
+        setting = re.fullmatch(r"(\w+)=(\S+)", command)
+        if setting is not None:  # each line has a shell of its own
+            env[setting[1]] = setting[2]
+            continue
+        script = f'set -e; cd "{folder}"; source "{clone}/.venv/bin/activate"; {command}; pwd >"{tmp_path}/pwd"'
         done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         assert pattern_of(shown).fullmatch(done.stdout), f"{command}\nshown:\n{shown}\nprinted:\n{done.stdout}"
