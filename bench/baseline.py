@@ -1,4 +1,4 @@
-"""One contestant of bench.inference: a process that keeps one network ready and answers requests, a line each.
+"""One candidate of bench.inference: a process that keeps one network ready and answers requests, a line each.
 
     python -m bench.baseline ROLE FOLDER DEVICE PRECISION
 

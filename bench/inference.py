@@ -1,15 +1,15 @@
 """Sliding-window inference beside MONAI's inferer and nnU-Net's predictor: same weights, same volumes, in turns.
 
-    python -m bench.inference --quick             # the lean network, every rival once between two runs of ours
+    python -m bench.inference --quick             # the lean network, every baseline once between two runs of ours
     python -m bench.inference [--size nnunet] [--norm layer] [--residual] [--shapes 400,400,350] [--rounds 3]
     python -m bench.inference --crop --shapes 200,200,350 --rounds 1   # mode crop as well, on the instance-norm network
     python -m bench.inference --device cuda       # one GPU: visits a minute, share of its bf16 roof
 
-Each contestant is a process of its own (bench/baseline.py) that waits while another runs; building, conversion and a
+Each candidate is a process of its own (bench/baseline.py) that waits while another runs; building, conversion and a
 first small window are left out of all. The first run of ours on a volume is told apart (`first`): a tile of a new size
 maps memory that later ones find. `_tuned`: with the C library's heap told to keep its memory, which ours always
 does. exact: the instance-norm network, every window of MONAI's grid. stream: a network of the same filters whose norm
-does not depend on the tile, computed by ours once over the body's box, by the rivals window by window. Weights are
+does not depend on the tile, computed by ours once over the body's box, by the baselines window by window. Weights are
 trained for some minutes on the same computed bodies, which is enough to compare outputs, not to judge a network.
 nnU-Net lives in an environment that this script builds once. Prints a table and, last, one JSON line.
 """
@@ -33,14 +33,14 @@ import numpy as np
 
 from bench.nnunet_environment import cache, nnunet_python
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for all contestants: one that waits must not slow the other down
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for all candidates: one that waits must not slow the other down
 
 WIDTHS = {"lean": (16, 32, 64, 128, 256), "nnunet": (32, 64, 128, 256, 320, 320)}
 #: Extent of the body along each axis as a share of the volume, before inference adds its margin.
 BODY = {"tight": (0.84, 0.80, 0.95), "wide": (0.44, 0.40, 0.95)}
 #: Voxels along each side of a training patch: a network that has seen less is undecided, and so are its labels.
 SIDE = 64
-RIVALS = ("monai", "monai_tuned", "nnunet")
+BASELINES = ("monai", "monai_tuned", "nnunet")
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
-    parser.add_argument("--rivals", nargs="*", choices=RIVALS, default=list(RIVALS))
+    parser.add_argument("--baselines", nargs="*", choices=BASELINES, default=list(BASELINES))
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.shapes = [(240, 192, 192)]
@@ -143,28 +143,28 @@ def make_network(path: Path, image: Path, filters, norm: str, residual: bool, st
 
 
 @dataclass
-class Contestant:
+class Candidate:
     """A waiting process, and what it answered, by (network, image)."""
 
     process: subprocess.Popen
     runs: dict[tuple[str, str], list[dict]] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, roles: list[str], folder: Path, arguments: argparse.Namespace) -> dict[str, Contestant]:
+    def start(cls, roles: list[str], folder: Path, arguments: argparse.Namespace) -> dict[str, Candidate]:
         """All of them at once; back when each has said that it is there."""
         started = {}
         for role in roles:
             python = nnunet_python() if role.startswith("nnunet") else sys.executable
             command = [str(python), "-m", "bench.baseline", role, str(folder), arguments.device, arguments.precision]
             started[role] = cls(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        for contestant in started.values():
-            contestant.answer()
+        for candidate in started.values():
+            candidate.answer()
         return started
 
     def answer(self) -> dict:
         line = self.process.stdout.readline()
         if not line:
-            sys.exit("a contestant ended early; its message is above")
+            sys.exit("a candidate ended early; its message is above")
         return json.loads(line)
 
     def run(self, network: str, image: str) -> None:
@@ -183,8 +183,8 @@ class Contestant:
 
 
 def _judge(arguments: argparse.Namespace, folder: Path) -> None:
-    filters, rivals = WIDTHS[arguments.size], list(arguments.rivals)
-    if "nnunet" in rivals:
+    filters, baselines = WIDTHS[arguments.size], list(arguments.baselines)
+    if "nnunet" in baselines:
         nnunet_python()
     make_body(folder, "exact", arguments.exact_shape, BODY["tight"])
     make_network(folder / "instance.pt", folder / "exact.npy", filters, "instance", False)
@@ -192,9 +192,9 @@ def _judge(arguments: argparse.Namespace, folder: Path) -> None:
     roof, fitted_keys = _roof(arguments.device), {}
     rounds = 1 if arguments.quick else arguments.rounds
     fitted = {"stream": "stream"} | ({"crop": "instance"} if arguments.crop else {})  # mode -> network
-    contestants = Contestant.start(["exact", *fitted, *rivals], folder, arguments)
-    exact, ours = contestants.pop("exact"), {mode: contestants.pop(mode) for mode in fitted}
-    others = contestants
+    candidates = Candidate.start(["exact", *fitted, *baselines], folder, arguments)
+    exact, ours = candidates.pop("exact"), {mode: candidates.pop(mode) for mode in fitted}
+    others = candidates
 
     _contest(exact, others, "instance", ["exact"], rounds)
     result = {"machine": machine(arguments.device), "size": arguments.size, "rounds": rounds}
@@ -212,7 +212,7 @@ def _judge(arguments: argparse.Namespace, folder: Path) -> None:
         for mode, network in fitted.items():
             _contest(ours[mode], others, network, images, rounds)
             for name, image in zip(BODY, images, strict=True):
-                # A rival computes every window of the volume, whatever is in it: one body serves both ratios.
+                # A baseline computes every window of the volume, whatever is in it: one body serves both ratios.
                 seconds = {role: other.seconds(network, images[0]) for role, other in others.items()}
                 mine = ours[mode].seconds(network, image)
                 fitted_keys |= {f"{mode}_vs_{role}_{name}{tail}": round(s / mine, 3) for role, s in seconds.items()}
@@ -224,8 +224,8 @@ def _judge(arguments: argparse.Namespace, folder: Path) -> None:
         for image in images:
             for suffix in (".npy", "-body.npy", "-truth.npy"):
                 (folder / f"{image}{suffix}").unlink()
-    for contestant in (exact, *ours.values(), *others.values()):
-        contestant.stop()
+    for candidate in (exact, *ours.values(), *others.values()):
+        candidate.stop()
     result |= fitted_keys
     result["stream_max_dp_vs_untiled"] = _tiles_against_one_forward(folder)
     result["working_memory_mb_400x400x700"] = _working_memory((400, 400, 700))
@@ -233,14 +233,14 @@ def _judge(arguments: argparse.Namespace, folder: Path) -> None:
     print(json.dumps(result))
 
 
-def _contest(ours: Contestant, rivals: dict[str, Contestant], network: str, images: list[str], rounds: int) -> None:
-    """Ours twice, every rival, ours; again for further rounds. Rivals run the first image only."""
+def _contest(ours: Candidate, baselines: dict[str, Candidate], network: str, images: list[str], rounds: int) -> None:
+    """Ours twice, every baseline, ours; again for further rounds. Baselines run the first image only."""
     for image in [*images, *images]:
         ours.run(network, image)
     for _ in range(rounds):
-        for role, rival in rivals.items():
+        for role, baseline in baselines.items():
             _note(f"{role}: {network} network, {images[0]}")
-            rival.run(network, images[0])
+            baseline.run(network, images[0])
         for image in reversed(images):
             ours.run(network, image)
 
@@ -259,16 +259,16 @@ def _agreement(folder: Path, role: str, network: str, image: str, others) -> dic
 
 
 def _print_rows(
-    folder: Path, mode: str, ours: Contestant, rivals: dict[str, Contestant], images, roof, network: str
+    folder: Path, mode: str, ours: Candidate, baselines: dict[str, Candidate], images, roof, network: str
 ) -> None:
-    """One line for every contestant and image of one contest."""
+    """One line for every candidate and image of one contest."""
     head = f"{'':13s}{'network':10s}{'volume':20s}{'seconds':>9s}{'first':>9s}{'ratio':>8s}{'tiles':>7s}"
     print(f"{head}{'of roof':>9s}{'work MB':>9s}{'peak MB':>9s}{'Dice':>7s}{'to ours':>9s}  engine")
-    for role, contestant in ({mode: ours} | rivals).items():
-        for (name, image), runs in contestant.runs.items():
+    for role, candidate in ({mode: ours} | baselines).items():
+        for (name, image), runs in candidate.runs.items():
             if image not in images or name != network:
                 continue
-            last, seconds = runs[-1], contestant.seconds(network, image)
+            last, seconds = runs[-1], candidate.seconds(network, image)
             flop = last["flop"] if role == mode else _flop_per_window(folder, network) * last["windows"]
             precision = "fp32" if "fp32" in last.get("engine", "fp32") else "bf16"
             label, mine = (_label(folder, who, network, image) for who in (role, mode))

@@ -120,11 +120,11 @@ def simulate_culprits(rng: np.random.Generator, num_patients: int, a: Model, b: 
     lesions, tops = {"num_lesions_reference": culprit.astype(float), "num_dont_care": np.zeros(num_patients)}, []
     for model in (a, b):
         rating = np.where(culprit, model.rate + 0.5 * hard + rng.normal(0, 1, num_patients), -np.inf)
-        rival = rng.normal(0, 1.2, num_patients)
+        baseline = rng.normal(0, 1.2, num_patients)
         tops.append(
             tuple(
                 TopCandidate(bool(c), max(r, other), float(r > other), (1.0 if r > other else 0.5) if c else math.nan)
-                for c, r, other in zip(culprit, rating, rival, strict=True)
+                for c, r, other in zip(culprit, rating, baseline, strict=True)
             )
         )
     patients = tuple(f"{i:06d}" for i in range(num_patients))

@@ -4,7 +4,7 @@
 
 A digital cohort at 4 mm (SSTR PET and CT), one network (lean filters, batch norm, the same weights for all), mirroring
 off on every side; --mirrored N runs nnU-Net's default of eight mirror images on the first N visits as well and tells it
-apart. Each contestant is a process that keeps its network ready; they take turns visit by visit, one pass. What was
+apart. Each candidate is a process that keeps its network ready; they take turns visit by visit, one pass. What was
 measured is kept in DIR/seconds.jsonl, so a run that was interrupted goes on. Prints a table and, last, one JSON line.
 """
 
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def prepare(folder: Path, patients: int) -> list[str]:
-    """The cohort, the network, and for the rivals its images in network units; kept for the next run."""
+    """The cohort, the network, and for the baselines its images in network units; kept for the next run."""
     from netlesion.image.volume import Quantity, Volume
     from netlesion.io.bids.cohort import load_visit, open_cohort
     from netlesion.io.nifti import write_volume
@@ -113,7 +113,7 @@ def _answer(process: subprocess.Popen, visit: str) -> dict:
 def _line(process: subprocess.Popen) -> dict:
     line = process.stdout.readline()
     if not line:
-        sys.exit("a contestant ended early; its message is above")
+        sys.exit("a candidate ended early; its message is above")
     return json.loads(line)
 
 
@@ -134,7 +134,7 @@ def report(folder: Path, visits: list[str], seconds: dict[tuple[str, str], float
 
 
 def _mask(folder: Path, role: str, visit: str) -> np.ndarray:
-    """What a contestant wrote, in the order of voxels in RAS+."""
+    """What a candidate wrote, in the order of voxels in RAS+."""
     import nibabel
 
     patterns = {"netlesion": f"{visit}/*_dseg.nii.gz", "monai": "*_seg.nii.gz"}

@@ -1,8 +1,8 @@
-"""One contestant of bench.pipeline: keeps its network ready and takes visits from NIfTI to a lesion table.
+"""One candidate of bench.pipeline: keeps its network ready and takes visits from NIfTI to a lesion table.
 
     python -m bench.pipeline_baseline netlesion|monai|nnunet|nnunet_mirrored FOLDER
 
-A request is a visit's name; the answer {"seconds": ...}. The rivals read images that are in network units and on the
+A request is a visit's name; the answer {"seconds": ...}. The baselines read images that are in network units and on the
 PET's grid already, which spares them a resampling; ours reads the cohort as it is.
 """
 

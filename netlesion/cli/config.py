@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from netlesion.cli.renamed_keys import RENAMED, refuse_renamed
-from netlesion.data.labels import LabelMeaning
+from netlesion.data.labels import LabelScheme
 from netlesion.errors import ConfigError, NetlesionError, warn_in_one_line
 from netlesion.image.split import Split, split_of
 from netlesion.image.volume import Quantity
@@ -111,13 +111,13 @@ def card_of(config: DictConfig, trained_on: Sequence[str] = ()) -> ModelCard:
     return card
 
 
-def labels_of(config: DictConfig) -> LabelMeaning:
+def labels_of(config: DictConfig) -> LabelScheme:
     """What the labels of the cohort's masks mean; raises ConfigError when a tracer has no meaning."""
     values = {t: {int(v): tuple(m) for v, m in meanings.items()} for t, meanings in config.labels["values"].items()}
     absent = [t for t in config.classes if t not in values]
     if absent:
         raise ConfigError(f"labels.values says nothing about tracer {absent[0]!r}, which the network has classes for")
-    return LabelMeaning(config.labels.desc, values)
+    return LabelScheme(config.labels.desc, values)
 
 
 def split_from(config: DictConfig, cohort: Cohort) -> Split:
@@ -141,7 +141,7 @@ def split_from(config: DictConfig, cohort: Cohort) -> Split:
     return split
 
 
-def lesion_strata(cohort: Cohort, labels: LabelMeaning) -> dict[str, str]:
+def lesion_strata(cohort: Cohort, labels: LabelScheme) -> dict[str, str]:
     """Patient -> "lesion" or "lesion-free", by the reference masks of all of its visits."""
     strata = dict.fromkeys(cohort.patient_ids, "lesion-free")
     for visit in cohort.visits:

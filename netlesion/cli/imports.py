@@ -92,7 +92,7 @@ def import_autopet(source: Source, cohort: CohortFolder, key: KeyFile = None) ->
     """autoPET III-V (nnU-Net layout, FDG and PSMA), or FDG-PET-CT-Lesions as NIfTI."""
     from netlesion.datasets.autopet import list_autopet
 
-    _take_in(list_autopet(source), cohort, key)
+    _import_listing(list_autopet(source), cohort, key)
 
 
 def import_deep_psma(
@@ -104,14 +104,14 @@ def import_deep_psma(
     """DEEP-PSMA: PSMA and FDG of each case, their thresholds, organs and rigid transform."""
     from netlesion.datasets.deep_psma import list_deep_psma
 
-    _take_in(list_deep_psma(source, joint), cohort, key)
+    _import_listing(list_deep_psma(source, joint), cohort, key)
 
 
 def import_hecktor(source: Source, cohort: CohortFolder, key: KeyFile = None) -> None:
     """HECKTOR 2022, 2025 or 2026: FDG PET/CT of the head and neck with GTVp and GTVn."""
     from netlesion.datasets.hecktor import list_hecktor
 
-    _take_in(list_hecktor(source), cohort, key)
+    _import_listing(list_hecktor(source), cohort, key)
 
 
 def import_nnunet(
@@ -129,7 +129,7 @@ def import_nnunet(
     """Any data set in nnU-Net's raw format with a PET channel in SUV."""
     from netlesion.datasets.nnunet import list_nnunet
 
-    _take_in(list_nnunet(source, pairs("--channel", channel), tuple(lesion or ()), patient), cohort, key)
+    _import_listing(list_nnunet(source, pairs("--channel", channel), tuple(lesion or ()), patient), cohort, key)
 
 
 def import_table(
@@ -140,13 +140,13 @@ def import_table(
     """NIfTI files named by a table; its columns are described in docs/data-sources.md."""
     from netlesion.datasets.table import list_table
 
-    _take_in(list_table(table), cohort, key)
+    _import_listing(list_table(table), cohort, key)
 
 
-def _take_in(listing, cohort: Path, key: Path | None) -> None:
-    from netlesion.datasets.importer import take_in
+def _import_listing(listing, cohort: Path, key: Path | None) -> None:
+    from netlesion.datasets.importer import import_listing
 
-    result = take_in(listing, cohort, key, progress=lambda path: print(path, flush=True))
+    result = import_listing(listing, cohort, key, progress=lambda path: print(path, flush=True))
     for line in result.skipped:
         print(f"skipped: {line}", file=sys.stderr)
     for line in result.failures:

@@ -16,7 +16,7 @@ from monai.transforms.compose import Compose
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from netlesion.data.labels import LabelMeaning
+from netlesion.data.labels import LabelScheme
 from netlesion.data.prepared import PreparedVisit, cached_visit
 from netlesion.data.transforms import network_planes
 from netlesion.io.bids.cohort import VisitFiles
@@ -24,7 +24,7 @@ from netlesion.models.card import ModelCard
 
 
 def prepared_visits(
-    files: Sequence[VisitFiles], card: ModelCard, labels: LabelMeaning, cache: Path, progress: bool = True
+    files: Sequence[VisitFiles], card: ModelCard, labels: LabelScheme, cache: Path, progress: bool = True
 ) -> tuple[PreparedVisit, ...]:
     """Every visit, prepared in the cache folder where it is not there yet."""
     bar = tqdm(files, desc="prepare", unit="visit", disable=not progress or not files)

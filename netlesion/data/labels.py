@@ -12,7 +12,7 @@ IGNORE = 255
 
 
 @dataclass(frozen=True)
-class LabelMeaning:
+class LabelScheme:
     """How a cohort's masks are read: the mask's `desc-`, and per tracer what each label value may mean."""
 
     desc: str

@@ -22,7 +22,7 @@ import cc3d
 import numpy as np
 
 from netlesion.data.foreground import ForegroundIndex, foreground_index
-from netlesion.data.labels import IGNORE, LabelMeaning
+from netlesion.data.labels import IGNORE, LabelScheme
 from netlesion.errors import CohortError
 from netlesion.image.geometry import Geometry
 from netlesion.image.visit import Scan
@@ -72,7 +72,7 @@ class PreparedVisit:
         return self.organ.shape
 
 
-def prepare_visit(files: VisitFiles, card: ModelCard, labels: LabelMeaning) -> PreparedVisit:
+def prepare_visit(files: VisitFiles, card: ModelCard, labels: LabelScheme) -> PreparedVisit:
     """Reads a visit, brings it to the working grid and indexes its foreground.
 
     Raises:
@@ -131,7 +131,7 @@ def _seen(scan: Scan, grid: Geometry) -> np.ndarray:
     return resample(everywhere, grid, scan.transform).array > 0
 
 
-def _known(visit_id: str, tracer: str, mask: np.ndarray, labels: LabelMeaning) -> np.ndarray:
+def _known(visit_id: str, tracer: str, mask: np.ndarray, labels: LabelScheme) -> np.ndarray:
     unknown = set(np.unique(mask).tolist()) - set(labels.values[tracer])
     if unknown:
         raise CohortError(
@@ -141,7 +141,7 @@ def _known(visit_id: str, tracer: str, mask: np.ndarray, labels: LabelMeaning) -
     return mask
 
 
-def cached_visit(files: VisitFiles, card: ModelCard, labels: LabelMeaning, folder: Path) -> PreparedVisit:
+def cached_visit(files: VisitFiles, card: ModelCard, labels: LabelScheme, folder: Path) -> PreparedVisit:
     """The prepared visit, memory-mapped from the cache, made first where it is not there or damaged."""
     place = folder / cache_key(files, card, labels)
     found = _opened(place)
@@ -153,7 +153,7 @@ def cached_visit(files: VisitFiles, card: ModelCard, labels: LabelMeaning, folde
     return found
 
 
-def cache_key(files: VisitFiles, card: ModelCard, labels: LabelMeaning) -> str:
+def cache_key(files: VisitFiles, card: ModelCard, labels: LabelScheme) -> str:
     """A hash of everything that decides a prepared visit: contents of its files, settings, version."""
     paths: dict[str, Path] = {}
     for channel in card.channels:

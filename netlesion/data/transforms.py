@@ -16,7 +16,7 @@ from torch import Tensor
 from netlesion.data.augmentation.image_quality import RandDropChannelsd, RandImageQualityd
 from netlesion.data.augmentation.lesion import RandInsertLesionsd
 from netlesion.data.augmentation.uptake import RandUptaked
-from netlesion.data.labels import LabelMeaning
+from netlesion.data.labels import LabelScheme
 from netlesion.data.patch import RandPatchd
 from netlesion.errors import ConfigError
 from netlesion.models.card import ModelCard
@@ -107,7 +107,7 @@ def network_planes(image: Tensor, present: Tensor, card: ModelCard) -> Tensor:
 
 def augmented(
     card: ModelCard,
-    labels: LabelMeaning,
+    labels: LabelScheme,
     augmentation: Augmentation,
     lesion_fraction: float,
     physiologic_fraction: float,
@@ -127,7 +127,7 @@ def augmented(
     )
 
 
-def _inserted(card: ModelCard, labels: LabelMeaning) -> dict[str, tuple[int, tuple[int, ...]]]:
+def _inserted(card: ModelCard, labels: LabelScheme) -> dict[str, tuple[int, tuple[int, ...]]]:
     """Tracer -> the label value of an inserted lesion, and the values of background; absent where there is none.
 
     An inserted lesion is a metastasis where the labels know metastases, else a lesion.

@@ -75,8 +75,8 @@ def _nnunet_layout(source: Path) -> Listing:
             tracer, patient, study = parts
             pet = SourcePet(tracer, suv, CONVENTION[tracer], labels=SourceLabels(mask, LABELS, frozenset({1})))
             visits.append(SourceVisit(case, patient, study, (pet,), {"ct": ct}, one_grid=True))
-    strangers = {p.name.removesuffix(".nii.gz") for p in visible(source / "labelsTr", "*.nii.gz")} - set(cases)
-    problems += [f"{case}: labels without images in imagesTr" for case in sorted(strangers)]
+    unknown = {p.name.removesuffix(".nii.gz") for p in visible(source / "labelsTr", "*.nii.gz")} - set(cases)
+    problems += [f"{case}: labels without images in imagesTr" for case in sorted(unknown)]
     return Listing("autopet", tuple(visits), tuple(problems))
 
 

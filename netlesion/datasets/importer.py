@@ -1,4 +1,4 @@
-"""Visits of somebody else's NIfTI data set -> a BIDS cohort; the one writer behind every door but DICOM's.
+"""Visits of somebody else's NIfTI data set -> a BIDS cohort; the one writer behind every data source but DICOM's.
 
 A visit is read and checked whole before its first file is written; PETs are written last, so that a visit without
 its PET is one that was interrupted. What is there is left alone: a rerun adds only what is new. A case that is not as
@@ -44,7 +44,7 @@ MODALITY_OF_CHANNEL = {"ct": "CT", "mr_t1": "MR", "mr_t2": "MR"}
 
 
 @dataclass(frozen=True)
-class Intake:
+class ImportSummary:
     """Files written, cases that were there, and one line for every case that failed."""
 
     written: tuple[Path, ...]
@@ -70,22 +70,22 @@ class _Output:
     write: Callable[[], None]
 
 
-def take_in(
+def import_listing(
     listing: Listing,
     cohort: str | Path,
     key_file: str | Path | None = None,
     progress: Callable[[Path], None] = lambda path: None,
-) -> Intake:
-    """Adds a door's visits to COHORT; raises CohortError before anything is written when two cases collide.
+) -> ImportSummary:
+    """Adds a data source's visits to COHORT; raises CohortError before anything is written when two cases collide.
 
     Raises the first problem when not a single case could be used.
     """
     with held_key(cohort, key_file) as key:
-        return _take_in(listing, Path(cohort), key, progress)
+        return _import_listing(listing, Path(cohort), key, progress)
 
 
-def _take_in(listing: Listing, cohort: Path, key: Key, progress: Callable[[Path], None]) -> Intake:
-    places = [(visit, key.case(listing.door, visit)) for visit in listing.visits]
+def _import_listing(listing: Listing, cohort: Path, key: Key, progress: Callable[[Path], None]) -> ImportSummary:
+    places = [(visit, key.case(listing.data_source, visit)) for visit in listing.visits]
     outcome = _Outcome(progress, failures=list(listing.problems))
     if not places:
         raise CohortError(outcome.failures[0] if outcome.failures else "the source holds no case")
@@ -100,8 +100,8 @@ def _take_in(listing: Listing, cohort: Path, key: Key, progress: Callable[[Path]
         raise CohortError(outcome.failures[0])
     _write_tables(cohort, places, key)
     if outcome.written:
-        _write_provenance(cohort, listing.door, outcome)
-    return Intake(tuple(outcome.written), tuple(outcome.skipped), tuple(outcome.failures))
+        _write_provenance(cohort, listing.data_source, outcome)
+    return ImportSummary(tuple(outcome.written), tuple(outcome.skipped), tuple(outcome.failures))
 
 
 def _take_in_visit(cohort: Path, visit: SourceVisit, place: Place, outcome: _Outcome, key: Key) -> None:
@@ -282,11 +282,11 @@ def _write_tables(cohort: Path, places: list[tuple[SourceVisit, Place]], key: Ke
     write_dataset(cohort, sessions)
 
 
-def _write_provenance(cohort: Path, door: str, outcome: _Outcome) -> None:
+def _write_provenance(cohort: Path, data_source: str, outcome: _Outcome) -> None:
     folder = cohort / DERIVATIVES
     number = 1 + len(list(folder.glob("import-*.json")))
     record = provenance(
-        config={"door": door},
+        config={"data_source": data_source},
         inputs=outcome.hashes,
         outputs=[str(path.relative_to(cohort)) for path in outcome.written],
     )

@@ -1,12 +1,12 @@
 """The key of a cohort: which patient, examination, series and contour of a source became which name.
 
-It lies outside the cohort and serves every door. A tab-separated table with three kinds of rows: `session` (a day of
-DICOM, or a case of another door -> subject and session), `series` (keyed hash of a series -> file) and `roi` (keyed
-hash of a contour -> file, with its original name). The secret of the hashes stands in its first line. A name once
+It lies outside the cohort and serves every data source. A tab-separated table has three kinds of rows: `session` (a
+day of DICOM, or a case of another source -> subject and session), `series` (keyed hash of a series -> file) and `roi`
+(keyed hash of a contour -> file, with its first name). The secret of the hashes stands in its first line. A name once
 given is never given again or changed, so that a later import adds and never renames.
 
-DICOM patients are numbered. Other doors keep their source's patient id, letters and digits only, so that published
-splits stay readable. One subject is one patient of one door. Knows nothing about DICOM or NIfTI.
+DICOM patients are numbered. Other data sources keep their patient ids, letters and digits only, so that published
+splits stay readable. One subject is one patient of one data source. Knows nothing about DICOM or NIfTI.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ class KnownSeries:
 class Place:
     """Where one examination went. study: the source's name of it; for DICOM its day, YYYYMMDD.
 
-    case: the door's name of it, for messages. group: studies of a patient with the same one are one clinical time
+    case: the source's name of it, for messages. group: studies of a patient with the same one are one clinical time
     point; DICOM has none, its visits follow from the days.
     """
 
-    door: str
+    data_source: str
     patient: str
     study: str
     subject: str
@@ -85,7 +85,7 @@ class Place:
 class Key:
     """The table in memory. `copy` gives one to plan with; only `save` touches the disk.
 
-    places: by door, patient and study, in the order in which they came. people: what headers said of a patient, by id,
+    places: by source, patient, study, in the order in which they came. people: what headers said of a patient, by id,
     as texts of whoever compares them.
     """
 
@@ -136,9 +136,9 @@ class Key:
         table = csv.writer(text, delimiter="\t", lineterminator="\n")
         table.writerow(COLUMNS)
         for p in self.places.values():
-            shift = self.shift_days(p.patient) if p.door == DICOM else ""
+            shift = self.shift_days(p.patient) if p.data_source == DICOM else ""
             names = (p.patient, p.study, p.subject, p.session, shift)
-            table.writerow(("session", *names, "", "", "", "", p.door, p.case, p.group))
+            table.writerow(("session", *names, "", "", "", "", p.data_source, p.case, p.group))
         for kind, rows in (("series", self.series), ("roi", self.rois)):
             for digest, known in rows.items():
                 row = (kind, "", "", "", "", "", digest, known.num_files, known.target, known.name, "", "", "")
@@ -165,10 +165,10 @@ class Key:
         Two keys may both name a sub-001, who are two people.
         """
         known = {place.subject for place in self.places.values()}
-        strangers = sorted({p.name.removeprefix("sub-") for p in cohort.glob("sub-*") if p.is_dir()} - known)
-        if strangers:
+        unknown = sorted({p.name.removeprefix("sub-") for p in cohort.glob("sub-*") if p.is_dir()} - known)
+        if unknown:
             raise CohortError(
-                f"{cohort}: holds sub-{strangers[0]}, which {self.path} does not name; give the key this cohort was "
+                f"{cohort}: holds sub-{unknown[0]}, which {self.path} does not name; give the key this cohort was "
                 "made with (--key), or import into another folder"
             )
         recorded = _recorded_fingerprint(cohort)
@@ -184,18 +184,18 @@ class Key:
         known = self.places.get((DICOM, patient, day))
         if known is not None:
             return known
-        own = [p.subject for p in self.places.values() if (p.door, p.patient) == (DICOM, patient)]
+        own = [p.subject for p in self.places.values() if (p.data_source, p.patient) == (DICOM, patient)]
         taken = {int(p.subject) for p in self.places.values() if p.subject.isdigit()}
-        first = max((int(p.subject) for p in self.places.values() if p.door == DICOM), default=0) + 1
+        first = max((int(p.subject) for p in self.places.values() if p.data_source == DICOM), default=0) + 1
         subject = own[0] if own else f"{next(n for n in count(first) if n not in taken):03d}"
         return self._add(Place(DICOM, patient, day, subject, self._next_session(subject)))
 
-    def case(self, door: str, visit: SourceVisit) -> Place:
-        """Where a case of a door goes: where it went before, or the next session of its subject.
+    def case(self, data_source: str, visit: SourceVisit) -> Place:
+        """Where a case of a data source goes: where it went before, or the next session of its subject.
 
         Raises CohortError for a case that is there twice, and for two patients whose ids read alike in BIDS.
         """
-        known = self.places.get((door, visit.patient, visit.study))
+        known = self.places.get((data_source, visit.patient, visit.study))
         if known is not None:
             if known.case != visit.case:
                 raise CohortError(
@@ -205,20 +205,23 @@ class Key:
             return known
         subject = bids_label(visit.patient)
         for other in self.places.values():
-            if (other.door, other.case) == (door, visit.case):
+            if (other.data_source, other.case) == (data_source, visit.case):
                 raise CohortError(
                     f"{visit.case}: was imported as study {other.study!r} of patient {other.patient!r}, now it is "
                     f"{visit.study!r} of {visit.patient!r}; import into another folder"
                 )
-            if other.subject.lower() == subject.lower() and (other.door, other.patient) != (door, visit.patient):
-                whose = "a patient" if other.door == DICOM else f"patient {other.patient!r}"
+            if other.subject.lower() == subject.lower() and (other.data_source, other.patient) != (
+                data_source,
+                visit.patient,
+            ):
+                whose = "a patient" if other.data_source == DICOM else f"patient {other.patient!r}"
                 raise CohortError(
                     f"{visit.case}: patient {visit.patient!r} would be sub-{subject}, which is {whose} of "
-                    f"{other.door} already; rename one of them in the source, or import into another folder"
+                    f"{other.data_source} already; rename one of them in the source, or import into another folder"
                 )
         group = visit.visit_group if visit.visit_group is not None else visit.study
         session = self._next_session(subject)
-        return self._add(Place(door, visit.patient, visit.study, subject, session, visit.case, group))
+        return self._add(Place(data_source, visit.patient, visit.study, subject, session, visit.case, group))
 
     def visits(self, window_days: int) -> dict[tuple[str, str], int]:
         """(subject, session) of DICOM -> number of its visit, in order of time.
@@ -227,7 +230,9 @@ class Key:
         """
         visits: dict[tuple[str, str], int] = {}
         subject, visit, first = "", 0, date.min
-        for place in sorted((p for p in self.places.values() if p.door == DICOM), key=lambda p: (p.subject, p.study)):
+        for place in sorted(
+            (p for p in self.places.values() if p.data_source == DICOM), key=lambda p: (p.subject, p.study)
+        ):
             when = _date(place.study)
             if place.subject != subject:
                 subject, visit, first = place.subject, 1, when
@@ -237,7 +242,7 @@ class Key:
         return visits
 
     def visit_of(self, place: Place) -> int:
-        """The number of the visit of another door's case, in the order in which the groups of its patient came."""
+        """The number of the visit of another source's case, in the order in which the groups of its patient came."""
         groups = dict.fromkeys(p.group for p in self.places.values() if p.subject == place.subject)
         return 1 + list(groups).index(place.group)
 
@@ -256,7 +261,7 @@ class Key:
         return f"{max((int(p.session) for p in self.places.values() if p.subject == subject), default=0) + 1:02d}"
 
     def _add(self, place: Place) -> Place:
-        self.places[place.door, place.patient, place.study] = place
+        self.places[place.data_source, place.patient, place.study] = place
         return place
 
 

@@ -54,11 +54,9 @@ def list_nnunet(
     meaning = _meanings(source, content["channel_names"], channels or {})
     names = _label_names(source, content["labels"])
     wanted = set(lesions) or {n for n in names.values() if n not in BACKGROUND_NAMES}
-    strangers = sorted(wanted - set(names.values()))
-    if strangers:
-        raise CohortError(
-            f"{source / 'dataset.json'}: no label {strangers[0]!r}; there are {', '.join(names.values())}"
-        )
+    unknown = sorted(wanted - set(names.values()))
+    if unknown:
+        raise CohortError(f"{source / 'dataset.json'}: no label {unknown[0]!r}; there are {', '.join(names.values())}")
     if IGNORE in wanted:
         raise ConfigError("--lesion ignore: voxels of nnU-Net's ignore label are unknown, and no lesion")
     values = frozenset(v for v, name in names.items() if name in wanted)

@@ -1,7 +1,7 @@
-"""What a door of import finds in somebody else's folder, before anything is read or written.
+"""What a data source finds in somebody else's folder, before anything is read or written.
 
 A `SourceVisit` lists the files of one examination in the source's own names: PETs with what their numbers and labels
-mean, other images by channel. Each door (autopet, deep_psma, hecktor, nnunet, table) makes a `Listing` of them;
+mean, other images by channel. Each data source (autopet, deep_psma, hecktor, nnunet, table) makes a `Listing` of them;
 `importer` writes it as a cohort. Knows nothing about voxels.
 """
 
@@ -80,6 +80,6 @@ class SourceVisit:
 class Listing:
     """Visits in a fixed order, and one line for every case that is not as documented; the others can go on."""
 
-    door: str
+    data_source: str
     visits: tuple[SourceVisit, ...]
     problems: tuple[str, ...] = ()

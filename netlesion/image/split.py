@@ -93,10 +93,10 @@ def split_of(path: str | Path, patient_ids: Iterable[str], **drawing) -> Split:
         write_json(path, asdict(split) | {"seed": drawing["seed"]})
         return split
     split = read_split(path)
-    strangers = sorted(set(patients) - set(split.part("all")))
-    if strangers:
+    unknown = sorted(set(patients) - set(split.part("all")))
+    if unknown:
         raise CohortError(
-            f"{path}: does not name {len(strangers)} patients of the cohort (first: {strangers[0]}); "
+            f"{path}: does not name {len(unknown)} patients of the cohort (first: {unknown[0]}); "
             "add them to a part, or give another split_file"
         )
     return split

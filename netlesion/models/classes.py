@@ -51,7 +51,7 @@ class ClassScheme:
         """Within the tracer's span, the classes that are lesion."""
         return tuple(i for i, c in enumerate(self.tracers[tracer]) if c in LESION)
 
-    def admissible(self, tracer: str, meanings: Sequence[str]) -> tuple[bool, ...]:
+    def allowed_classes(self, tracer: str, meanings: Sequence[str]) -> tuple[bool, ...]:
         """For each class of a tracer, whether a label with these meanings may be it.
 
         `lesion` stands for primary and metastasis and the other way round: a network that has only `lesion`

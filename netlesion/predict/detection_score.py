@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from netlesion.data.labels import IGNORE, LabelMeaning
+from netlesion.data.labels import IGNORE, LabelScheme
 from netlesion.evaluate.case.match import match_lesions
 from netlesion.evaluate.cohort.froc import CaseDetections, DetectionTable, case_detections
 from netlesion.image.geometry import Geometry
@@ -30,7 +30,7 @@ class DetectionScore:
         labels: which label values mean lesion.
     """
 
-    def __init__(self, card: ModelCard, labels: LabelMeaning) -> None:
+    def __init__(self, card: ModelCard, labels: LabelScheme) -> None:
         self.labels, self.spacing_mm = labels, card.spacing_mm
         self._cases: dict[str, list[CaseDetections]] = {tracer: [] for tracer in card.classes}
 

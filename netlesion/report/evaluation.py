@@ -51,7 +51,7 @@ SHOWN: Mapping[str, Mapping[str, str]] = {
         "JAFROC": "froc.jafroc",
         "JAFROC, weighted": "froc.weighted_jafroc",
         "AUC of patients (highest score)": "discrimination.patient_auc",
-        "AUC of predicted lesions, real or invented": "discrimination.detection_auc",
+        "AUC of predicted lesions, true or false positive": "discrimination.detection_auc",
         "Cases with lesions where something was found": "case_sensitivity",
         "Lesion-free cases where nothing was found": "case_specificity",
         "Regions with a lesion that were called": "regions.sensitivity",

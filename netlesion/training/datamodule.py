@@ -10,7 +10,7 @@ from monai.data.meta_obj import set_track_meta
 from torch.utils.data import DataLoader
 
 from netlesion.data.dataset import Patches, WholeVisits, prepared_visits
-from netlesion.data.labels import LabelMeaning
+from netlesion.data.labels import LabelScheme
 from netlesion.data.prepared import PreparedVisit
 from netlesion.data.transforms import Augmentation, augmented
 from netlesion.errors import CohortError
@@ -30,7 +30,7 @@ class CohortDataModule(pl.LightningDataModule):
         cohort: Cohort,
         split: Split,
         card: ModelCard,
-        labels: LabelMeaning,
+        labels: LabelScheme,
         augmentation: Augmentation,
         cache: Path,
         seed: int,

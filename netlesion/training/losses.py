@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from netlesion.data.labels import IGNORE, LabelMeaning
+from netlesion.data.labels import IGNORE, LabelScheme
 from netlesion.models.classes import LESION, ClassScheme
 
 #: Lesions below this many voxels weigh more, by the inverse of their size, at most so many times. Project choice.
@@ -42,7 +42,7 @@ class MarginalDiceCrossEntropy(nn.Module):
     batch has no lesion of that tracer: it says nothing there. A tracer whose labels are all IGNORE adds nothing.
     """
 
-    def __init__(self, scheme: ClassScheme, labels: LabelMeaning, dice_weight: float = 1.0) -> None:
+    def __init__(self, scheme: ClassScheme, labels: LabelScheme, dice_weight: float = 1.0) -> None:
         super().__init__()
         self.scheme, self.dice_weight = scheme, dice_weight
         for tracer in scheme.tracers:
@@ -50,7 +50,7 @@ class MarginalDiceCrossEntropy(nn.Module):
             table = torch.zeros((IGNORE + 1, len(scheme.tracers[tracer])), dtype=torch.bool)
             lesion = torch.zeros(IGNORE + 1, dtype=torch.bool)
             for value, meanings in values.items():
-                table[value] = torch.tensor(scheme.admissible(tracer, meanings))
+                table[value] = torch.tensor(scheme.allowed_classes(tracer, meanings))
                 lesion[value] = set(meanings) <= LESION
             self.register_buffer(f"admissible_{tracer}", table, persistent=False)
             self.register_buffer(f"lesion_{tracer}", lesion, persistent=False)

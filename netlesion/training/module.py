@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from netlesion.data.labels import IGNORE, LabelMeaning
+from netlesion.data.labels import IGNORE, LabelScheme
 from netlesion.errors import ConfigError
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import CARD_KEY
@@ -40,7 +40,7 @@ class LesionModule(pl.LightningModule):
         self,
         network: nn.Module,
         card: ModelCard,
-        labels: LabelMeaning,
+        labels: LabelScheme,
         predict_volume: Callable[[nn.Module, Tensor], Tensor],
         detection: Callable[[], Detection],
         learning_rate: float,

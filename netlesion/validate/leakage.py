@@ -44,7 +44,7 @@ def read_split_files(paths: Iterable[str | Path]) -> tuple[SplitFile, ...]:
     return tuple(split for path in files for split in _read(path))
 
 
-def twice(split: SplitFile, patients: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def duplicated(split: SplitFile, patients: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Patients that are in more than one part, or twice in one."""
     found = {}
     for patient in sorted(set(patients)):
@@ -54,7 +54,7 @@ def twice(split: SplitFile, patients: Iterable[str]) -> dict[str, tuple[str, ...
     return found
 
 
-def strangers(split: SplitFile, patients: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def unknown_and_missing(split: SplitFile, patients: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Entries of the split that are no patient of the cohort, and patients of the cohort that are in no part."""
     entries = [entry for ids in split.parts.values() for entry in ids]
     unknown = tuple(sorted({e for e in entries if not any(_is_of(e, p) for p in patients)}))

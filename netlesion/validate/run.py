@@ -19,7 +19,7 @@ from netlesion.image.visit import Tracer
 from netlesion.io.bids.cohort import Cohort, VisitFiles, open_cohort
 from netlesion.validate.duplicates import Pair, find_pairs
 from netlesion.validate.finding import CHECKS, Finding, Level, VisitReport
-from netlesion.validate.leakage import SplitFile, read_split_files, strangers, twice
+from netlesion.validate.leakage import SplitFile, duplicated, read_split_files, unknown_and_missing
 from netlesion.validate.visit import EXPECTED_LENGTH_MM, Expectations, examine
 
 
@@ -114,7 +114,7 @@ def _duplicate(pair: Pair) -> Finding:
 
 def _split_findings(split: SplitFile, cohort: Cohort, pairs: tuple[Pair, ...]) -> Iterator[Finding]:
     patients = cohort.patient_ids
-    for patient, parts in twice(split, patients).items():
+    for patient, parts in duplicated(split, patients).items():
         value = f"{split.name}: patient {patient} is in {' and in '.join(parts)}"
         yield Finding(patient, "", "split", Level.ERROR, value, "one patient, one part", "draw the split by patient")
     told = set()
@@ -127,7 +127,7 @@ def _split_findings(split: SplitFile, cohort: Cohort, pairs: tuple[Pair, ...]) -
         value = f"{split.name}: {a} is in {parts[0][0]} and its copy {b} in {parts[1][0]}"
         remedy = "put both into one part, or remove the copy"
         yield Finding(pair.first.visit, pair.channel, "split", Level.ERROR, value, "copies in one part", remedy)
-    unknown, missing = strangers(split, patients)
+    unknown, missing = unknown_and_missing(split, patients)
     if missing:
         value = f"{split.name}: names no part for {len(missing)} patients, the first is {missing[0]}"
         yield Finding(missing[0], "", "split", Level.WARNING, value, "a part for every patient", "add them to a part")

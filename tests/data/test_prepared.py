@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netlesion.data.labels import LabelMeaning
+from netlesion.data.labels import LabelScheme
 from netlesion.data.prepared import MAPS, cache_key, cached_visit, prepare_visit
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
@@ -16,7 +16,7 @@ from netlesion.models.card import ModelCard
 CARD = ModelCard(
     ("fdg", "ct"), ("fdg",), {"fdg": ("background", "lesion")}, (4.0, 4.0, 3.0), (8, 8, 8), {"filters": [4, 8, 8]}
 )
-LABELS = LabelMeaning("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
+LABELS = LabelScheme("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
 
 
 @pytest.fixture

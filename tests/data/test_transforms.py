@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from netlesion.data.augmentation.image_quality import RandDropChannelsd
 from netlesion.data.foreground import foreground_index
-from netlesion.data.labels import LabelMeaning
+from netlesion.data.labels import LabelScheme
 from netlesion.data.prepared import PreparedVisit
 from netlesion.data.transforms import Augmentation, augmented, network_planes
 from netlesion.errors import ConfigError
@@ -25,7 +25,7 @@ CARD = ModelCard(
     (8, 8, 8),
     {"filters": [4, 8, 8]},
 )
-LABELS = LabelMeaning("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
+LABELS = LabelScheme("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
 SHAPE = (11, 9, 13)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netlesion.datasets.autopet import list_autopet
-from netlesion.datasets.importer import take_in
+from netlesion.datasets.importer import import_listing
 from netlesion.errors import CohortError
 from netlesion.io.bids.cohort import load_visit, open_cohort
 from netlesion.io.bids.masks import find_masks
@@ -34,7 +34,7 @@ def study(folder, *absent):
 
 
 def test_the_nnunet_layout_becomes_sessions_of_patients(nnunet_layout, tmp_path):
-    result = take_in(list_autopet(nnunet_layout), tmp_path / "cohort")
+    result = import_listing(list_autopet(nnunet_layout), tmp_path / "cohort")
     assert result.failures == ()
     cohort = open_cohort(tmp_path / "cohort")
     assert [v.visit_id for v in cohort.visits] == ["sub-0b57_ses-01", "sub-0b57_ses-02", "sub-95b8_ses-01"]
@@ -47,7 +47,7 @@ def test_the_nnunet_layout_becomes_sessions_of_patients(nnunet_layout, tmp_path)
 
 
 def test_the_convention_is_recorded_and_no_study_date_enters_the_cohort(nnunet_layout, tmp_path):
-    take_in(list_autopet(nnunet_layout), tmp_path / "cohort")
+    import_listing(list_autopet(nnunet_layout), tmp_path / "cohort")
     sidecar = json.loads(next((tmp_path / "cohort").rglob("sub-0b57*desc-suvbw_pet.json")).read_text())
     assert sidecar["Units"] == "g/mL"
     assert sidecar["SUVConvention"]["TakenAs"] == "SUVbw"
@@ -58,28 +58,28 @@ def test_the_convention_is_recorded_and_no_study_date_enters_the_cohort(nnunet_l
 
 
 def test_a_rerun_adds_only_what_is_new(nnunet_layout, tmp_path):
-    first = take_in(list_autopet(nnunet_layout), tmp_path / "cohort")
+    first = import_listing(list_autopet(nnunet_layout), tmp_path / "cohort")
     times = {p: p.stat().st_mtime_ns for p in first.written}
     new = "fdg_0b57_01-01-2005 NA PETCT"  # sorts before the others, and must not take a session from them
     for n, write in (("0000", write_ct), ("0001", write_suv)):
         write(nnunet_layout / f"imagesTr/{new}_{n}.nii.gz", PET_GRID)
     write_mask(nnunet_layout / f"labelsTr/{new}.nii.gz")
-    again = take_in(list_autopet(nnunet_layout), tmp_path / "cohort")
+    again = import_listing(list_autopet(nnunet_layout), tmp_path / "cohort")
     assert {p.parent.parent.name for p in again.written} == {"ses-03"}
     assert len(again.skipped) == 3
     assert {p: p.stat().st_mtime_ns for p in first.written} == times
 
 
 def test_an_interrupted_import_is_completed(nnunet_layout, tmp_path):
-    first = take_in(list_autopet(nnunet_layout), tmp_path / "cohort")
+    first = import_listing(list_autopet(nnunet_layout), tmp_path / "cohort")
     lost = [p for p in first.written if p.name.endswith("desc-suvbw_pet.nii.gz")][1]
     lost.unlink()
-    assert take_in(list_autopet(nnunet_layout), tmp_path / "cohort").written == (lost,)
+    assert import_listing(list_autopet(nnunet_layout), tmp_path / "cohort").written == (lost,)
 
 
 def test_tcia_study_folders(tmp_path):
     study(tmp_path / "src/PETCT_01140d52d8/08-13-2005-NA-PET-CT-56839")
-    take_in(list_autopet(tmp_path / "src"), tmp_path / "cohort")
+    import_listing(list_autopet(tmp_path / "src"), tmp_path / "cohort")
     (files,) = open_cohort(tmp_path / "cohort").visits
     visit = load_visit(files, ["fdg", "ct"], ["fdg", "ct"], "lesions")
     assert files.patient_id == "PETCT01140d52d8"
@@ -91,7 +91,7 @@ def test_tcia_study_folders(tmp_path):
 def test_a_study_without_a_file_is_named_and_the_others_go_on(tmp_path, absent):
     study(tmp_path / "src/A/1", absent)
     study(tmp_path / "src/B/1")
-    result = take_in(list_autopet(tmp_path / "src"), tmp_path / "cohort")
+    result = import_listing(list_autopet(tmp_path / "src"), tmp_path / "cohort")
     assert result.failures == (f"A/1: {absent}.nii.gz is missing",)
     assert open_cohort(tmp_path / "cohort").patient_ids == ("B",)
 
@@ -138,7 +138,7 @@ def _swapped(src):
 )
 def test_a_spoilt_case_is_one_line_and_leaves_nothing_behind(nnunet_layout, tmp_path, spoil, words):
     spoil(nnunet_layout)
-    result = take_in(list_autopet(nnunet_layout), tmp_path / "cohort")
+    result = import_listing(list_autopet(nnunet_layout), tmp_path / "cohort")
     (line,) = result.failures
     assert line.startswith(CASES[2])
     assert words in line
@@ -158,11 +158,11 @@ def test_ids_that_read_alike_in_bids_are_refused_before_anything_is_written(tmp_
     study(tmp_path / "src/A_1/1")
     study(tmp_path / "src/A-1/1")
     with pytest.raises(CohortError, match="would be sub-A1"):
-        take_in(list_autopet(tmp_path / "src"), tmp_path / "cohort")
+        import_listing(list_autopet(tmp_path / "src"), tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()
 
 
 def test_a_cohort_of_another_origin_is_not_added_to(nnunet_layout, tmp_path):
     (tmp_path / "cohort/sub-001").mkdir(parents=True)
     with pytest.raises(CohortError, match="sub-001"):
-        take_in(list_autopet(nnunet_layout), tmp_path / "cohort")
+        import_listing(list_autopet(nnunet_layout), tmp_path / "cohort")

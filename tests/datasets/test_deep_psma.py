@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netlesion.datasets.deep_psma import list_deep_psma
-from netlesion.datasets.importer import take_in
+from netlesion.datasets.importer import import_listing
 from netlesion.errors import CohortError
 from netlesion.image.volume import Quantity
 from netlesion.io.bids.cohort import load_visit, open_cohort
@@ -31,7 +31,7 @@ def source(tmp_path):
 
 
 def test_the_tracers_are_two_sessions_of_one_time_point(source, tmp_path):
-    result = take_in(list_deep_psma(source), tmp_path / "cohort")
+    result = import_listing(list_deep_psma(source), tmp_path / "cohort")
     assert result.failures == ()
     cohort = open_cohort(tmp_path / "cohort")
     assert [set(v.images) for v in cohort.visits] == [{"psma", "ct"}, {"fdg", "ct"}]
@@ -45,7 +45,7 @@ def test_the_tracers_are_two_sessions_of_one_time_point(source, tmp_path):
 
 
 def test_organs_come_from_the_grid_of_the_ct_with_their_names(source, tmp_path):
-    take_in(list_deep_psma(source), tmp_path / "cohort")
+    import_listing(list_deep_psma(source), tmp_path / "cohort")
     (path,) = (tmp_path / "cohort").rglob("*trc-psma_desc-organs_dseg.nii.gz")
     organs = read_volume(path, Quantity.LABEL)
     assert organs.geometry.same_grid(PET_GRID)
@@ -53,7 +53,7 @@ def test_organs_come_from_the_grid_of_the_ct_with_their_names(source, tmp_path):
 
 
 def test_the_stored_transform_takes_points_of_the_fdg_to_the_psma(source, tmp_path):
-    take_in(list_deep_psma(source), tmp_path / "cohort")
+    import_listing(list_deep_psma(source), tmp_path / "cohort")
     (path,) = (tmp_path / "cohort").rglob("*ses-02_from-fdg_to-psma_mode-points_xfm.json")
     matrix = np.array(json.loads(path.read_text())["Matrix"])
     x, y, z = FDG_TO_PSMA.TransformPoint((-3.0, 4.0, 5.0))
@@ -61,7 +61,7 @@ def test_the_stored_transform_takes_points_of_the_fdg_to_the_psma(source, tmp_pa
 
 
 def test_joint_import_resamples_like_simpleitk(source, tmp_path):
-    take_in(list_deep_psma(source, joint=True), tmp_path / "cohort")
+    import_listing(list_deep_psma(source, joint=True), tmp_path / "cohort")
     (files,) = open_cohort(tmp_path / "cohort").visits
     visit = load_visit(files, ["psma", "fdg", "ct"], ["psma", "fdg", "ct"], "lesions")
     fdg = visit.scans["fdg"].volume
@@ -94,7 +94,7 @@ def test_a_spoilt_case_is_one_line(source, tmp_path, name, content, words):
     if content is not None:
         path.write_text(content)
     with pytest.raises(CohortError, match=words) as caught:
-        take_in(list_deep_psma(source), tmp_path / "cohort")
+        import_listing(list_deep_psma(source), tmp_path / "cohort")
     assert str(caught.value).startswith("train_0001: ")
     assert not (tmp_path / "cohort").exists()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netlesion.datasets.hecktor import list_hecktor
-from netlesion.datasets.importer import take_in
+from netlesion.datasets.importer import import_listing
 from netlesion.errors import CohortError
 from netlesion.io.bids.cohort import load_visit, open_cohort
 from tests.small_images import CT_GRID, write_ct, write_mask, write_suv
@@ -24,7 +24,7 @@ def test_both_layouts_open_as_a_cohort(tmp_path, year):
         case(tmp_path / "src/imagesTr", tmp_path / "src/labelsTr", label_name="CHUM_001")
     else:
         case(tmp_path / "src/CHUM-001", tmp_path / "src/CHUM-001")
-    take_in(list_hecktor(tmp_path / "src"), tmp_path / "cohort")
+    import_listing(list_hecktor(tmp_path / "src"), tmp_path / "cohort")
     (files,) = open_cohort(tmp_path / "cohort").visits
     assert set(files.masks["fdg"]) == {"lesions", "gtv"}
     visit = load_visit(files, ["fdg", "ct"], ["fdg", "ct"], "gtv")

@@ -1,4 +1,4 @@
-"""One key and one cohort for every door: names never collide or change, and no table loses a row."""
+"""One key and one cohort for every data source: names never collide or change, and no table loses a row."""
 
 import csv
 import os
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netlesion.datasets.dicom.importer import import_dicom
-from netlesion.datasets.importer import take_in
+from netlesion.datasets.importer import import_listing
 from netlesion.datasets.key import COLUMNS, FINGERPRINT, Key, held_key
 from netlesion.datasets.source import SourceVisit
 from netlesion.datasets.table import list_table
@@ -38,7 +38,7 @@ def from_hospital(sources):
 
 
 def from_table(sources):
-    return take_in(list_table(sources / "files.tsv"), sources / "cohort")
+    return import_listing(list_table(sources / "files.tsv"), sources / "cohort")
 
 
 def rows(table):
@@ -109,7 +109,7 @@ def test_one_key_may_lie_elsewhere_for_all(sources):
     (sources / "files.tsv").write_text((sources / "files.tsv").read_text().replace("\n001\t", "\nq7\t"))
     with pytest.raises(CohortError, match="which .*cohort.key.tsv does not name"):
         from_table(sources)
-    assert take_in(list_table(sources / "files.tsv"), sources / "cohort", key).failures == ()
+    assert import_listing(list_table(sources / "files.tsv"), sources / "cohort", key).failures == ()
     assert not (sources / "cohort.key.tsv").exists()
 
 
@@ -120,7 +120,7 @@ def test_one_key_may_lie_elsewhere_for_all(sources):
 def test_two_imports_at_once_into_a_cohort_or_with_a_key_are_refused(sources, cohort, key):
     (sources / "link").symlink_to(sources / "cohort")
     (sources / "link.tsv").symlink_to(sources / "cohort.key.tsv")
-    second = import_dicom if cohort != "link" else lambda *a: take_in(list_table(sources / "files.tsv"), *a[1:])
+    second = import_dicom if cohort != "link" else lambda *a: import_listing(list_table(sources / "files.tsv"), *a[1:])
     with held_key(sources / "cohort"), pytest.raises(OutputError, match="another run is writing here"):
         second(sources / "export", sources / cohort, None if key is None else sources / key)
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from netlesion.datasets.importer import take_in
+from netlesion.datasets.importer import import_listing
 from netlesion.datasets.nnunet import list_nnunet
 from netlesion.errors import CohortError
 from netlesion.io.bids.cohort import load_visit, open_cohort
@@ -37,7 +37,7 @@ def dataset(src, **changes):
 
 def test_cases_become_patients_and_physiologic_is_no_lesion(source, tmp_path):
     write_mask(source / "labelsTr/p1_b.nii.gz", value=1)
-    result = take_in(list_nnunet(source), tmp_path / "cohort")
+    result = import_listing(list_nnunet(source), tmp_path / "cohort")
     assert result.failures == ()
     cohort = open_cohort(tmp_path / "cohort")
     assert cohort.patient_ids == ("p1a", "p1b", "p2a")
@@ -49,7 +49,7 @@ def test_cases_become_patients_and_physiologic_is_no_lesion(source, tmp_path):
 
 
 def test_the_patient_can_be_read_from_the_name_of_the_case(source, tmp_path):
-    take_in(list_nnunet(source, patient=r"^(p\d+)_"), tmp_path / "cohort")
+    import_listing(list_nnunet(source, patient=r"^(p\d+)_"), tmp_path / "cohort")
     visits = open_cohort(tmp_path / "cohort").visits
     assert [v.visit_id for v in visits] == ["sub-p1_ses-01", "sub-p1_ses-02", "sub-p2_ses-01"]
 

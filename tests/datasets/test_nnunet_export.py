@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netlesion.datasets.autopet import list_autopet
-from netlesion.datasets.importer import take_in
+from netlesion.datasets.importer import import_listing
 from netlesion.datasets.nnunet import list_nnunet
 from netlesion.datasets.nnunet_export import export_nnunet
 from netlesion.errors import CohortError, ConfigError
@@ -23,7 +23,7 @@ def cohort(tmp_path):
         write_suv(folder / "SUV.nii.gz", seed=ord(patient))
         write_ct(folder / "CT.nii.gz")
         write_mask(folder / "SEG.nii.gz")
-    take_in(list_autopet(tmp_path / "src"), tmp_path / "cohort")
+    import_listing(list_autopet(tmp_path / "src"), tmp_path / "cohort")
     return open_cohort(tmp_path / "cohort")
 
 
@@ -33,7 +33,7 @@ def test_the_way_out_and_back_keeps_every_voxel_of_the_pet(cohort, tmp_path):
     assert content["channel_names"] == {"0": "CT", "1": "fdg"}  # a PET named CT would be clipped like one
     assert content["numTraining"] == len(list((tmp_path / "raw/imagesTr").glob("*_0000.nii.gz"))) == 2
     assert [p.name for p in (tmp_path / "raw/labelsTs").iterdir()] == ["sub-B_ses-01.nii.gz"]
-    take_in(list_nnunet(tmp_path / "raw", patient="^sub-([A-Z])_"), tmp_path / "back")
+    import_listing(list_nnunet(tmp_path / "raw", patient="^sub-([A-Z])_"), tmp_path / "back")
     for before, after in zip(cohort.visits, open_cohort(tmp_path / "back").visits, strict=True):
         one, two = (load_visit(v, ["fdg", "ct"], ["fdg", "ct"], "lesions") for v in (before, after))
         assert before.visit_id == after.visit_id

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netlesion.datasets.importer import take_in
+from netlesion.datasets.importer import import_listing
 from netlesion.datasets.table import list_table
 from netlesion.errors import CohortError
 from netlesion.image.geometry import Geometry
@@ -34,7 +34,7 @@ def table(folder, *rows, header=HEADER):
 
 
 def test_both_quantities_open_as_suv(files):
-    result = take_in(list_table(table(files, SUV, CT, BQML)), files / "cohort")
+    result = import_listing(list_table(table(files, SUV, CT, BQML)), files / "cohort")
     assert result.failures == ()
     given, computed = open_cohort(files / "cohort").visits
     visit = load_visit(given, ["fdg", "ct"], ["fdg", "ct"], "lesions")
@@ -49,8 +49,8 @@ def test_both_quantities_open_as_suv(files):
 
 
 def test_a_second_table_keeps_the_weights_of_the_first(files):
-    take_in(list_table(table(files, SUV)), files / "cohort")
-    take_in(list_table(table(files, BQML)), files / "cohort")
+    import_listing(list_table(table(files, SUV)), files / "cohort")
+    import_listing(list_table(table(files, BQML)), files / "cohort")
     assert "ses-01\tvisit-1\t70" in (files / "cohort/sub-p1/sub-p1_sessions.tsv").read_text()
 
 
@@ -97,5 +97,5 @@ def test_a_mask_on_another_grid_is_refused(files):
     other = Geometry(np.diag([4.0, 4.0, 3.0, 1.0]), (9, 7, 5))
     write_volume(files / "mask.nii.gz", Volume(np.zeros(other.shape), other, Quantity.LABEL))
     with pytest.raises(CohortError, match="different grids"):
-        take_in(list_table(table(files, SUV)), files / "cohort")
+        import_listing(list_table(table(files, SUV)), files / "cohort")
     assert not (files / "cohort").exists()

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from netlesion.data.labels import IGNORE, LabelMeaning
+from netlesion.data.labels import IGNORE, LabelScheme
 from netlesion.data.prepared import cache_key, prepare_visit
-from netlesion.datasets.importer import take_in
+from netlesion.datasets.importer import import_listing
 from netlesion.datasets.nnunet import list_nnunet
 from netlesion.datasets.nnunet_export import export_nnunet
 from netlesion.errors import ConfigError
@@ -19,7 +19,7 @@ from netlesion.models.card import ModelCard
 from tests.small_images import PET_GRID, write_suv
 
 LABELS = {"background": 0, "lesion": 1, "ignore": 2}
-MEANING = LabelMeaning("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
+MEANING = LabelScheme("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
 CARD = ModelCard(
     ("fdg",), ("fdg",), {"fdg": ("background", "lesion")}, (4.0, 4.0, 3.0), (8, 8, 8), {"filters": [4, 8, 8]}
 )
@@ -45,7 +45,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def cohort(source, tmp_path):
-    assert take_in(list_nnunet(source), tmp_path / "cohort").failures == ()
+    assert import_listing(list_nnunet(source), tmp_path / "cohort").failures == ()
     return tmp_path / "cohort"
 
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from netlesion.data.labels import IGNORE, LabelMeaning
+from netlesion.data.labels import IGNORE, LabelScheme
 from netlesion.models.card import ModelCard
 from netlesion.predict.detection_score import DetectionScore
 
 CARD = ModelCard(
     ("fdg",), ("fdg",), {"fdg": ("background", "lesion")}, (4.0, 4.0, 5.0), (8, 8, 8), {"filters": [4, 8, 8]}
 )
-LABELS = LabelMeaning("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
+LABELS = LabelScheme("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
 SHAPE = (12, 9, 14)
 
 

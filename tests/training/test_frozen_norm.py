@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from netlesion.data.labels import LabelMeaning
+from netlesion.data.labels import LabelScheme
 from netlesion.errors import ConfigError
 from netlesion.models.card import ModelCard
 from netlesion.models.unet import unet
 from netlesion.training.module import LesionModule
 
 CARD = ModelCard(("fdg",), ("fdg",), {"fdg": ("background", "lesion")}, (4.0, 4.0, 4.0), (8, 8, 8), {})
-LABELS = LabelMeaning("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
+LABELS = LabelScheme("lesions", {"fdg": {0: ("background",), 1: ("lesion",)}})
 
 
 def module(norm, share):

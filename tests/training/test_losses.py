@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from netlesion.data.labels import IGNORE, LabelMeaning
+from netlesion.data.labels import IGNORE, LabelScheme
 from netlesion.errors import ConfigError
 from netlesion.models.classes import ClassScheme
 from netlesion.training.losses import MarginalDiceCrossEntropy
@@ -12,7 +12,7 @@ FOUR = ClassScheme({"sstr": ("background", "physiologic", "primary", "metastasis
 
 
 def labels(**values):
-    return LabelMeaning("lesions", {"sstr": {int(k[1:]): v for k, v in values.items()}})
+    return LabelScheme("lesions", {"sstr": {int(k[1:]): v for k, v in values.items()}})
 
 
 def test_four_known_classes_are_plain_cross_entropy_and_lesion_dice():
@@ -74,5 +74,5 @@ def test_schemes_refuse_nonsense():
         ClassScheme({"fdg": ("background", "tumour")})
     with pytest.raises(ConfigError, match="a lesion class"):
         ClassScheme({"fdg": ("background", "physiologic")})
-    assert ClassScheme({"fdg": ("background", "lesion")}).admissible("fdg", ("primary",)) == (False, True)
-    assert ClassScheme({"fdg": ("background", "lesion")}).admissible("fdg", ("physiologic",)) == (True, False)
+    assert ClassScheme({"fdg": ("background", "lesion")}).allowed_classes("fdg", ("primary",)) == (False, True)
+    assert ClassScheme({"fdg": ("background", "lesion")}).allowed_classes("fdg", ("physiologic",)) == (True, False)

@@ -177,9 +177,9 @@ class _Writer:
                 self._write_roi(planned)
 
     def tables(self) -> None:
-        """A row of every DICOM session that is in the cohort, visits counted anew; rows of other doors stay."""
+        """A row of every DICOM session that is in the cohort, visits counted anew; rows of other data sources stay."""
         key, rows = self.plan.key, {}
-        for place in (p for p in key.places.values() if p.door == DICOM):
+        for place in (p for p in key.places.values() if p.data_source == DICOM):
             at = place.subject, place.session
             found = [SessionRow(place.session, 0)] if self._has_row(*at) else []
             rows.setdefault(place.subject, []).extend(

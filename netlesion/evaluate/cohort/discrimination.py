@@ -1,4 +1,4 @@
-"""Do scores rank the ill above the healthy, and real lesions above invented ones? Areas under the ROC curve.
+"""Areas under the ROC curve: patients with a lesion against lesion-free ones, true against false positives.
 
 Takes `CaseResult`s; returns plain JSON values. A patient's score is the highest of any predicted lesion (clinical.md
 8.3), with DeLong's interval. Predicted lesions are clustered in patients and have Obuchowski's. A lesion that was
@@ -23,7 +23,7 @@ Plain = dict[str, Any]
 def discrimination(results: Sequence[CaseResult], resampling: Resampling) -> Plain:
     """patient_auc and detection_auc; a reason instead, where any case has no score.
 
-    A patient whose lesions are all don't-care is neither ill nor healthy, and counted.
+    A patient whose lesions are all don't-care is neither with lesion nor lesion-free, and counted.
     """
     detections = detections_of(results)
     if detections is None:
@@ -37,13 +37,14 @@ def discrimination(results: Sequence[CaseResult], resampling: Resampling) -> Pla
         counted[r.patient] = counted.get(r.patient, 0) + r.num_lesions_reference
         any_lesion[r.patient] = any_lesion.get(r.patient, False) or r.num_lesions_reference + r.num_dont_care > 0
     clear = sorted(p for p in highest if counted[p] > 0 or not any_lesion[p])
-    ill = [counted[p] > 0 for p in clear]
-    of_patients = resampling.noted(auc(ill, _ranks([highest[p] for p in clear])))
+    with_lesion = [counted[p] > 0 for p in clear]
+    of_patients = resampling.noted(auc(with_lesion, _ranks([highest[p] for p in clear])))
     of_detections = resampling.noted(
         auc([bool(d.is_true) for d in detections], [d.score for d in detections], [d.patient for d in detections])
     )
     return {
-        "patient_auc": plain(of_patients) | {"num_ill": sum(ill), "num_healthy": len(ill) - sum(ill)},
+        "patient_auc": plain(of_patients)
+        | {"num_with_lesion": sum(with_lesion), "num_lesion_free": len(with_lesion) - sum(with_lesion)},
         "num_patients_of_dont_care_lesions_only": len(highest) - len(clear),
         "detection_auc": plain(of_detections)
         | {"num_true": sum(d.is_true for d in detections), "num_false": sum(not d.is_true for d in detections)},

@@ -127,11 +127,13 @@ def _categories_alone(
 
 def _copies(scored: Scored) -> list[str]:
     """What must be said of predictions that are their reference, as files or voxel by voxel."""
-    ill = [r for r in scored.results if r.num_lesions_reference]
-    pairs = [[scored.hashes.get(f"{side}/{r.case}") for side in ("reference", "prediction")] for r in ill]
+    with_lesion = [r for r in scored.results if r.num_lesions_reference]
+    pairs = [[scored.hashes.get(f"{side}/{r.case}") for side in ("reference", "prediction")] for r in with_lesion]
     if pairs and all(one == other for one, other in pairs):
         return ["every prediction with a lesion is the file of its reference: such a test is right by construction"]
-    if ill and all(r.num_voxels_reference == r.num_voxels_prediction == r.num_voxels_shared for r in ill):
+    if with_lesion and all(
+        r.num_voxels_reference == r.num_voxels_prediction == r.num_voxels_shared for r in with_lesion
+    ):
         return ["every prediction with a lesion is its reference voxel by voxel: was the reference given twice?"]
     return []
 

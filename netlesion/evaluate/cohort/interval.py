@@ -1,4 +1,4 @@
-"""The one door to intervals: every estimate of this folder is made here, over patients.
+"""The one place of intervals: every estimate of this folder is made here, over patients.
 
 Means and ratios have the bootstrap-t; curves and coefficients, which need all cases at once, are functions of patient
 weights and have the expanded BCa; Cohen's kappa has one of its own (docs/statistics.md says why each).
@@ -43,9 +43,7 @@ class Resampling:
     num_resamples: int = NUM_RESAMPLES
     remark: str = ""
 
-    def mean(
-        self, values: Numbers, patients: Names, within: tuple[float, float] = (-math.inf, math.inf)
-    ) -> Estimate:
+    def mean(self, values: Numbers, patients: Names, within: tuple[float, float] = (-math.inf, math.inf)) -> Estimate:
         """The mean over cases, NaN left out and counted in the note; its interval is cut to what the figure can be."""
         found = bootstrap_mean(values, patients, seed=self.seed, num_resamples=self.num_resamples)
         return self._remarked(found.within(*within))

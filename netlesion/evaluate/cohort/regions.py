@@ -2,7 +2,7 @@
 
 Takes `CaseResult`s whose lesions have a region (a table's, or by an organ map); returns plain JSON values and, for the
 strata, the calls of one region. A region of a case is positive by its counted reference lesions, and called when one of
-them was found or something was invented there. Don't-cares and splits are neither. Knows nothing about images.
+them was found or a false positive lies there. Don't-cares and splits are neither. Knows nothing about images.
 
 Source: clinical.md 8.3.
 """

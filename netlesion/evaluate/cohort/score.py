@@ -123,11 +123,11 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
         _require_not_swapped(references, folder)
         predicted, name, unfinished, checkpoints = folder.masks, str(prediction), folder.unfinished, folder.checkpoints
         configs = folder.configs
-    strangers = sorted(set(predicted) - set(references.masks))
-    if strangers:
+    unknown = sorted(set(predicted) - set(references.masks))
+    if unknown:
         raise CohortError(
-            f"{name}: case {strangers[0]} has no reference in {reference} "
-            f"({len(strangers)} such cases); file names or case ids must agree"
+            f"{name}: case {unknown[0]} has no reference in {reference} "
+            f"({len(unknown)} such cases); file names or case ids must agree"
         )
     if not predicted:
         raise CohortError(f"{name}: predicts no case of {reference}")
@@ -202,9 +202,9 @@ def _require_lesions(tables: Mapping[str, Mapping[int, LesionFacts]], results: S
     """Raises CohortError for a lesion in the table that its reference does not have: its facts are another's."""
     for result in results:
         there = {row.lesion_id for row in result.lesions if row.source == "reference"}
-        if strangers := sorted(set(tables.get(result.case, ())) - there):
+        if unknown := sorted(set(tables.get(result.case, ())) - there):
             raise CohortError(
-                f"case {result.case}: the table of lesions names lesion {strangers[0]}, the reference has "
+                f"case {result.case}: the table of lesions names lesion {unknown[0]}, the reference has "
                 f"{', '.join(map(str, sorted(there))) or 'none'}; an id is a label of the mask, or of a 0/1 mask the "
                 "lesion's rank in size"
             )

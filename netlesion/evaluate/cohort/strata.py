@@ -68,7 +68,7 @@ def _lesions(
     """Sensitivity among the reference lesions of one kind."""
     counted = (Outcome.TRUE_POSITIVE, Outcome.FALSE_NEGATIVE)
     of_kind = [[row for row in r.lesions if row.outcome in counted and name_of(row) == name] for r in results]
-    invented = [
+    false_positives = [
         sum(row.outcome == Outcome.FALSE_POSITIVE and name_of(row) == name for row in r.lesions) for r in results
     ]
     tells = by in ("size", "region")
@@ -79,7 +79,7 @@ def _lesions(
         num_cases=len(touched),
         num_patients=len({r.patient for r in touched}),
         num_lesions=sum(map(len, of_kind)),
-        num_false_positives=sum(invented) if tells else None,
+        num_false_positives=sum(false_positives) if tells else None,
         sensitivity=resampling.ratio(
             [sum(row.outcome == Outcome.TRUE_POSITIVE for row in rows) for rows in of_kind],
             [len(rows) for rows in of_kind],
@@ -87,21 +87,23 @@ def _lesions(
         ),
         ppv=None,
         f1=None,
-        false_positives_per_case=resampling.mean(invented, [r.patient for r in results], COUNT) if tells else None,
+        false_positives_per_case=resampling.mean(false_positives, [r.patient for r in results], COUNT)
+        if tells
+        else None,
         dice=None,
-        false_positives_per_patient=_per_patient(invented, results, resampling) if tells else None,
+        false_positives_per_patient=_per_patient(false_positives, results, resampling) if tells else None,
     )
 
 
 def _region(results: Sequence[CaseResult], resampling: Resampling, name: str) -> Stratum:
-    """One region; what was invented is unknown where an invention has no region, and so is the specificity."""
+    """One region; false positives are unknown where one has no region, and so is the specificity."""
     found = _lesions(results, resampling, "region", name, lambda row: row.region)
     if not regions_are_known(results):
         return replace(found, num_false_positives=None, false_positives_per_case=None, false_positives_per_patient=None)
     calls = region_calls(results, name)
-    healthy = [float(not positive) for positive in calls.positive]
+    lesion_free = [float(not positive) for positive in calls.positive]
     quiet = [float(not p and not c) for p, c in zip(calls.positive, calls.called, strict=True)]
-    return replace(found, specificity=resampling.ratio(quiet, healthy, calls.patients))
+    return replace(found, specificity=resampling.ratio(quiet, lesion_free, calls.patients))
 
 
 def _per_patient(counts: Sequence[int], results: Sequence[CaseResult], resampling: Resampling) -> Estimate:

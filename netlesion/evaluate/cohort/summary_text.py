@@ -30,7 +30,7 @@ SUMMARY_DICTIONARY = {
     "challenge": "numbers that a challenge makes of a whole cohort, as coded there",
     "froc": "curves over the confidence of predicted lesions, greedy by confidence (clinical.md 8.2)",
     "discrimination.patient_auc": "area under the ROC curve of a patient's highest score, any lesion or none (DeLong)",
-    "discrimination.detection_auc": "the same of predicted lesions, real or invented, clustered in patients "
+    "discrimination.detection_auc": "the same of predicted lesions, true or false positive, clustered in patients "
     "(Obuchowski 1997); missed lesions have no score and are not in it",
     "reliability": "true positives among predicted lesions in ten bins of score (those of the curves)",
     "calibration": "ece: expected calibration error over those bins, brier: mean squared error of the score; "

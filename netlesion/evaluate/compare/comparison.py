@@ -184,8 +184,10 @@ def _require_same_reference(one: CaseRow, other: CaseRow, a: Evaluation, b: Eval
 
 def _require_not_its_own_reference(evaluation: Evaluation, name: str) -> None:
     """Every prediction byte for byte its reference: the test was evaluated against itself."""
-    ill = [row.case for row in evaluation.cases if row.numbers.get("num_lesions_reference", 0) > 0]
-    pairs = [tuple(evaluation.hashes.get(f"{side}/{case}") for side in ("reference", "prediction")) for case in ill]
+    with_lesion = [row.case for row in evaluation.cases if row.numbers.get("num_lesions_reference", 0) > 0]
+    pairs = [
+        tuple(evaluation.hashes.get(f"{side}/{case}") for side in ("reference", "prediction")) for case in with_lesion
+    ]
     if pairs and all(reference is not None and reference == prediction for reference, prediction in pairs):
         raise CohortError(
             f"{evaluation.path}: every prediction of {name} is the file of its reference; a test that is its own "

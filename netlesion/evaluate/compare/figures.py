@@ -208,8 +208,8 @@ def _false_positives(paired: Paired, seed: int, num_resamples: int) -> FigureRow
 def _patient_sensitivity(paired: Paired, seed: int, num_resamples: int) -> FigureRow | None:
     if not paired.has("num_true_positives", "num_lesions_reference"):
         return None
-    ill = paired.by_patient(paired.a["num_lesions_reference"]) > 0
-    a, b = (paired.by_patient(table["num_true_positives"])[ill] > 0 for table in (paired.a, paired.b))
+    with_lesion = paired.by_patient(paired.a["num_lesions_reference"]) > 0
+    a, b = (paired.by_patient(table["num_true_positives"])[with_lesion] > 0 for table in (paired.a, paired.b))
     found = compare_proportions(a, b)
     return FigureRow("patient_sensitivity", "Patients with a lesion found / patients with lesions", found)
 
@@ -217,8 +217,8 @@ def _patient_sensitivity(paired: Paired, seed: int, num_resamples: int) -> Figur
 def _patient_specificity(paired: Paired, seed: int, num_resamples: int) -> FigureRow | None:
     if not paired.has("num_lesions_prediction", "num_lesions_reference"):
         return None
-    healthy = _healthy(paired)
-    a, b = (paired.by_patient(table["num_lesions_prediction"])[healthy] == 0 for table in (paired.a, paired.b))
+    lesion_free = _lesion_free(paired)
+    a, b = (paired.by_patient(table["num_lesions_prediction"])[lesion_free] == 0 for table in (paired.a, paired.b))
     found = compare_proportions(a, b)
     return FigureRow("patient_specificity", "Patients without a prediction / patients without lesion", found)
 
@@ -226,11 +226,11 @@ def _patient_specificity(paired: Paired, seed: int, num_resamples: int) -> Figur
 def _patient_auc(paired: Paired, seed: int, num_resamples: int) -> FigureRow | None:
     if paired.scores_a is None or paired.scores_b is None or not paired.has("num_lesions_reference"):
         return None
-    ill, healthy = paired.by_patient(paired.a["num_lesions_reference"]) > 0, _healthy(paired)
-    clear = ill | healthy
+    with_lesion, lesion_free = paired.by_patient(paired.a["num_lesions_reference"]) > 0, _lesion_free(paired)
+    clear = with_lesion | lesion_free
     a, b = (paired.by_patient(s, np.maximum)[clear] for s in (paired.scores_a, paired.scores_b))
     return FigureRow(
-        "patient_auc", "Area under the ROC curve of a patient's highest score", compare_auc(ill[clear], a, b)
+        "patient_auc", "Area under the ROC curve of a patient's highest score", compare_auc(with_lesion[clear], a, b)
     )
 
 
@@ -252,7 +252,7 @@ def _one_culprit(paired: Paired) -> bool:
 _PATIENTS = (_patient_sensitivity, _patient_specificity, _patient_auc)
 
 
-def _healthy(paired: Paired) -> np.ndarray:
+def _lesion_free(paired: Paired) -> np.ndarray:
     """Patients without any reference lesion, also none too small to count, where volumes are known."""
     empty = paired.by_patient(paired.a["num_lesions_reference"]) == 0
     if "volume_reference_ml" in paired.a:

@@ -2,7 +2,7 @@
 
 Takes the folders that each was evaluated into; returns plain JSON values. Asked are two things: whether anything was
 called in a case, and whether each reference lesion was found. Fleiss' kappa over all readers, Cohen's kappa and the
-share of equal answers for each two, with intervals over patients. What two readers invented at the same place is not
+share of equal answers for each two, with intervals over patients. False positives of two readers at one place are not
 asked: their marks are compared with the reference, not with each other. Knows nothing about images.
 
 Source: clinical.md 8.4, 8.6; kappa's own in `statistics.categories`.
@@ -78,9 +78,7 @@ def _agreement(names: Sequence[str], common: _Answers, resampling: Resampling, w
                 "b": b,
                 "equal": plain(resampling.share([x == y for x, y in zip(first, second, strict=True)], patients)),
                 "kappa": plain(
-                    resampling.noted(
-                        cohen_kappa(first, second, ANSWERS, patients, seed=seed, num_resamples=resamples)
-                    )
+                    resampling.noted(cohen_kappa(first, second, ANSWERS, patients, seed=seed, num_resamples=resamples))
                 ),
                 "only_a": sum(x > y for x, y in zip(first, second, strict=True)),
                 "only_b": sum(x < y for x, y in zip(first, second, strict=True)),

@@ -45,7 +45,11 @@ def test_areas_agree_with_scikit_learn(case):
     found = discrimination(results, Resampling(0, 50, "partial cohort"))
     patients = roc_auc_score([1, 1, 1, 0, 0], [0.95, 0.6, -1, 0.6, -1])
     assert found["patient_auc"]["value"] == pytest.approx(patients)
-    assert (found["patient_auc"]["n"], found["patient_auc"]["num_ill"], found["patient_auc"]["num_healthy"]) == (
+    assert (
+        found["patient_auc"]["n"],
+        found["patient_auc"]["num_with_lesion"],
+        found["patient_auc"]["num_lesion_free"],
+    ) == (
         5,
         3,
         2,

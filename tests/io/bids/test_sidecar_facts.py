@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from netlesion.datasets.importer import take_in
+from netlesion.datasets.importer import import_listing
 from netlesion.datasets.table import list_table
 from netlesion.errors import CohortError, NetlesionError
 from netlesion.image.geometry import Geometry
@@ -134,5 +134,5 @@ def test_a_table_cannot_bring_in_an_impossible_suv(tmp_path):
     write_volume(tmp_path / "pet.nii.gz", volume(1000 * AT_SCAN))
     (tmp_path / "t.tsv").write_text(TABLE.format("dotatate", "68Ga"))
     with pytest.raises(NetlesionError, match="SUVbw reaches 8000"):
-        take_in(list_table(tmp_path / "t.tsv"), tmp_path / "cohort")
+        import_listing(list_table(tmp_path / "t.tsv"), tmp_path / "cohort")
     assert not list(tmp_path.glob("cohort/**/*.nii.gz"))

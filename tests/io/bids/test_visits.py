@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from netlesion.data.labels import IGNORE, LabelMeaning
+from netlesion.data.labels import IGNORE, LabelScheme
 from netlesion.data.prepared import prepare_visit
 from netlesion.image.geometry import Geometry
 from netlesion.image.transform import RigidTransform
@@ -166,7 +166,7 @@ CARD = ModelCard(
     (4, 4, 4),
     {},
 )
-LABELS = LabelMeaning("lesions", {t: {0: ("background",), 1: ("lesion",)} for t in ("sstr", "fdg")})
+LABELS = LabelScheme("lesions", {t: {0: ("background",), 1: ("lesion",)} for t in ("sstr", "fdg")})
 
 
 def test_training_sees_both_tracers_on_one_grid_and_no_label_where_the_second_was_not_imaged(two_days):

@@ -83,7 +83,7 @@ def labels_on(instances: Volume, image: WrittenSeries, lesions: Sequence[LesionI
     image.geometry.require_same_grid(instances.geometry, f"the series in {image.folder}", "its lesion instances")
     known = {lesion.lesion_id: lesion for lesion in lesions}
     values = [int(v) for v in np.unique(instances.array) if v > 0]
-    strangers = [v for v in values if v not in known]
-    if strangers:
-        raise DicomError(f"lesion instances hold {strangers[0]}, which no lesion names; known are {sorted(known)}")
+    unknown = [v for v in values if v not in known]
+    if unknown:
+        raise DicomError(f"lesion instances hold {unknown[0]}, which no lesion names; known are {sorted(known)}")
     return LabelsOnSeries(instances.array, tuple(known[v] for v in values))
