@@ -110,7 +110,7 @@ def draw_mips(results: Sequence[CaseResult], jobs: Sequence[Job], path: Path) ->
     from PIL import Image
 
     from netlesion.image.volume import Quantity
-    from netlesion.io.bids.cohort import read_suv_image
+    from netlesion.io.bids.pet import read_suv_image
     from netlesion.io.nifti import read_volume
     from netlesion.report.worst import projection_rgb
 

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from netlesion.image.split import read_split
 from netlesion.inference.malloc import reuse_freed_memory
 from netlesion.inference.plan import Box
-from netlesion.io.bids.cohort import REFERENCE_DESC, load_visit, open_cohort
+from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.visit_files import REFERENCE_DESC, load_visit
 from netlesion.models.checkpoint import load_checkpoint, load_network
 from netlesion.output.provenance import Stopwatch
 from netlesion.predict.model import build_network

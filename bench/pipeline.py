@@ -46,7 +46,8 @@ def main() -> None:
 def prepare(folder: Path, patients: int) -> list[str]:
     """The cohort, the network, and for the baselines its images in network units; kept for the next run."""
     from netlesion.image.volume import Quantity, Volume
-    from netlesion.io.bids.cohort import load_visit, open_cohort
+    from netlesion.io.bids.cohort import open_cohort
+    from netlesion.io.bids.visit_files import load_visit
     from netlesion.io.nifti import write_volume
     from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort
     from netlesion.phantom.settings import PRESETS

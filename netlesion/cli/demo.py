@@ -98,8 +98,8 @@ def _threshold_baseline(visits, folder: Path) -> None:
     """Every component of SUV >= 4 as a lesion: what a user would get without a network."""
     from netlesion.image.visit import Tracer
     from netlesion.image.volume import Quantity
-    from netlesion.io.bids.cohort import load_visit
     from netlesion.io.bids.masks import LABEL_MAP
+    from netlesion.io.bids.visit_files import load_visit
     from netlesion.io.nifti import write_volume
     from netlesion.quantify.instances import components
 

@@ -13,7 +13,8 @@ from netlesion.errors import CheckpointError, CohortError, ConfigError
 from netlesion.image.split import read_split
 from netlesion.image.visit import Tracer
 from netlesion.inference.malloc import reuse_freed_memory
-from netlesion.io.bids.cohort import Cohort, VisitFiles
+from netlesion.io.bids.cohort import Cohort
+from netlesion.io.bids.visit_files import VisitFiles
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import SHIPPED, shipped_checkpoint
 from netlesion.predict.batch import run_batch

@@ -19,7 +19,7 @@ def measure(
     from dataclasses import asdict
 
     from netlesion.image.volume import Quantity
-    from netlesion.io.bids.cohort import read_suv_image
+    from netlesion.io.bids.pet import read_suv_image
     from netlesion.io.nifti import read_volume
     from netlesion.quantify.instances import instances
     from netlesion.quantify.table import measure as measure_lesions

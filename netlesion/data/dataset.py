@@ -19,7 +19,7 @@ from tqdm import tqdm
 from netlesion.data.labels import LabelScheme
 from netlesion.data.prepared import PreparedVisit, cached_visit
 from netlesion.data.transforms import network_planes
-from netlesion.io.bids.cohort import VisitFiles
+from netlesion.io.bids.visit_files import VisitFiles
 from netlesion.models.card import ModelCard
 
 

@@ -27,8 +27,9 @@ from netlesion.errors import CohortError
 from netlesion.image.geometry import Geometry
 from netlesion.image.visit import Scan
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import UNKNOWN_DESC, VisitFiles, load_visit
+from netlesion.io.bids.cohort import UNKNOWN_DESC
 from netlesion.io.bids.label_maps import read_named_map
+from netlesion.io.bids.visit_files import VisitFiles, load_visit
 from netlesion.io.nifti import read_volume
 from netlesion.models.card import ModelCard
 from netlesion.models.organs import hosts_of, organ_table

@@ -21,7 +21,7 @@ from netlesion.errors import CohortError, NetlesionError, OutputError
 from netlesion.image.geometry import Geometry
 from netlesion.image.visit import CHANNEL_QUANTITY
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import ANAT_CHANNELS, DERIVATIVES, REFERENCE_DESC, UNKNOWN_DESC
+from netlesion.io.bids.cohort import ANAT_CHANNELS, DERIVATIVES, UNKNOWN_DESC
 from netlesion.io.bids.files import (
     SessionRow,
     derivative_path,
@@ -33,6 +33,7 @@ from netlesion.io.bids.files import (
 )
 from netlesion.io.bids.pet import suv_by_sidecar
 from netlesion.io.bids.suv import SuvRecord, pet_path, require_suv_range, suv_path, write_suv_pet
+from netlesion.io.bids.visit_files import REFERENCE_DESC
 from netlesion.io.hounsfield import require_negative_hu
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.output.atomic import write_json, write_text

@@ -20,7 +20,8 @@ import numpy as np
 from netlesion.errors import CohortError, ConfigError
 from netlesion.image.visit import CHANNEL_QUANTITY, Tracer, Visit
 from netlesion.image.volume import Quantity
-from netlesion.io.bids.cohort import UNKNOWN_DESC, Cohort, VisitFiles, load_visit
+from netlesion.io.bids.cohort import UNKNOWN_DESC, Cohort
+from netlesion.io.bids.visit_files import VisitFiles, load_visit
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.output.atomic import write_json
 from netlesion.preprocess.harmonise import reference_geometry, resample

@@ -7,12 +7,13 @@ as a network wants it, and the other way round, without a transposed copy. Knows
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+
+from netlesion.output.cores import available_cores
 
 #: Weights below this are beyond the precision of float32.
 NEGLIGIBLE = 1e-7
@@ -46,7 +47,7 @@ def apply_along_axes(operators: Sequence[np.ndarray], array: np.ndarray) -> np.n
     source = array.T  # K, J, I
     half = np.empty((len(source), i, j), dtype=np.float32)
     moved = np.empty((i, j, k), dtype=np.float32)
-    threads = min(num_threads(), MOST_THREADS)
+    threads = min(available_cores(), MOST_THREADS)
     spare = [np.empty((PLANES, j, source.shape[2]), dtype=np.float32) for _ in range(threads)]
 
     def planes(first: int) -> None:
@@ -73,11 +74,6 @@ def apply_along_axes(operators: Sequence[np.ndarray], array: np.ndarray) -> np.n
             for _ in pool.map(step, range(0, length, PLANES)):  # asked for, so that an error in a thread is raised here
                 pass
     return moved
-
-
-def num_threads() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _bands(operator: np.ndarray) -> list[_Band]:

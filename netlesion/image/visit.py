@@ -172,11 +172,3 @@ class Visit:
     def tracer_channels(self) -> tuple[str, ...]:
         """Channels that are PET, in a fixed order."""
         return tuple(t.value for t in Tracer if t.value in self.scans)
-
-
-@dataclass(frozen=True, eq=False)
-class Patient:
-    """One person under a research id, with every visit."""
-
-    patient_id: str
-    visits: tuple[Visit, ...]

@@ -103,11 +103,6 @@ class Plan:
     def voxels_computed(self) -> int:
         return sum(t.read.num_voxels for t in self.tiles)
 
-    @property
-    def slab_depth(self) -> int:
-        """Slices along K that are open at a time: the deepest tile."""
-        return max(t.read.shape[2] for t in self.tiles)
-
     def explain(self) -> str:
         """The plan in one line: tiles, the share of the volume that is computed, and how often; its cost if known."""
         total = self.shape[0] * self.shape[1] * self.shape[2]

@@ -27,6 +27,8 @@ def point(values: Iterable[float]) -> Point:
     """Three numbers as a Point of Python floats."""
     x, y, z = (float(v) for v in values)
     return x, y, z
+
+
 #: Step of the tables in which a Loft keeps its sections.
 LOFT_STEP_MM = 1.0
 FAR_MM = np.float32(1e3)

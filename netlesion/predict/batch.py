@@ -18,8 +18,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from netlesion.errors import ConfigError, NetlesionError, OutputError
-from netlesion.io.bids.cohort import REFERENCE_DESC, VisitFiles, load_visit, require_channels
 from netlesion.io.bids.masks import RECORD
+from netlesion.io.bids.visit_files import REFERENCE_DESC, VisitFiles, load_visit, require_channels
 from netlesion.models.card import ModelCard
 from netlesion.output.atomic import write_json
 from netlesion.output.lock import alone

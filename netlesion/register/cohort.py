@@ -19,9 +19,10 @@ import numpy as np
 from netlesion.errors import CohortError
 from netlesion.image.transform import Transform, compose, inverse_over
 from netlesion.image.visit import Tracer
-from netlesion.io.bids.cohort import DERIVATIVES, ImageFile, VisitFiles, bids_sessions
+from netlesion.io.bids.cohort import DERIVATIVES, bids_sessions
 from netlesion.io.bids.pet import frame_of_reference, read_suv_image
 from netlesion.io.bids.transforms import TransformFacts, frame_name, remove_transform, transform_path, write_transform
+from netlesion.io.bids.visit_files import ImageFile, VisitFiles
 from netlesion.io.bids.visits import arrange, session_of, tracers, visit_values
 from netlesion.io.nifti import read_volume
 from netlesion.output.atomic import write_json

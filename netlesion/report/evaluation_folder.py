@@ -16,7 +16,7 @@ from netlesion.evaluate.cohort.evaluation_folder import DETECTIONS
 from netlesion.evaluate.cohort.reliability import DETECTION_COLUMNS
 from netlesion.evaluate.cohort.reporting import reporting_record
 from netlesion.evaluate.cohort.score import EvaluationSettings
-from netlesion.io.bids.cohort import REFERENCE_DESC
+from netlesion.io.bids.visit_files import REFERENCE_DESC
 from netlesion.output.atomic import write_json
 from netlesion.output.provenance import Stopwatch, provenance
 from netlesion.output.tables import write_table

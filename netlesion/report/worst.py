@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from netlesion.evaluate.case.result import CaseResult
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import read_suv_image
+from netlesion.io.bids.pet import read_suv_image
 from netlesion.io.nifti import read_volume
 
 if TYPE_CHECKING:

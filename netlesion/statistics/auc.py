@@ -65,9 +65,7 @@ def areas(positive: Truths, scores: np.ndarray, patients: Names) -> Areas:
     return Areas(values, covariance, len(ids))
 
 
-def auc(
-    positive: Truths, scores: Numbers, patients: Names | None = None, *, confidence=CONFIDENCE
-) -> Estimate:
+def auc(positive: Truths, scores: Numbers, patients: Names | None = None, *, confidence=CONFIDENCE) -> Estimate:
     """Area of one model with its interval; patients: owner of each row, every row its own when not given."""
     found = areas(positive, np.asarray(scores, dtype=np.float64)[:, np.newaxis], _owners(positive, patients))
     return _estimate(found, 0, confidence)

@@ -79,9 +79,7 @@ def bins_of(scores: np.ndarray, num_bins: int = NUM_BINS) -> np.ndarray:
     return np.minimum((np.asarray(scores) * num_bins).astype(int), num_bins - 1)
 
 
-def expected_calibration_error(
-    scores: Numbers, real: Truths, patients: Names, num_bins: int = NUM_BINS
-) -> Statistic:
+def expected_calibration_error(scores: Numbers, real: Truths, patients: Names, num_bins: int = NUM_BINS) -> Statistic:
     """ECE as a function of the patients' weights, patients by sorted id: over bins, |sum of score - label| / all."""
     s, y = _scores(scores), np.asarray(real, dtype=np.float64)
     ids, owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)

@@ -15,7 +15,8 @@ from netlesion.data.prepared import PreparedVisit
 from netlesion.data.transforms import Augmentation, augmented
 from netlesion.errors import CohortError
 from netlesion.image.split import Split
-from netlesion.io.bids.cohort import Cohort, require_channels
+from netlesion.io.bids.cohort import Cohort
+from netlesion.io.bids.visit_files import require_channels
 from netlesion.models.card import ModelCard
 
 #: What a step needs of a patch.

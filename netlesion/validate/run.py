@@ -16,7 +16,8 @@ from pathlib import Path
 
 from netlesion.errors import ConfigError
 from netlesion.image.visit import Tracer
-from netlesion.io.bids.cohort import Cohort, VisitFiles, open_cohort
+from netlesion.io.bids.cohort import Cohort, open_cohort
+from netlesion.io.bids.visit_files import VisitFiles
 from netlesion.validate.duplicates import Pair, find_pairs
 from netlesion.validate.finding import CHECKS, Finding, Level, VisitReport
 from netlesion.validate.leakage import SplitFile, duplicated, read_split_files, unknown_and_missing

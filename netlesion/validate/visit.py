@@ -14,8 +14,9 @@ import numpy as np
 from netlesion.errors import NetlesionError
 from netlesion.image.visit import CHANNEL_QUANTITY, Scan, Tracer
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import REFERENCE_DESC, UNKNOWN_DESC, VisitFiles, load_visit
+from netlesion.io.bids.cohort import UNKNOWN_DESC
 from netlesion.io.bids.pet import sidecar_of
+from netlesion.io.bids.visit_files import REFERENCE_DESC, VisitFiles, load_visit
 from netlesion.io.contour_gaps import contour_gaps, gaps_line
 from netlesion.io.nifti import read_volume
 from netlesion.quantify.instances import instances

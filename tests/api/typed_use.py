@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from PIL.Image import Image
 
 import netlesion as nl
-from netlesion.io.bids.cohort import Cohort, VisitFiles
+from netlesion.io.bids.cohort import Cohort
+from netlesion.io.bids.visit_files import VisitFiles
 from netlesion.io.dicom.pet_image import DicomPet
 from netlesion.predict.load import LoadedModel
 from netlesion.predict.settings import InferenceOptions

@@ -8,8 +8,9 @@ import pytest
 from netlesion.datasets.autopet import list_autopet
 from netlesion.datasets.importer import import_listing
 from netlesion.errors import CohortError
-from netlesion.io.bids.cohort import load_visit, open_cohort
+from netlesion.io.bids.cohort import open_cohort
 from netlesion.io.bids.masks import find_masks
+from netlesion.io.bids.visit_files import load_visit
 from tests.small_images import CT_GRID, PET_GRID, write_ct, write_mask, write_suv
 
 CASES = ("fdg_0b57_03-23-2005 NA PETCT", "fdg_0b57_04-11-2005 NA PETCT", "psma_95b8_2018-04-16")

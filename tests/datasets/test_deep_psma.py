@@ -9,7 +9,8 @@ from netlesion.datasets.deep_psma import list_deep_psma
 from netlesion.datasets.importer import import_listing
 from netlesion.errors import CohortError
 from netlesion.image.volume import Quantity
-from netlesion.io.bids.cohort import load_visit, open_cohort
+from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.visit_files import load_visit
 from netlesion.io.nifti import read_volume
 from tests.small_images import CT_GRID, PET_GRID, write_ct, write_mask, write_suv
 

@@ -8,7 +8,8 @@ import pytest
 from netlesion.datasets.importer import import_listing
 from netlesion.datasets.nnunet import list_nnunet
 from netlesion.errors import CohortError
-from netlesion.io.bids.cohort import load_visit, open_cohort
+from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.visit_files import load_visit
 from tests.small_images import PET_GRID, write_ct, write_mask, write_suv
 
 DATASET = {

@@ -11,7 +11,8 @@ from netlesion.datasets.nnunet import list_nnunet
 from netlesion.datasets.nnunet_export import export_nnunet
 from netlesion.errors import CohortError, ConfigError
 from netlesion.image.volume import Quantity
-from netlesion.io.bids.cohort import load_visit, open_cohort
+from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.visit_files import load_visit
 from netlesion.io.nifti import read_volume
 from tests.small_images import PET_GRID, write_ct, write_mask, write_suv
 

@@ -8,7 +8,8 @@ from netlesion.datasets.table import list_table
 from netlesion.errors import CohortError
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import load_visit, open_cohort
+from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.visit_files import load_visit
 from netlesion.io.nifti import write_volume
 from tests.small_images import write_ct, write_mask, write_suv
 

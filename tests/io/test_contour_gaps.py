@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import VisitFiles
+from netlesion.io.bids.visit_files import VisitFiles
 from netlesion.io.contour_gaps import contour_gaps, gaps_line, interpolated
 from netlesion.validate.visit import _judge_gaps, _Notes
 

@@ -7,9 +7,10 @@ import pytest
 
 from netlesion.errors import CohortError
 from netlesion.image.volume import Quantity
-from netlesion.io.bids.cohort import DERIVATIVES, load_visit, open_cohort
+from netlesion.io.bids.cohort import DERIVATIVES, open_cohort
 from netlesion.io.bids.files import PetRecord, SessionRow, image_path, write_dataset, write_image, write_pet
 from netlesion.io.bids.transforms import read_record, transform_path
+from netlesion.io.bids.visit_files import load_visit
 from netlesion.register.cohort import RECORD, Settings, register_cohort
 from tests.register.test_pair import error_mm, image, motion, noise
 

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from netlesion.evaluate.case.facts import CaseFacts
 from netlesion.evaluate.case.foreground import Foreground
 from netlesion.evaluate.case.lesion_table import UNKNOWN_LESION
 from netlesion.evaluate.case.match import CroppedCase
 from netlesion.evaluate.case.outcome import Matching, Outcome, PredictedLesion, ReferenceLesion
 from netlesion.evaluate.case.surface import SurfaceVoxels, hausdorff_mm, normalised_surface_dice, surface_distances
 from netlesion.quantify.region import OrganMap
-
-if TYPE_CHECKING:
-    from netlesion.evaluate.case.result import CaseFacts
 
 NAN = float("nan")
 #: Upper limits in ml of the size bins, each excluded (clinical.md 8.2).

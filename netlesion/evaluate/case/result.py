@@ -10,29 +10,12 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any
 
 from netlesion.evaluate.case.lesion_rows import LesionResult
-from netlesion.evaluate.case.lesion_table import UNKNOWN_LESION, LesionFacts
 from netlesion.evaluate.case.localise import CaseCandidates
 from netlesion.evaluate.case.outcome import MatchSettings, PanopticCounts
 from netlesion.evaluate.cohort.froc import CaseDetections
 
 TASKS = ("detection", "segmentation", "challenge")
 NAN = float("nan")
-
-
-@dataclass(frozen=True)
-class CaseFacts:
-    """What is known of a case beside its masks; empty where the source does not tell.
-
-    lesions: by reference id; unlisted: of every reference lesion that is not among them.
-    """
-
-    tracer: str = ""
-    scanner: str = ""
-    lesions: Mapping[int, LesionFacts] = field(default_factory=dict)
-    unlisted: LesionFacts = UNKNOWN_LESION
-
-
-NO_FACTS = CaseFacts()
 
 
 def _column(group: str, unit: str, description: str) -> Any:

@@ -16,6 +16,7 @@ from scipy.spatial import KDTree
 from netlesion.errors import NetlesionError
 from netlesion.evaluate.case.challenge import AUTOPET_CONNECTIVITY, challenge_components, contour_dice, untouched_voxels
 from netlesion.evaluate.case.detection import detection, panoptic_quality
+from netlesion.evaluate.case.facts import NO_FACTS, CaseFacts
 from netlesion.evaluate.case.foreground import Foreground, foreground
 from netlesion.evaluate.case.lesion_rows import lesion_rows, point_rows
 from netlesion.evaluate.case.localise import HIT_TOLERANCE_MM, CaseCandidates, reciprocal_rank
@@ -23,7 +24,7 @@ from netlesion.evaluate.case.match import CroppedCase, crop_case, cropped_pairs,
 from netlesion.evaluate.case.outcome import DEFAULT_SETTINGS, Matching, MatchSettings
 from netlesion.evaluate.case.overlap import overlap_dice
 from netlesion.evaluate.case.pairs import point_pairs, require_inside
-from netlesion.evaluate.case.result import NO_FACTS, TASKS, CaseFacts, CaseResult, blank_columns
+from netlesion.evaluate.case.result import TASKS, CaseResult, blank_columns
 from netlesion.evaluate.case.surface import (
     SurfaceDistances,
     SurfaceVoxels,

@@ -5,7 +5,6 @@ A process starts by importing this module, so it imports little. Knows nothing a
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,16 +15,18 @@ from pathlib import Path
 import numpy as np
 
 from netlesion.errors import CohortError, NetlesionError
+from netlesion.evaluate.case.facts import CaseFacts
 from netlesion.evaluate.case.marks import Marks
 from netlesion.evaluate.case.outcome import MatchSettings
 from netlesion.evaluate.case.point_reference import evaluate_marks_against_points, evaluate_masks_against_points
-from netlesion.evaluate.case.result import CaseFacts, CaseResult
+from netlesion.evaluate.case.result import CaseResult
 from netlesion.evaluate.case.score import evaluate_case, evaluate_points
 from netlesion.evaluate.case.unknown import known_marks, without_unknown
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import read_suv_image
 from netlesion.io.bids.label_maps import read_named_map
+from netlesion.io.bids.pet import read_suv_image
 from netlesion.io.nifti import read_volume
+from netlesion.output.cores import available_cores
 from netlesion.output.provenance import hash_file
 from netlesion.quantify.region import OrganMap
 
@@ -66,7 +67,7 @@ def run_jobs(jobs: Sequence[Job], workers: int | None) -> Iterator[tuple[CaseRes
     """The result and the input hashes of every job, in order; the first error ends the rest."""
     from tqdm import tqdm
 
-    wanted = min(len(jobs), len(os.sched_getaffinity(0)) if workers is None else workers)
+    wanted = min(len(jobs), available_cores() if workers is None else workers)
     with tqdm(total=len(jobs), desc="evaluate", unit="case", file=sys.stderr, disable=None) as bar:
         if wanted == 1 or (workers is None and len(jobs) < MIN_CASES_FOR_WORKERS):
             for job in jobs:

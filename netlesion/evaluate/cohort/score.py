@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from netlesion.errors import CohortError, ConfigError
+from netlesion.evaluate.case.facts import CaseFacts
 from netlesion.evaluate.case.lesion_table import LesionFacts, read_lesion_facts
 from netlesion.evaluate.case.marks import Marks, ReaderList, is_reader_table
 from netlesion.evaluate.case.outcome import DEFAULT_SETTINGS, MatchSettings
@@ -25,13 +26,13 @@ from netlesion.evaluate.case.reference_standard import (
     parse_standard,
     require_independent,
 )
-from netlesion.evaluate.case.result import TASKS, CaseFacts, CaseResult
+from netlesion.evaluate.case.result import TASKS, CaseResult
 from netlesion.evaluate.cohort.facts import CohortFacts, read_cohort_facts
 from netlesion.evaluate.cohort.jobs import Job, run_jobs
 from netlesion.evaluate.cohort.partition import part_of, partition
 from netlesion.evaluate.cohort.recalibrate import read_recalibration
-from netlesion.io.bids.cohort import REFERENCE_DESC
 from netlesion.io.bids.masks import MaskFile, MaskFolder, open_masks, patient_of
+from netlesion.io.bids.visit_files import REFERENCE_DESC
 
 ALL_TASKS = (*TASKS, "categories")
 

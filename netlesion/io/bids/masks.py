@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.errors import CohortError
-from netlesion.io.bids.cohort import REFERENCE_DESC, UNKNOWN_DESC, NoVisitError, open_cohort
+from netlesion.io.bids.cohort import UNKNOWN_DESC, NoVisitError, open_cohort
+from netlesion.io.bids.visit_files import REFERENCE_DESC
 from netlesion.io.files import is_there, visible
 
 LABEL_MAP = f"_desc-{REFERENCE_DESC}_dseg.nii.gz"

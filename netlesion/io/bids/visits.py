@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from netlesion.image.visit import Tracer
 from netlesion.io.bids.transforms import frame_name, transform_path
+from netlesion.io.bids.visit_files import ImageFile, VisitFiles
 from netlesion.io.files import is_there
 from netlesion.io.table_file import read_table
-
-if TYPE_CHECKING:
-    from netlesion.io.bids.cohort import ImageFile, VisitFiles
 
 TRACERS = frozenset(t.value for t in Tracer)
 

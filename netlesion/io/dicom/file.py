@@ -276,9 +276,7 @@ def _require_small_when_inflated(path: Path, file: BoundedFile, head: bytes) -> 
     file.seek(0)
 
 
-def _from_head(
-    path: Path, file: BoundedFile, tags: Sequence[BaseTag]
-) -> tuple[FileDataset, PixelExtent | None] | None:
+def _from_head(path: Path, file: BoundedFile, tags: Sequence[BaseTag]) -> tuple[FileDataset, PixelExtent | None] | None:
     """The header of an image whose pixel data begin within the first HEAD bytes; None for every other file.
 
     It spares the many small reads of `BoundedFile`: a third of the time of an index.

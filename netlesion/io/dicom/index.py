@@ -27,6 +27,7 @@ from netlesion.io.dicom.entry import Entry, Issue, Passed, read_entry
 from netlesion.io.dicom.file import IMAGES
 from netlesion.io.dicom.multiframe import frame_headers
 from netlesion.io.dicom.slices import SAME_POSITION_MM, Slice, SliceKind, offsets_mm
+from netlesion.output.cores import available_cores
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -181,11 +182,6 @@ def _read_all(root: str, files: Iterator[str], workers: int | None) -> Iterator[
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _chain(first: list[str], rest: Iterator[str]) -> Iterator[str]:

@@ -9,7 +9,9 @@ import pytest
 
 from netlesion.datasets.dicom.importer import import_dicom
 from netlesion.errors import NetlesionError
-from netlesion.io.bids.cohort import load_visit, open_cohort, read_suv_image
+from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.pet import read_suv_image
+from netlesion.io.bids.visit_files import load_visit
 from tests.synthetic_dicom import write_series
 
 STORED = np.arange(5 * 3 * 7, dtype=np.int16).reshape(5, 3, 7) * 50

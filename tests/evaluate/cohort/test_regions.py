@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from netlesion.evaluate.case.facts import CaseFacts
 from netlesion.evaluate.case.lesion_table import LesionFacts
-from netlesion.evaluate.case.result import CaseFacts
 from netlesion.evaluate.case.score import evaluate_case, evaluate_points
 from netlesion.evaluate.cohort.interval import Resampling
 from netlesion.evaluate.cohort.regions import region_detection, regions_are_known

@@ -8,7 +8,7 @@ import pytest
 from netlesion.errors import CohortError
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import load_visit, open_cohort
+from netlesion.io.bids.cohort import open_cohort
 from netlesion.io.bids.files import (
     PetRecord,
     SessionRow,
@@ -18,6 +18,7 @@ from netlesion.io.bids.files import (
     write_pet,
 )
 from netlesion.io.bids.masks import find_masks
+from netlesion.io.bids.visit_files import load_visit
 from netlesion.io.nifti import read_volume, write_volume
 
 GRID = Geometry(np.diag([-4.0, 4.0, 3.0, 1.0]), (5, 7, 3))

@@ -10,9 +10,10 @@ import pytest
 from netlesion.errors import CohortError
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import load_visit, open_cohort
+from netlesion.io.bids.cohort import open_cohort
 from netlesion.io.bids.files import PetRecord, SessionRow, image_path, write_dataset, write_image, write_pet
 from netlesion.io.bids.image_choice import choose_image
+from netlesion.io.bids.visit_files import load_visit
 from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort
 from netlesion.phantom.settings import PRESETS
 

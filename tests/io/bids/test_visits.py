@@ -11,7 +11,7 @@ from netlesion.data.prepared import prepare_visit
 from netlesion.image.geometry import Geometry
 from netlesion.image.transform import RigidTransform
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import DERIVATIVES, load_visit, open_cohort
+from netlesion.io.bids.cohort import DERIVATIVES, open_cohort
 from netlesion.io.bids.files import (
     PetRecord,
     SessionRow,
@@ -23,6 +23,7 @@ from netlesion.io.bids.files import (
 )
 from netlesion.io.bids.masks import find_masks
 from netlesion.io.bids.transforms import TransformFacts, frame_name, transform_path, write_transform
+from netlesion.io.bids.visit_files import load_visit
 from netlesion.io.nifti import write_volume
 from netlesion.models.card import ModelCard
 

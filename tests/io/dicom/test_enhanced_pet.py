@@ -13,7 +13,8 @@ from pydicom.dataset import Dataset
 
 from netlesion.datasets.dicom.importer import import_dicom
 from netlesion.errors import DicomError, NetlesionError
-from netlesion.io.bids.cohort import load_visit, open_cohort
+from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.visit_files import load_visit
 from netlesion.io.dicom.pet_header import pet_facts
 from netlesion.io.dicom.pet_image import read_suvbw, series_facts
 from netlesion.io.dicom.series import index_folder, require_one

@@ -11,8 +11,8 @@ import pytest
 from netlesion.datasets.dicom.importer import import_dicom
 from netlesion.errors import CohortError, NetlesionError, SuvError
 from netlesion.image.volume import Quantity
-from netlesion.io.bids.cohort import read_suv_image
 from netlesion.io.bids.files import PetRecord, write_pet
+from netlesion.io.bids.pet import read_suv_image
 from netlesion.io.dicom.pet_image import read_bqml, read_dicom_pet, read_suvbw, series_facts
 from netlesion.io.dicom.series import index_folder, require_one
 from tests.io.dicom.pet_headers import CASES, write_case

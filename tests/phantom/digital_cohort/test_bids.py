@@ -9,7 +9,8 @@ import pytest
 
 import netlesion.phantom.digital_cohort.bids as digital
 from netlesion.errors import CohortError, ConfigError, OutputError
-from netlesion.io.bids.cohort import load_visit, open_cohort
+from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.visit_files import load_visit
 from netlesion.phantom.cohort import ONE_SESSION
 from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort, spacing_of
 

@@ -12,7 +12,8 @@ from netlesion.datasets.dicom.importer import import_dicom
 from netlesion.errors import DicomError, OutputError
 from netlesion.image.visit import Scan
 from netlesion.image.volume import Quantity
-from netlesion.io.bids.cohort import load_visit, open_cohort
+from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.visit_files import load_visit
 from netlesion.io.dicom.write.lesions import LesionIdentity
 from netlesion.io.dicom.write.pet import PetFlavour
 from netlesion.io.dicom.write.seg import SegmentationKind
