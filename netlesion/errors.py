@@ -17,7 +17,7 @@ A message says what, where, the value found, what was expected, and the remedy.
 import warnings
 
 #: Lines that were said already.
-_SAID: dict = {}
+_SAID: dict[str | tuple[str, type[Warning], int], int] = {}
 
 
 class NetlesionError(ValueError):
@@ -81,7 +81,11 @@ def warn_in_one_line() -> None:
     """Makes a NetlesionWarning print as `note: ...`; for whoever talks to a user on a terminal."""
     usual = warnings.formatwarning
 
-    def formatted(message, category, *place) -> str:
-        return f"note: {message}\n" if issubclass(category, NetlesionWarning) else usual(message, category, *place)
+    def formatted(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+    ) -> str:
+        if issubclass(category, NetlesionWarning):
+            return f"note: {message}\n"
+        return usual(message, category, filename, lineno, line)
 
     warnings.formatwarning = formatted
