@@ -131,7 +131,7 @@ def test_two_scans_of_one_tracer_in_a_visit_stay_apart(two_days):
 def test_no_visit_column_no_visit_of_several(two_days):
     store(two_days, "ses02", "ses01")
     table = two_days / "sub-001" / "sub-001_sessions.tsv"
-    rows = list(csv.reader(table.open(), delimiter="\t"))
+    rows = list(csv.reader(table.read_text().splitlines(), delimiter="\t"))
     table.write_text("\n".join("\t".join([r[0], "n/a" if n else r[1], *r[2:]]) for n, r in enumerate(rows)) + "\n")
     assert len(open_cohort(two_days).visits) == 3
     table.unlink()
