@@ -4,6 +4,7 @@ file names as UTF-8, and what a terminal cannot show is printed as an escape.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -16,5 +17,5 @@ def use_utf8() -> None:
     if os.name == "posix" and not sys.flags.utf8_mode and sys.getfilesystemencoding().lower() != "utf-8":
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

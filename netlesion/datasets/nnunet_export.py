@@ -143,6 +143,7 @@ def _write_case(
         unknown = read_volume(files.masks[tracer][UNKNOWN_DESC], Quantity.LABEL)
         geometry = visit.masks[tracer].geometry
         geometry.require_same_grid(unknown.geometry, f"{visit.visit_id}: the mask", "its unknown voxels")
+        assert ignore is not None, "a data set with unknown voxels has a label for them"
         mask = np.where((unknown.array > 0) & (mask == 0), ignore, mask)
     grid = reference_geometry(visit, channels)
     for path, channel in zip(targets, channels, strict=False):

@@ -121,7 +121,7 @@ class Visit:
     patient_id: str
     visit_id: str
     scans: Mapping[str, Scan]
-    masks: Mapping[str, Volume] = field(default_factory=dict)
+    masks: Mapping[str, Volume] = field(default_factory=dict[str, Volume])
 
     def __post_init__(self) -> None:
         for channel, scan in self.scans.items():

@@ -109,13 +109,13 @@ class Volume:
             "range": f"{low:g} to {high:g}",
         }
 
-    def __add__(self, other: Volume) -> Volume:
+    def __add__(self, other: object) -> Volume:
         return self.with_array(self.array + self._operand(other, "add"))
 
-    def __sub__(self, other: Volume) -> Volume:
+    def __sub__(self, other: object) -> Volume:
         return self.with_array(self.array - self._operand(other, "subtract"))
 
-    def _operand(self, other: Volume, verb: str) -> np.ndarray:
+    def _operand(self, other: object, verb: str) -> np.ndarray:
         if not isinstance(other, Volume):
             raise QuantityError(f"cannot {verb} a {type(other).__name__} and a Volume; use with_array for scalars")
         if other.quantity is not self.quantity:

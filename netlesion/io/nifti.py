@@ -137,7 +137,7 @@ def _write_image(path: Path, image, geometry: Geometry) -> None:
     with atomic_path(path) as part, part.open("wb") as file:
         if not path.name.endswith(".gz"):
             file.write(header.binaryblock + no_extension)
-            file.write(voxels)
+            file.write(voxels.data)
             return
         deflate = isal_zlib.compressobj(level=1, wbits=31)
         file.write(deflate.compress(header.binaryblock + no_extension))

@@ -81,7 +81,11 @@ class ModelCard:
                 )
 
     def _repr_html_(self) -> str:
-        """What a notebook shows; patients are counted, not named."""
+        """What a notebook shows."""
+        return self.html()
+
+    def html(self) -> str:
+        """The card as an HTML table; patients are counted, not named."""
         facts: dict[str, object] = {
             "channels": ", ".join(self.channels),
             "required": ", ".join(self.required_channels) or f"one of {', '.join(self.required_any)}",

@@ -112,7 +112,8 @@ def noise_maps(
     sensitivity_Z: np.ndarray,
 ) -> NoiseMaps:
     """Where noise is strong. mu_XYZ: 1/cm at 511 keV. sensitivity_Z: of each slice relative to the middle of a bed."""
-    factors = coarse_factors(spacing_mm)
+    i, j, k = coarse_factors(spacing_mm)
+    factors = i, j, k
     suv, mu = block_mean(suv_XYZ, factors), block_mean(mu_XYZ, factors)
     pixel_mm = tuple(f * h for f, h in zip(factors, spacing_mm, strict=True))
     beam = parallel_beam(suv.shape[:2], pixel_mm[:2])

@@ -132,7 +132,7 @@ def texture_chunks(
 
 def room_around(filled_XYZ: np.ndarray, spacing_mm: tuple[float, ...], margin_mm: float) -> Room:
     """The box of what is filled (bool) in some slices, and margin_mm more to each side."""
-    shadows = filled_XYZ.any(axis=1), filled_XYZ.any(axis=0)
+    shadows = np.asarray(filled_XYZ.any(axis=1)), np.asarray(filled_XYZ.any(axis=0))
 
     def room(slices: slice) -> tuple[slice, slice] | None:
         found = []

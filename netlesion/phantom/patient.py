@@ -149,9 +149,8 @@ def _draw_exams(
     exams: list[Exam] = []
     day = 0
     for number, foci in enumerate(visits, start=1):
-        plan = [(c, m) for m in settings.modalities for c in ((SSTR,), (FDG,))] if settings.tracers_apart else [
-            (CHANNELS, m) for m in settings.modalities
-        ]  # fmt: skip
+        together: tuple[tuple[str, ...], ...] = ((SSTR,), (FDG,)) if settings.tracers_apart else (CHANNELS,)
+        plan = [(channels, modality) for modality in settings.modalities for channels in together]
         for n, (channels, modality) in enumerate(plan):
             if n:
                 day += SCANNER_DAYS if channels == plan[n - 1][0] else int(rng.integers(*TRACER_DAYS))

@@ -35,7 +35,7 @@ class Region:
     first: tuple[int, int, int]
     xyz: tuple[np.ndarray, np.ndarray, np.ndarray]
 
-    def take(self, index: Sequence[np.ndarray], eighths: bool = False) -> tuple[np.ndarray, ...]:
+    def take(self, index: Sequence[np.ndarray], eighths: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """x, y, z of single blocks, (N,); with `eighths` of each and its seven neighbours further on, (N, 2, 2, 2)."""
         _, b, c = self.xyz[0].shape
         i, j, k = (n - f for n, f in zip(index, self.first, strict=True))
@@ -86,7 +86,9 @@ class TrunkCoordinates:
                 first, weights = taps[axis]
                 shape = [-1 if a == axis else 1 for a in range(3)]
                 terms = [coarse.take(first + n, axis) * w.reshape(shape) for n, w in enumerate(weights)]
-                coarse = sum(terms[1:], terms[0])
+                coarse = terms[0]
+                for term in terms[1:]:
+                    coarse = coarse + term
             planes = np.empty((len(places[0]), *coarse.shape[1:]), dtype=np.float32)
             for plane, first, weights in zip(planes, taps[0][0], taps[0][1].T, strict=True):
                 np.multiply(coarse[first], weights[0], out=plane)

@@ -80,7 +80,7 @@ class LoadedModel(Model):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the model card, and how the model runs here."""
-        return self.card._repr_html_() + fact_table("Runs here", {"chosen": "; ".join(self.chosen)})
+        return self.card.html() + fact_table("Runs here", {"chosen": "; ".join(self.chosen)})
 
 
 def load_model(

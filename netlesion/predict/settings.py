@@ -63,8 +63,8 @@ class InferenceSettings:
     overlap: float = 0.5
     batch_size: int | None = 1
     threshold: float = 0.5
-    tracer_thresholds: Mapping[str, float] = field(default_factory=dict)
-    tracer_peak_thresholds: Mapping[str, float] = field(default_factory=dict)
+    tracer_thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
+    tracer_peak_thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
     connectivity: int = CONNECTIVITY
     device: str = "cpu"
     engine: str = "torch"

@@ -55,7 +55,7 @@ def sphere_means(
         i, j, k = (a == b for a, b in zip(reach, inside, strict=True))
         counted *= i[:, None, None] & j[:, None] & k
     around = np.multiply(suv[np.ix_(*inside)], counted, order="C")
-    corner = np.ravel_multi_index(tuple((centres_N3 - half - first).T), around.shape)
+    corner = np.asarray(np.ravel_multi_index(tuple((centres_N3 - half - first).T), around.shape))
     offsets, weights = np.ravel_multi_index(np.nonzero(kernel), around.shape), kernel[kernel > 0]
     means = np.empty(len(corner), dtype=np.float64)
     for start in range(0, len(corner), SPHERES):

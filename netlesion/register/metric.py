@@ -73,4 +73,5 @@ class Referee:
         return self.moving.geometry.to_index(points)
 
     def _inside(self, index: np.ndarray) -> np.ndarray:
-        return ((index >= -0.5) & (index <= np.array(self.moving.geometry.shape) - 0.5)).all(axis=1)
+        inside = (index >= -0.5) & (index <= np.array(self.moving.geometry.shape) - 0.5)
+        return np.asarray(inside.all(axis=1))

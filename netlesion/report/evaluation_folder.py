@@ -15,7 +15,7 @@ from netlesion.evaluate.cohort.evaluation import CohortEvaluation, evaluate_coho
 from netlesion.evaluate.cohort.evaluation_folder import DETECTIONS
 from netlesion.evaluate.cohort.reliability import DETECTION_COLUMNS
 from netlesion.evaluate.cohort.reporting import reporting_record
-from netlesion.evaluate.cohort.score import EvaluationSettings
+from netlesion.evaluate.cohort.score import EvaluationSettings, Scored
 from netlesion.io.bids.visit_files import REFERENCE_DESC
 from netlesion.output.atomic import write_json
 from netlesion.output.provenance import Stopwatch, provenance
@@ -55,15 +55,15 @@ def evaluate_folders(
         config=plain_settings, seed=seed, inputs=dict(found.inputs), stopwatch=None if scored is None else watch
     )
     if scored is not None:
-        _write_tables(out, found, settings)
+        _write_tables(out, found, scored, settings)
     write_page(out / "evaluation.html", summary, () if scored is None else scored.results, worst)
     write_json(out / "summary.json", summary)
     return summary
 
 
-def _write_tables(out: Path, found: CohortEvaluation, settings: EvaluationSettings) -> None:
+def _write_tables(out: Path, found: CohortEvaluation, scored: Scored, settings: EvaluationSettings) -> None:
     """cases.tsv, lesions.tsv, detections.tsv and the reporting record."""
-    results = found.scored.results
+    results = scored.results
     columns = columns_of(settings.tasks)
     write_table(out / "cases.tsv", columns, (r.row(settings.tasks) for r in results), COLUMNS)
     if found.detections is not None:
@@ -74,5 +74,5 @@ def _write_tables(out: Path, found: CohortEvaluation, settings: EvaluationSettin
             stale.unlink(missing_ok=True)
     rows = (row for r in results for row in r.lesions)
     write_table(out / "lesions.tsv", tuple(LESION_COLUMNS), (vars(row) for row in rows), LESION_COLUMNS)
-    record = reporting_record(results, found.summary, found.scored.cohort, found.scored.checkpoints)
+    record = reporting_record(results, found.summary, scored.cohort, scored.checkpoints)
     write_json(out / "reporting.json", record)

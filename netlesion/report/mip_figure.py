@@ -43,12 +43,7 @@ def plot_mip(result: Segmented) -> Figure | Image.Image:
     """
     rgb = mip_rgb(result.suv, result.lesions)
     try:
-        from netlesion.report.notebook_figure import NotebookFigure
+        from netlesion.report.notebook_figure import image_figure
     except ImportError:
         return Image.fromarray(rgb)
-    height, width = (n * PIXEL_MM / 10.0 for n in rgb.shape[:2])
-    figure = NotebookFigure(figsize=(6.0 * width / height, 6.0), layout="constrained")
-    axes = figure.add_subplot()
-    axes.imshow(rgb, extent=(0.0, width, 0.0, height))
-    axes.set(xlabel="cm", ylabel="cm", title=f"SUVbw 0 to {SUV_BLACK:g} g/ml")
-    return figure
+    return image_figure(rgb, PIXEL_MM / 10.0, f"SUVbw 0 to {SUV_BLACK:g} g/ml")

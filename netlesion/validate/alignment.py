@@ -45,7 +45,7 @@ def align(pet: Outline, ct: Outline) -> Alignment | None:
     if not (pet.inside & seen).any() or not body.any():
         return None
     here: Shift = (0, 0, 0)
-    found = {here: _dice(pet.inside, body, seen, here)}
+    found: dict[Shift, float] = {here: _dice(pet.inside, body, seen, here)}
     limit = int(FARTHEST_MM / COARSE_MM)
     while True:
         i, j, k = here

@@ -246,13 +246,13 @@ def _taken_for_pet(facts: SeriesFacts, types: set[str]):
 def _with_sessions(judged: list[PlannedSeries], key: Key) -> list[PlannedSeries]:
     """Every series to be written under its patient's subject and session; new patients in an order of no meaning."""
     writes = [p for p in judged if p.decision is Decision.WRITE]
-    days = {(p.facts.series.patient_id, p.facts.day) for p in writes}
+    days = {(p.facts.series.patient_id, p.day) for p in writes}
     for patient, day in sorted(days, key=lambda pair: (sha256(pair[0].encode()).digest(), pair[1])):
         key.day(patient, day)  # by hash: neither the order of ids, nor another one when the plan is made anew
     placed = []
     for one in judged:
         if one.decision is Decision.WRITE:
-            place = key.day(one.facts.series.patient_id, one.facts.day)
+            place = key.day(one.facts.series.patient_id, one.day)
             one = replace(one, subject=place.subject, session=place.session)
         placed.append(one)
     return placed

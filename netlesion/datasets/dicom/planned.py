@@ -54,6 +54,12 @@ class PlannedSeries:
         return self.target
 
     @property
+    def day(self) -> str:
+        """The day of its examination, of a series that is to be written."""
+        assert self.facts.day is not None
+        return self.facts.day
+
+    @property
     def grid(self) -> Geometry:
         """Its grid, of a series that is placed."""
         assert self.geometry is not None

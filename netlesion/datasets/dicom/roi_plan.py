@@ -67,7 +67,7 @@ class _Planner:
             return []
         frames = {i.target: i.facts.frame_of_reference for i in self.images if i.target is not None}
         session = one.image.parent.parent
-        there = {PurePosixPath(name) for name in self.existing} | {i.target for i in self.images if _is_here(i)}
+        there = {PurePosixPath(name) for name in self.existing} | {i.path for i in self.images if _is_here(i)}
         found = []
         for pet in sorted(p for p in there if p.parent == session / "pet" and p.name.endswith("_pet.nii.gz")):
             if (pet, one.roi.name) in self.own:

@@ -123,7 +123,7 @@ def _result(
     matching = match_pairs(pairs, voxel_ml, settings)
     candidates = None
     if found.scores is not None:
-        hits = (distance <= HIT_TOLERANCE_MM).any(axis=1)
+        hits = np.asarray((distance <= HIT_TOLERANCE_MM).any(axis=1))
         candidates = CaseCandidates(case_id, patient_id, len(points_mm) > 0, found.scores, tuple(hits.tolist()))
     columns = blank_columns(TASKS) | detection_columns(matching, candidates)
     columns["panoptic_quality"] = NAN

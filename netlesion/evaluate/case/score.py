@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -215,7 +216,7 @@ def _challenge(crop: CroppedCase, surfaces: tuple[SurfaceVoxels, SurfaceVoxels],
     }
 
 
-def detection_columns(matching: Matching, candidates: CaseCandidates | None) -> dict[str, float]:
+def detection_columns(matching: Matching, candidates: CaseCandidates | None) -> dict[str, Any]:
     """The columns of detection, read from one matching and the ranking of its predictions."""
     rates = detection(matching)
     scores = [p.score for p in matching.prediction if p.score is not None]

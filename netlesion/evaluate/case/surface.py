@@ -47,7 +47,7 @@ def surface_voxels(voxels: Foreground) -> SurfaceVoxels:
     labels, own, index = voxels.labels, voxels.label_N, voxels.index_N3
     padded = np.pad(labels, 1)
     flat_padded = padded.ravel()
-    at = np.ravel_multi_index(tuple(index.T + 1), padded.shape)
+    at = np.asarray(np.ravel_multi_index(tuple(index.T + 1), padded.shape))
     other, open_, inside = (np.zeros(len(at), dtype=bool) for _ in range(3))
     strides = (padded.shape[1] * padded.shape[2], padded.shape[2], 1)
     for axis, stride in enumerate(strides):

@@ -8,7 +8,7 @@ error and Brier score, each with its interval over patients. A row is a true or 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,16 +51,16 @@ def detections_of(
     Raises QuantityError when a score to be recalibrated is no probability, CohortError when its patient is one of
     those learned on.
     """
-    rows = []
+    found: list[Detection] = []
     for r in results:
         if r.detections is None:
             return None
         for score, true in zip(r.detections.scores, r.detections.is_true, strict=True):
-            rows.append((r.case, r.patient, r.tracer, float(score), int(true)))
+            found.append(Detection(r.case, r.patient, r.tracer, float(score), int(true)))
     if recalibration is None:
-        return tuple(Detection(*row) for row in rows)
-    calibrated = recalibration.apply([row[3] for row in rows], [row[1] for row in rows])
-    return tuple(Detection(*row, float(after)) for row, after in zip(rows, calibrated, strict=True))
+        return tuple(found)
+    calibrated = recalibration.apply([d.score for d in found], [d.patient for d in found])
+    return tuple(replace(d, score_calibrated=float(after)) for d, after in zip(found, calibrated, strict=True))
 
 
 def score_reliability(

@@ -51,6 +51,7 @@ class MergedUp(nn.Module):
         # Where coarse voxel m reaches: fine voxels s m + r of the upsampling, k - 1 further ones of the convolution.
         reach = functional.conv3d(up.weight.double(), coarse, padding=[k - 1 for k in conv.kernel_size])
         self.coarse, self.skip = (nn.Parameter(w.to(conv.weight.dtype), requires_grad=False) for w in (reach, skip))
+        assert not isinstance(conv.padding, str), "_mergeable has compared its numbers"
         self.bias, self.stride, self.padding = conv.bias, up.stride, conv.padding
         self.norm1, self.lrelu, self.conv2, self.norm2 = rest.norm1, rest.lrelu, rest.conv2, rest.norm2
 

@@ -192,7 +192,7 @@ def text_of(dataset, name: str | BaseTag) -> str | None:
         return None
     if isinstance(value, bytes):
         value = value.decode("latin-1")
-    elif isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue":
+    elif value is not None and (isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue"):
         value = "\\".join(str(v) for v in value)
     text = "" if value is None else str(value).strip(" \0\t\r\n")
     return text or None

@@ -96,7 +96,7 @@ def _flatten(group: Dataset, into: Dataset) -> None:
                 if element.tag.is_private or not keyword:
                     into[element.tag] = element
                 else:
-                    setattr(into, CLASSIC_NAME.get(keyword, keyword), element.value)
+                    setattr(into, CLASSIC_NAME.get(keyword) or keyword, element.value)
         if macro.keyword == "RealWorldValueMappingSequence":
             into.RealWorldValueMappingSequence = macro.value  # one image may be mapped to several units
 

@@ -44,7 +44,7 @@ class DicomPet(Volume):
             CohortError: if the tracer is not known.
         """
         label = self.tracer_label if tracer_label is None else tracer_label
-        if label not in TRACER_OF_LABEL:
+        if label is None or label not in TRACER_OF_LABEL:
             raise CohortError(
                 f"the tracer of this PET is {label or 'not in its header'}, expected one of "
                 f"{', '.join(TRACER_OF_LABEL)}; name it: as_visit(tracer_label=...)"

@@ -178,9 +178,9 @@ def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
 def spacing_of(text: str) -> tuple[float, float, float]:
     """`4` or `2x2x3` -> mm along I, J, K. Raises ConfigError for anything else."""
     try:
-        numbers = tuple(float(n) for n in text.lower().split("x"))
+        numbers = [float(n) for n in text.lower().split("x")]
     except ValueError:
-        numbers = ()
+        numbers = []
     if len(numbers) not in (1, 3):
         raise ConfigError(f"spacing {text!r} is not understood; expected one number (4), three (2x2x3) or native")
     i, j, k = numbers * 3 if len(numbers) == 1 else numbers
