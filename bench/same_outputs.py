@@ -49,9 +49,6 @@ def main() -> None:
             str(path.relative_to(work)): content_hash(path, work.absolute())
             for path in sorted(work.rglob("*"))
             if path.is_file() and not path.as_posix().endswith(EXCLUDED)
-            and path.suffix not in (".ckpt", ".csv")
-            and path.name != ".lock"
-            and not path.name.endswith(".key.tsv")
         }
     finally:
         if arguments.folder is None:
