@@ -150,7 +150,9 @@ def _draw_exams(
     day = 0
     for number, foci in enumerate(visits, start=1):
         together: tuple[tuple[str, ...], ...] = ((SSTR,), (FDG,)) if settings.tracers_apart else (CHANNELS,)
-        plan = [(channels, modality) for modality in settings.modalities for channels in together]
+        plan: list[tuple[tuple[str, ...], Modality]] = [
+            (channels, modality) for modality in settings.modalities for channels in together
+        ]
         for n, (channels, modality) in enumerate(plan):
             if n:
                 day += SCANNER_DAYS if channels == plan[n - 1][0] else int(rng.integers(*TRACER_DAYS))

@@ -89,7 +89,7 @@ class TrunkCoordinates:
                 coarse = terms[0]
                 for term in terms[1:]:
                     coarse = coarse + term
-            planes = np.empty((len(places[0]), *coarse.shape[1:]), dtype=np.float32)
+            planes = np.empty([len(places[0]), *coarse.shape[1:]], dtype=np.float32)
             for plane, first, weights in zip(planes, taps[0][0], taps[0][1].T, strict=True):
                 np.multiply(coarse[first], weights[0], out=plane)
                 for n in (1, 2, 3):

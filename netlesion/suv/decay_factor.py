@@ -41,9 +41,11 @@ def _elapsed_s(frame: Frame, first: Frame, reference: datetime, half_life_s: flo
 
     A scanner may give every bed the start of the scan; the Frame Reference Time then tells the beds apart.
     """
-    starts = [(frame.acquisition_datetime - reference).total_seconds()]
-    if frame.reference_time_s is not None and first.reference_time_s is not None:
+    began, first_began = frame.acquisition_datetime, first.acquisition_datetime
+    assert began is not None, "a frame without a start was left out"
+    starts = [(began - reference).total_seconds()]
+    if first_began is not None and frame.reference_time_s is not None and first.reference_time_s is not None:
         bed_s = frame.reference_time_s - first.reference_time_s
-        starts.append((first.acquisition_datetime - reference).total_seconds() + bed_s)
+        starts.append((first_began - reference).total_seconds() + bed_s)
     mean_s = mean_count_rate_offset_s(half_life_s, frame.duration_s) if frame.duration_s else 0.0
     return starts + [start + mean_s for start in starts]

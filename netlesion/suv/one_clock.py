@@ -38,7 +38,7 @@ def on_one_clock(facts: PetFacts, warnings: list[str]) -> PetFacts:
         ("siemens_decay_datetime", "the date of Siemens decay DateTime (0071,xx22)", facts.siemens_decay_datetime),
     ):
         days = 0 if stated is None else days_apart(scan, stated.replace(tzinfo=None))
-        if days == 0 or (name == "series_datetime" and days < 0):
+        if stated is None or days == 0 or (name == "series_datetime" and days < 0):
             continue
         moved[name] = stated + days * DAY
         warnings.append(

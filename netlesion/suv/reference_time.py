@@ -86,12 +86,13 @@ def require_one_start(frame: Frame, half_life_s: float) -> None:
 
 def _stated(facts: PetFacts, warnings: list[str]) -> datetime:
     """The last moment before the end of the first frame at which the clock shows what the user stated."""
-    frame = facts.earliest
+    frame, clock = facts.earliest, facts.reference_clock
+    assert clock is not None, "asked for where the user states one"
     start = frame.acquisition_datetime or facts.series_datetime
     if start is None:
         raise SuvError("Acquisition and Series Date (0008,0022)/(0008,0021) are missing: --reference-time has no day")
-    warnings.append(f"--reference-time {facts.reference_clock:%H:%M:%S} was taken as the time of decay correction")
-    return last_before(facts.reference_clock, start + timedelta(seconds=frame.duration_s or 0.0))
+    warnings.append(f"--reference-time {clock:%H:%M:%S} was taken as the time of decay correction")
+    return last_before(clock, start + timedelta(seconds=frame.duration_s or 0.0))
 
 
 def backcomputed(facts: PetFacts, frame: Frame, half_life_s: float) -> datetime | None:
@@ -118,8 +119,7 @@ def is_vendor(manufacturer: str | None, *names: str) -> bool:
 def _check_private(moment: datetime, facts: PetFacts, half_life_s: float, tag: str, warnings: list[str]) -> None:
     """Warns where a vendor's start of the scan lies after the scan began: one of the two clocks was changed."""
     acquired = facts.acquisition_datetime
-    late = acquired is not None and moment > acquired
-    if late and share_of_suv(moment - acquired, half_life_s) > SERIES_TOLERANCE:
+    if acquired is not None and moment > acquired and share_of_suv(moment - acquired, half_life_s) > SERIES_TOLERANCE:
         warnings.append(
             f"{tag} {moment:%H:%M:%S} was taken as reference, but the first acquisition began at {acquired:%H:%M:%S}: "
             f"{percent_of_suv(moment - acquired, half_life_s)} of SUV. Check whether times were shifted by "

@@ -94,14 +94,16 @@ def suv_by_sidecar(path: Path, volume: Volume, sidecar: Mapping) -> tuple[Volume
     if _units(sidecar) != "bq/ml":
         raise CohortError(f"{path}: Units in the side-car are {sidecar.get('Units')!r}, expected Bq/mL")
     facts, conversion = sidecar_conversion(path, sidecar)
-    activity, (factor,) = conversion.activity, conversion.suvbw_factors
+    activity, (factor,) = conversion.require_activity(), conversion.suvbw_factors
+    start = facts.acquisition_datetime
+    assert start is not None, "ScanStart is one of the numbers that a side-car must hold"
     acquisition = Acquisition(
         manufacturer=sidecar.get("Manufacturer"),
         model=sidecar.get("ManufacturersModelName"),
         weight_kg=activity.weight_kg,
         dose_bq=activity.dose_bq,
         half_life_s=activity.half_life_s,
-        uptake_s=(facts.acquisition_datetime - activity.injection).total_seconds(),
+        uptake_s=(start - activity.injection).total_seconds(),
         suv_factor=factor,
         ref_time_source=sidecar.get("SUVReferenceTimeSource"),
         warnings=tuple(in_words_of_bids(line) for line in conversion.warnings),

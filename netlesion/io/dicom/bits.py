@@ -81,7 +81,8 @@ def _stored(header: Dataset, name: str) -> int | None:
     item, bits = header.get_item(Tag(name)), integer_of(header, "BitsAllocated")
     value = None if item is None else item.value
     if isinstance(value, bytes):
-        value = int.from_bytes(value, "little" if item.is_little_endian else "big") if value else None
+        order = "little" if getattr(item, "is_little_endian", True) else "big"
+        value = int.from_bytes(value, order) if value else None
     if bits is None or not isinstance(value, int):
         return None
     value %= 1 << bits

@@ -143,7 +143,7 @@ def read_bqml(series: Series, conversion: SuvConversion) -> Volume:
     """
     require_activity(series, conversion)
     bqml = _scaled(read_image(series), conversion.bqml_factors, Quantity.BQML)
-    require_possible(bqml.array.max(axis=(0, 1)) * conversion.activity.factor, series.label, WRONG_FACTS)
+    require_possible(bqml.array.max(axis=(0, 1)) * conversion.require_activity().factor, series.label, WRONG_FACTS)
     return bqml
 
 
