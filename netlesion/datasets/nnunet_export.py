@@ -139,7 +139,7 @@ def _write_case(
 ) -> None:
     visit = load_visit(files, channels, channels, desc)
     mask = _mask(visit, tracer, labels)
-    if UNKNOWN_DESC in files.masks[tracer]:
+    if ignore is not None and UNKNOWN_DESC in files.masks[tracer]:
         unknown = read_volume(files.masks[tracer][UNKNOWN_DESC], Quantity.LABEL)
         geometry = visit.masks[tracer].geometry
         geometry.require_same_grid(unknown.geometry, f"{visit.visit_id}: the mask", "its unknown voxels")
