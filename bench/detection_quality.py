@@ -33,7 +33,7 @@ NUM_PICTURES = 6
 def of_size(result: CaseResult, low: float, high: float) -> CaseDetections:
     """The case with lesions of these volumes (ml) alone; a detection of another lesion counts for nothing."""
     if (low, high) == SIZES["all"]:
-        return result.detections
+        return replace(result.detections, patient=result.patient)
     rows = [r for r in result.lesions if r.source == "reference" and low <= r.volume_ml < high]
     rows = [r for r in rows if r.outcome in ("true_positive", "false_negative")]
     found = [r.score for r in rows if r.outcome == "true_positive"]
@@ -42,6 +42,7 @@ def of_size(result: CaseResult, low: float, high: float) -> CaseDetections:
     ratings = tuple(r.score if r.outcome == "true_positive" else -np.inf for r in rows)
     return replace(
         result.detections,
+        patient=result.patient,
         scores=(*found, *wrong),
         is_true=(*(True for _ in found), *(False for _ in wrong)),
         lesion_scores=ratings,
