@@ -44,7 +44,7 @@ def test_the_defaults_are_those_of_the_configuration():
 
 
 def test_a_channel_that_the_model_does_not_know_changes_nothing(model):
-    """Also a PET, whose grid would be the working grid's if it were seen."""
+    """Also a PET of another grid, which comes first in a visit."""
     visit = nl.open_cohort("cohort")[0].load()
     fdg = visit.scans["fdg"].volume
     other = nl.Volume(np.ones((5, 4, 3)), nl.Geometry(np.diag([9.0, 9.0, 9.0, 1.0]), (5, 4, 3)), Quantity.SUVBW)
