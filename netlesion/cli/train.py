@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from netlesion.inference.sliding import sliding
 from netlesion.io.bids.cohort import Cohort
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import SHIPPED, load_checkpoint, save_checkpoint, shipped_checkpoint
-from netlesion.models.fine_tune import fine_tuned
+from netlesion.models.fine_tune import fine_tuned, started_from
 from netlesion.output.atomic import write_json
 from netlesion.output.provenance import Stopwatch, hash_file, provenance
 from netlesion.predict.detection_score import DetectionScore
@@ -50,7 +49,7 @@ def train(config: DictConfig) -> int:
     start = None
     if config.fine_tune is not None:
         start = load_checkpoint(shipped_checkpoint() if config.fine_tune == SHIPPED else config.fine_tune)
-        card = replace(card, trained_on=tuple({*card.trained_on, *start[0].trained_on}))
+        card = started_from(card, start[0])
     if resume is None:
         set_aside(run_dir)
     else:

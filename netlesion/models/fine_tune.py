@@ -8,6 +8,7 @@ class `lesion` starts as `metastasis` and the other way round. What cannot be ma
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,16 @@ HEAD, HEAD_BIAS = "head.weight", "head.bias"
 def plane_names(card: ModelCard) -> tuple[str, ...]:
     """The planes of a model's input by name: its channels, then `has_<channel>` of each optional one."""
     return (*card.channels, *(f"has_{c}" for c in card.channels if c not in card.required_channels))
+
+
+def started_from(card: ModelCard, old: ModelCard) -> ModelCard:
+    """The card of a training that starts from the model `old`: its patients count as trained on, and its thresholds and
+    temperatures hold for the tracers that both know, until a validation chooses others."""
+    kept = {
+        name: {tracer: value for tracer, value in getattr(old, name).items() if tracer in card.classes}
+        for name in ("thresholds", "peak_thresholds", "temperatures")
+    }
+    return replace(card, trained_on=tuple({*card.trained_on, *old.trained_on}), **kept)
 
 
 def fine_tuned(network: nn.Module, card: ModelCard, weights: Mapping[str, Tensor], old: ModelCard) -> nn.Module:

@@ -8,7 +8,7 @@ import torch
 from netlesion.errors import CheckpointError
 from netlesion.models.architecture import build_network
 from netlesion.models.card import ModelCard
-from netlesion.models.fine_tune import fine_tuned, plane_names
+from netlesion.models.fine_tune import fine_tuned, plane_names, started_from
 
 FOUR = ("background", "physiologic", "primary", "metastasis")
 OLD = ModelCard(
@@ -80,3 +80,11 @@ def test_what_cannot_be_matched_is_named(change, word):
     card = replace(OLD, **change)
     with pytest.raises(CheckpointError, match=word):
         fine_tuned(network_of(card, 1), card, network_of(OLD, 0).state_dict(), OLD)
+
+
+def test_the_card_keeps_thresholds_of_tracers_that_both_know_and_patients_of_both():
+    old = replace(OLD, thresholds={"sstr": 0.4, "fdg": 0.3}, temperatures={"sstr": 6.0}, trained_on=("a", "b"))
+    card = replace(OLD, channels=("fdg",), required_any=("fdg",), classes={"fdg": FOUR}, trained_on=("b", "c"))
+    new = started_from(card, old)
+    assert (dict(new.thresholds), dict(new.temperatures)) == ({"fdg": 0.3}, {})
+    assert new.trained_on == ("a", "b", "c")
