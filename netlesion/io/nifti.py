@@ -6,8 +6,9 @@ is several times faster than zlib and writes ordinary gzip.
 
 from __future__ import annotations
 
-import os
-from itertools import product
+import math
+from collections.abc import Iterator
+from itertools import chain, product
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.files import is_there, require_content
 from netlesion.output.atomic import atomic_path
+from netlesion.output.memory import require_memory
 
 HEADER_BYTES = 348
 #: What `xyzt_units` says of the affine's lengths; 0, unknown, is taken for mm.
@@ -28,6 +30,10 @@ VOXEL_MM = (0.01, 100.0)
 FORMS_AGREE_VOXELS = 0.1
 #: Bytes that isal is given at a time: what they become stays in the processor's cache while it is copied.
 CHUNK_BYTES = 1 << 18
+PIECE_BYTES = 8 * CHUNK_BYTES
+#: More than deflate can gain, and what may follow the last voxel: some programs fill up a block.
+LARGEST_INFLATION = 1100
+TRAILING_BYTES = 1 << 16
 
 
 def read_volume(path: str | Path, quantity: Quantity) -> Volume:
@@ -58,7 +64,6 @@ def read_volume(path: str | Path, quantity: Quantity) -> Volume:
         raise CohortError(f"{path}: no such file")
     try:
         payload = _read_payload(path)
-        require_content(path, payload[:64].tobytes())
         header = _header(payload)
         _require_real_and_placed(path, header)
         array = _voxels(header, payload, quantity)
@@ -217,33 +222,72 @@ def _voxels(header, payload: np.ndarray, quantity: Quantity) -> np.ndarray:
 
 
 def _read_payload(path: Path) -> np.ndarray:
-    """The bytes of a file, decompressed, as (n,) uint8."""
-    from isal import igzip
+    """The bytes of a file that its header promises, decompressed, as (n,) uint8; no more is inflated or read.
 
+    Raises ValueError for a file that holds less, or much more, and for a promise that it cannot keep.
+    """
+    size = path.stat().st_size
     with path.open("rb") as file:
-        if file.read(2) != b"\x1f\x8b":
-            return np.fromfile(path, dtype=np.uint8)
-        whole = _one_member(file)
-    return np.frombuffer(igzip.decompress(path.read_bytes()), dtype=np.uint8) if whole is None else whole
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        pieces = _inflated(file) if packed else iter(lambda: file.read(CHUNK_BYTES), b"")
+        head = b""
+        while len(head) < HEADER_BYTES and (piece := next(pieces, b"")):
+            head += piece
+        require_content(path, head[:64])
+        promised = _promised_bytes(head)
+        if promised > (LARGEST_INFLATION if packed else 1) * size:
+            raise ValueError(f"its header promises {promised} bytes, which {size} bytes cannot hold; is it cut off?")
+        require_memory(promised, str(path), "crop it, or save it with a coarser spacing")
+        whole, end = np.empty(promised, dtype=np.uint8), 0
+        for piece in chain([head], pieces):
+            if end + len(piece) > promised + TRAILING_BYTES:
+                raise ValueError(f"holds more than the {promised} bytes that its header promises")
+            kept = piece[: max(promised - end, 0)]
+            whole[end : end + len(kept)] = np.frombuffer(kept, dtype=np.uint8)
+            end += len(piece)
+    if end < promised:
+        raise ValueError(f"holds {end} of the {promised} bytes that its header promises; is it cut off?")
+    return whole
 
 
-def _one_member(file: BinaryIO) -> np.ndarray | None:
-    """What a gzip file holds, in memory of the size that its last four bytes name; None where that is not what comes
-    out, as with several members or a file cut off.
+def _promised_bytes(head: bytes) -> int:
+    """How many bytes a file has by its header: up to its last voxel."""
+    header = _header(np.frombuffer(head[:HEADER_BYTES], dtype=np.uint8))
+    shape, offset = header.get_data_shape(), int(header.get_data_offset())
+    if offset < HEADER_BYTES or min(shape, default=0) < 1:
+        raise ValueError(f"shape {shape} at byte {offset}, expected voxels behind the header")
+    return offset + math.prod(shape) * header.get_data_dtype().itemsize
+
+
+def _inflated(file: BinaryIO) -> Iterator[bytes]:
+    """What a gzip file of one or several members holds, in pieces of at most CHUNK_BYTES * 8.
+
+    Zeros between and behind members are passed over, as gzip does. Raises ValueError where a member is cut off or
+    something else follows.
     """
     from isal import isal_zlib
 
-    file.seek(-4, os.SEEK_END)
-    whole = np.empty(int.from_bytes(file.read(4), "little"), dtype=np.uint8)
-    file.seek(0)
-    inflate, end = isal_zlib.decompressobj(wbits=31), 0
-    while chunk := file.read(CHUNK_BYTES):
-        piece = inflate.decompress(chunk)
-        if end + len(piece) > len(whole):
-            return None
-        whole[end : end + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
-        end += len(piece)
-    return whole if inflate.eof and not inflate.unused_data and end == len(whole) else None
+    inflate, held, zeros = isal_zlib.decompressobj(wbits=31), b"", 0
+    while True:
+        held = held or file.read(CHUNK_BYTES)
+        at_end = not held
+        if inflate.eof:
+            rest = held.lstrip(b"\0")
+            zeros += len(held) - len(rest)
+            if zeros > TRAILING_BYTES:
+                raise ValueError(f"more than {TRAILING_BYTES} zeros follow its compressed data")
+            if at_end:
+                return
+            if not (held := rest):
+                continue
+            inflate = isal_zlib.decompressobj(wbits=31)
+        piece = inflate.decompress(held, PIECE_BYTES)
+        held = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+        if piece:
+            yield piece
+        elif at_end and not inflate.eof:
+            raise ValueError("its compressed data are cut off")
 
 
 def _first_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager, suppress
@@ -19,6 +20,10 @@ from netlesion.errors import OutputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: How names of what is being written begin, and what mkstemp and mkdtemp make of it.
+PART = ".part-"
+LEFTOVER = re.compile(r"\.part-[a-z0-9_]{8}-.")
+
 
 @contextmanager
 def atomic_path(path: str | Path, private: bool = False) -> Iterator[Path]:
@@ -29,11 +34,12 @@ def atomic_path(path: str | Path, private: bool = False) -> Iterator[Path]:
     """
     path = Path(path)
     part: Path | None = None
+    handle: int | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".part-", suffix="-" + path.name, dir=path.parent)
-        os.close(handle)
+        handle, name = tempfile.mkstemp(prefix=PART, suffix="-" + path.name, dir=path.parent)
         part = Path(name)
+        _try_lock(handle)
         yield part
         with open(part, "rb") as written:
             os.fsync(written.fileno())
@@ -53,6 +59,8 @@ def atomic_path(path: str | Path, private: bool = False) -> Iterator[Path]:
         if part is not None:
             with suppress(OSError):
                 part.unlink()
+        if handle is not None:
+            os.close(handle)
 
 
 @contextmanager
@@ -65,9 +73,12 @@ def atomic_folder(folder: str | Path) -> Iterator[Path]:
     if folder.exists():
         raise OutputError(f"{folder}: exists already; choose another folder or remove it first")
     part: Path | None = None
+    handle: int | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=".part-", suffix="-" + folder.name, dir=folder.parent))
+        part = Path(tempfile.mkdtemp(prefix=PART, suffix="-" + folder.name, dir=folder.parent))
+        handle = os.open(part, os.O_RDONLY)
+        _try_lock(handle)
         yield part
         os.chmod(part, 0o777 & ~_umask())
         os.replace(part, folder)
@@ -87,6 +98,8 @@ def atomic_folder(folder: str | Path) -> Iterator[Path]:
     finally:
         if part is not None:
             shutil.rmtree(part, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
 
 
 def write_text(path: str | Path, text: str, private: bool = False) -> None:
@@ -101,6 +114,40 @@ def write_text(path: str | Path, text: str, private: bool = False) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Writes JSON atomically, keys in the order given, NaN refused (use None)."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def remove_leftovers(folder: str | Path, depth: int = 6) -> None:
+    """Removes what killed runs were writing, in a folder and `depth` levels below it.
+
+    What a process is writing now is left alone: it holds a lock on it, which ends with the process.
+    """
+    with suppress(OSError), os.scandir(folder) as listing:
+        for entry in list(listing):
+            if LEFTOVER.match(entry.name):
+                _remove_if_nobodys(Path(entry.path))
+            elif depth > 0 and entry.is_dir(follow_symlinks=False):
+                remove_leftovers(entry.path, depth - 1)
+
+
+def _remove_if_nobodys(part: Path) -> None:
+    with suppress(OSError):
+        handle = os.open(part, os.O_RDONLY)
+        try:
+            if _try_lock(handle):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+        finally:
+            os.close(handle)
+
+
+def _try_lock(handle: int) -> bool:
+    """Takes the lock of an open file or folder; False where another process has it, or nobody can tell."""
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def _umask() -> int:

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from netlesion.errors import OutputError
+from netlesion.output.atomic import remove_leftovers
 
 NAME = ".lock"
 
 
 @contextmanager
-def alone(path: str | Path) -> Iterator[None]:
-    """Holds a file or folder, which need not exist yet, by PARENT/.NAME.lock.
+def alone(path: str | Path, remedy: str = "give another output", depth: int = 6) -> Iterator[None]:
+    """Holds a file or folder, which need not exist yet, by PARENT/.NAME.lock, and clears what killed runs left in it.
+
+    remedy: what to do instead of waiting. depth: of the folders that are cleared.
 
     Raises OutputError, one line, when another process holds it.
 
@@ -29,16 +32,27 @@ def alone(path: str | Path) -> Iterator[None]:
     """
     place = Path(path).resolve()
     file = place.with_name(f".{place.name}{NAME}")
+    made: list[Path] = []
     if not file.exists():
+        made = [folder for folder in place.parents if not folder.exists()]
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.is_dir() and not os.access(place.parent, os.W_OK):
             file = place / NAME
-    with _held(file, Path(path)):
-        yield
+    with _held(file, Path(path), remedy):
+        if place.is_dir():
+            remove_leftovers(place, depth)
+        try:
+            yield
+        finally:
+            if not place.exists():
+                file.unlink(missing_ok=True)
+                for folder in made:
+                    with suppress(OSError):  # not empty
+                        folder.rmdir()
 
 
 @contextmanager
-def _held(file: Path, place: Path) -> Iterator[None]:
+def _held(file: Path, place: Path, remedy: str) -> Iterator[None]:
     """Holds the lock of one file. Advisory: where the system or the file system has no flock, nothing is held."""
     try:
         import fcntl
@@ -51,9 +65,7 @@ def _held(file: Path, place: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(handle)
-            raise OutputError(
-                f"{place}: another run is writing here; wait until it has ended, or give another output"
-            ) from error
+            raise OutputError(f"{place}: another run is writing here; wait until it has ended, or {remedy}") from error
         except OSError:  # a file system without locks
             break
         if _is_at(handle, file):
@@ -62,8 +74,6 @@ def _held(file: Path, place: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if not place.exists():
-            file.unlink(missing_ok=True)
         os.close(handle)
 
 

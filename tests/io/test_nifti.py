@@ -1,6 +1,7 @@
 """NIfTI comes back where it was in any orientation; what would be read in the wrong place or as another is refused."""
 
 import gzip
+import tracemalloc
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -151,3 +152,71 @@ def test_forms_that_disagree_are_told_and_the_sform_is_used(tmp_path, shift_mm, 
         volume = read_volume(tmp_path / "x.nii.gz", Quantity.MR)
     assert np.allclose(volume.geometry.affine_ras, affine)
     assert [str(w.message).partition(": ")[2].startswith("its qform and sform lie") for w in caught] == [True] * said
+
+
+def packed(payload, level=6):
+    return gzip.compress(payload, level)
+
+
+@pytest.fixture(scope="module")
+def small_nifti(tmp_path_factory):
+    """The bytes of a NIfTI that is not compressed."""
+    path = tmp_path_factory.mktemp("plain") / "a.nii"
+    write_volume(
+        path, Volume(np.arange(5 * 3 * 7.0).reshape(5, 3, 7), Geometry(np.diag([2.0, 3, 4, 1]), (5, 3, 7)), Quantity.MR)
+    )
+    return path.read_bytes()
+
+
+TAKEN = {
+    "one member": packed,
+    "several members": lambda b: packed(b[:100]) + packed(b[100:500]) + packed(b[500:]),
+    "a member of nothing": lambda b: packed(b) + packed(b""),
+    "zeros that fill up a block": lambda b: packed(b) + bytes(512),
+    "zeros behind the voxels": lambda b: packed(b + bytes(512)),
+    "not compressed": bytes,
+    "stored, not deflated": lambda b: packed(b, 0),
+}
+REFUSED = {
+    "members of more than the header promises": (lambda b: packed(b) + packed(bytes(10**6)) * 3, "holds more than the"),
+    "voxels of more than the header promises": (lambda b: packed(b + bytes(10**6)), "holds more than the"),
+    "not compressed, and too long": (lambda b: b + bytes(10**6), "holds more than the"),
+    "many zeros behind the compressed data": (lambda b: packed(b) + bytes(10**6), "zeros follow"),
+    "cut off": (lambda b: packed(b)[:-20], "cut off"),
+    "cut off in its second member": (lambda b: packed(b[:500]) + packed(b[500:])[:-20], "cut off"),
+    "voxels missing": (lambda b: packed(b[:-40]), "of the .* bytes that its header promises"),
+    "not compressed, voxels missing": (lambda b: b[:-40], "cannot hold"),
+    "a header alone": (lambda b: packed(b[:348]), "of the .* bytes"),
+    "half a header": (lambda b: packed(b[:200]), "not a readable NIfTI"),
+    "nothing": (lambda b: packed(b""), "not a readable NIfTI"),
+    "a promise that nothing could keep": (
+        lambda b: packed(b[:42] + np.array([32767] * 3, "<i2").tobytes() + b[48:]), "cannot hold"),
+    "no voxels": (lambda b: packed(b[:42] + np.array([0, 3, 7], "<i2").tobytes() + b[48:]), "not a readable NIfTI"),
+    "a negative side": (lambda b: packed(b[:42] + np.array([-5, 3, 7], "<i2").tobytes() + b[48:]), "not a readable"),
+    "something else behind it": (lambda b: packed(b) + b"something else", "not a readable NIfTI"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TAKEN)
+def test_what_the_header_promises_is_read_however_it_is_packed(tmp_path, small_nifti, kind):
+    (tmp_path / "a.nii.gz").write_bytes(TAKEN[kind](small_nifti))
+    assert np.array_equal(read_volume(tmp_path / "a.nii.gz", Quantity.MR).array.ravel(), np.arange(5 * 3 * 7.0))
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_holds_more_or_less_than_its_header_promises_is_one_line(tmp_path, small_nifti, kind):
+    pack, line = REFUSED[kind]
+    (tmp_path / "a.nii.gz").write_bytes(pack(small_nifti))
+    with pytest.raises(CohortError, match=f"a.nii.gz: not a readable NIfTI file .*{line}|{line}"):
+        read_volume(tmp_path / "a.nii.gz", Quantity.MR)
+
+
+def test_what_is_inflated_stays_within_the_promise(tmp_path, small_nifti):
+    bomb = packed(bytes(64 << 20))
+    (tmp_path / "a.nii.gz").write_bytes(packed(small_nifti) + bomb * 16)  # 1 GiB
+    tracemalloc.start()
+    with pytest.raises(CohortError, match="holds more than the"):
+        read_volume(tmp_path / "a.nii.gz", Quantity.MR)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
