@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from netlesion.errors import CheckpointError, ConfigError
+from netlesion.models.card_schema import card_fault
 from netlesion.models.classes import ClassScheme
 from netlesion.output.html import fact_table
 
@@ -20,7 +21,7 @@ class ModelCard:
 
     channels in input order; required_channels must be present in every visit; classes per tracer channel;
     spacing_mm of the working grid; window in voxels of it; network: the arguments of its constructor.
-    trained_on: patient ids, so that a test on one of them can be refused.
+    trained_on: patient ids, so that a test on one of them can be refused. What each field may hold is in `card_schema`.
 
     Optional: required_any names channels of which a visit must have at least one. thresholds: tracer -> lesion
     probability from which a voxel belongs to a lesion, chosen on validation patients (0.5 where it is not named).
@@ -28,6 +29,8 @@ class ModelCard:
     temperatures: tracer -> what the logit of lesion is divided by, so that probabilities are calibrated (1).
     tested_tracers: BIDS `trc-` labels that the model was tested on; empty: not stated. about: what a reader must know
     (data, hours, figures, known failures, intended use), by heading.
+
+    Raises ConfigError, with the field's name and value, for anything else.
     """
 
     channels: tuple[str, ...]
@@ -45,35 +48,33 @@ class ModelCard:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        fault = card_fault({f.name: getattr(self, f.name) for f in fields(self)})
+        if fault is not None:
+            raise ConfigError(fault)
         for name, kind in (("channels", str), ("required_channels", str), ("spacing_mm", float), ("window", int)):
             object.__setattr__(self, name, tuple(kind(v) for v in getattr(self, name)))
-        object.__setattr__(self, "trained_on", tuple(sorted(str(p) for p in self.trained_on)))
+        object.__setattr__(self, "trained_on", tuple(sorted(self.trained_on)))
         object.__setattr__(self, "classes", {t: tuple(c) for t, c in self.classes.items()})
         object.__setattr__(self, "network", dict(self.network))
         stray = [c for c in self.required_channels if c not in self.channels]
         if stray:
             raise ConfigError(f"required channel {stray[0]!r} is not among the model's channels {list(self.channels)}")
         for name in ("required_any", "tested_tracers"):
-            object.__setattr__(self, name, tuple(str(v) for v in getattr(self, name)))
-        for name, highest in (("thresholds", 1.0), ("peak_thresholds", 1.0), ("temperatures", 100.0)):
-            values = {str(t): float(v) for t, v in getattr(self, name).items()}
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("thresholds", "peak_thresholds", "temperatures"):
+            values = {t: float(v) for t, v in getattr(self, name).items()}
             object.__setattr__(self, name, values)
-            wrong = [t for t, v in values.items() if t not in self.classes or not 0.0 < v <= highest]
-            if wrong:
-                raise ConfigError(
-                    f"{name} of {wrong[0]!r} is {values[wrong[0]]}; expected one of the tracers "
-                    f"{list(self.classes)} and a number above 0, at most {highest:g}"
-                )
+            stray = [t for t in values if t not in self.classes]
+            if stray:
+                raise ConfigError(f"{name} of {stray[0]!r}, which is none of the tracers {list(self.classes)}")
         object.__setattr__(self, "about", dict(self.about))
         stray = [c for c in self.required_any if c not in self.channels]
         if stray:
             raise ConfigError(f"required_any names {stray[0]!r}, which is not among the channels {list(self.channels)}")
         if not self.required_channels and not self.required_any:
             raise ConfigError("a model requires at least one channel, its PET (required_channels or required_any)")
-        if len(self.spacing_mm) != 3 or len(self.window) != 3 or min(self.spacing_mm) <= 0 or min(self.window) < 1:
-            raise ConfigError(
-                f"spacing {self.spacing_mm} mm and window {self.window} must be three positive numbers each"
-            )
+        if len(set(self.channels)) < len(self.channels):
+            raise ConfigError(f"channels are {', '.join(self.channels)}; expected each once")
         for tracer in self.scheme.tracers:
             if tracer not in self.channels:
                 raise ConfigError(
@@ -137,12 +138,13 @@ class ModelCard:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelCard:
-        """The inverse of `to_dict`; raises CheckpointError when a field is missing."""
-        names = [f.name for f in fields(cls)]
-        given = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING} | {"trained_on"}
-        missing = [n for n in names if n in given and n not in values]
-        if missing:
-            raise CheckpointError(f"the model card lacks {', '.join(missing)}; it is not a netlesion checkpoint")
-        found = {n: values[n] for n in names if n in values}
-        found["network"] = {RENAMED_ARGUMENTS.get(k, k): v for k, v in found["network"].items()}
-        return cls(**found)
+        """The inverse of `to_dict`; raises CheckpointError for a field that is missing, strange or out of bounds."""
+        network = values.get("network") if isinstance(values, Mapping) else None
+        if isinstance(network, Mapping):
+            renamed = {RENAMED_ARGUMENTS.get(k, k): v for k, v in network.items()}
+            if len(renamed) == len(network):  # a card with both names is refused below
+                values = {**values, "network": renamed}
+        fault = card_fault(values) if isinstance(values, Mapping) else "the model card is no table of fields"
+        if fault is not None:
+            raise CheckpointError(fault)
+        return cls(**values)

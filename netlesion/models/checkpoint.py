@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -61,6 +62,11 @@ def load_checkpoint(path: str | Path) -> tuple[ModelCard, dict[str, Tensor]]:
         return ModelCard.from_dict(card), weights
     except (CheckpointError, ConfigError) as error:
         raise CheckpointError(f"{path}: {error}") from error
+    except UnpicklingError as error:
+        raise CheckpointError(
+            f"{path}: a pickle that holds more than tensors, which could run code; it was not run. Give weights that "
+            "netlesion wrote (.safetensors with their .json, or .ckpt)"
+        ) from error
     except Exception as error:  # torch and safetensors raise many kinds for a broken file
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise CheckpointError(f"{path}: not a readable checkpoint ({reason})") from error
@@ -82,7 +88,17 @@ def _read_safetensors(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]
     beside = path.with_suffix(".json")
     if not beside.is_file():
         raise CheckpointError(f"its card {beside.name} is missing beside it")
-    return json.loads(beside.read_text(encoding="utf-8")), load_file(path)
+    card = json.loads(beside.read_text(encoding="utf-8"), object_pairs_hook=_each_once)
+    ModelCard.from_dict(card)  # before the weights are read
+    return card, load_file(path)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of JSON; the last of two values of one name would hide the first."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise CheckpointError("its card names a field twice; correct it")
+    return found
 
 
 def _read_lightning(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:

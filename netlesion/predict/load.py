@@ -23,7 +23,7 @@ from netlesion.models.checkpoint import shipped_checkpoint
 from netlesion.output.html import fact_table
 from netlesion.output.provenance import Stopwatch
 from netlesion.predict.model import Model, checkpoint_hash, load_networks
-from netlesion.predict.plan import cost_of
+from netlesion.predict.plan import cost_of, require_window
 from netlesion.predict.settings import InferenceOptions, InferenceSettings, mode_of
 from netlesion.predict.visit import TracerResult, predict_visit
 from netlesion.preprocess.normalise import num_inputs
@@ -126,6 +126,8 @@ def ready(
     sharing = len(networks) if device == "cpu" else 1  # an engine keeps what it has had
     memory_gb = available_gb(device) / sharing if options.memory_gb is None else options.memory_gb
     chunked = mode == "stream" and device == "cpu" and architecture_of(card.network).chunked
+    if mode != "stream" and device == "cpu":
+        require_window(card, options.batch_size or 1, options.engine)
 
     def chunk(engine: str, voxels: int) -> int | None:
         cost = cost_of(card, engine, chunked)

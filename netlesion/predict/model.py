@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from netlesion.inference.average import Predict
 from netlesion.models import architecture
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import load_checkpoint, load_network
+from netlesion.output.memory import require_memory
 from netlesion.output.provenance import hash_file
 from netlesion.preprocess.normalise import num_inputs
+
+FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,16 @@ class Model:
 
 
 def build_network(card: ModelCard) -> nn.Module:
-    """The network that a card describes, weights random."""
-    inputs = num_inputs(card.channels, card.required_channels)
-    return architecture.build_network(card.network, inputs, card.scheme.num_outputs)
+    """The network that a card describes, weights random; ConfigError where it needs more memory than there is."""
+    inputs, outputs = num_inputs(card.channels, card.required_channels), card.scheme.num_outputs
+    with torch.device("meta"):
+        weights = sum(p.numel() for p in architecture.build_network(card.network, inputs, outputs).parameters())
+    require_memory(
+        2.0 * weights * FLOAT_BYTES,  # those of the file beside those of the network
+        f"a network of {weights / 1e6:,.0f} million weights (features {list(architecture.filters_of(card.network))})",
+        "use a smaller network",
+    )
+    return architecture.build_network(card.network, inputs, outputs)
 
 
 def load_networks(checkpoints: Sequence[Path]) -> tuple[ModelCard, list[nn.Module]]:

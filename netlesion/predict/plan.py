@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from netlesion.errors import InferenceError
 from netlesion.inference.plan import Box, Cost, Plan, plan_stream, plan_windows
 from netlesion.models.architecture import architecture_of, filters_of, norm_of
 from netlesion.models.card import ModelCard
+from netlesion.output.memory import require_memory
 from netlesion.predict.settings import InferenceSettings
 from netlesion.preprocess.normalise import num_inputs
 
@@ -39,6 +41,18 @@ def plan_of(
     if settings.mode == "crop":
         return plan_windows(shape, card.window, settings.overlap, body or Box((0, 0, 0), shape), cost)
     return plan_windows(shape, card.window, settings.overlap, cost=cost)
+
+
+def require_window(card: ModelCard, windows: int, engine: str) -> None:
+    """Raises ConfigError where the activations of `windows` windows at once need more memory than there is."""
+    cost = cost_of(card, engine, chunked=False)
+    if cost is not None:
+        size = " x ".join(map(str, card.window))
+        require_memory(
+            windows * math.prod(card.window) * cost.activation_bytes,
+            f"{windows} windows of {size} voxels at once" if windows > 1 else f"a window of {size} voxels",
+            "use a smaller window, batch_size or network",
+        )
 
 
 def smaller(plan: Plan, batch_size: int, card: ModelCard, error: Exception) -> tuple[Plan, int]:

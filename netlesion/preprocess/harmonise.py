@@ -8,6 +8,7 @@ channel is a fact (`present`), not an image of zeros. numpy and scipy only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,7 @@ from netlesion.image.separable import apply_along_axes
 from netlesion.image.transform import RigidTransform, Transform
 from netlesion.image.visit import Visit
 from netlesion.image.volume import Quantity, Volume
+from netlesion.output.memory import require_memory
 
 #: What a voxel outside a channel's field of view holds.
 OUTSIDE = MappingProxyType({Quantity.SUVBW: 0.0, Quantity.BQML: 0.0, Quantity.HU: -1000.0, Quantity.MR: 0.0})
@@ -57,6 +59,12 @@ def harmonise(visit: Visit, channels: Sequence[str], spacing_mm: tuple[float, fl
     Raises CohortError when the visit has no PET among the channels.
     """
     grid = reference_geometry(visit, channels).resampled(spacing_mm)
+    spacing = " x ".join(f"{s:g}" for s in spacing_mm)
+    require_memory(
+        2.0 * math.prod(grid.shape) * len(channels) * np.dtype(np.float32).itemsize,  # harmonised, and made an input
+        f"{visit.visit_id}: a grid of {' x '.join(map(str, grid.shape))} voxels of {spacing} mm",
+        "use a model or a setting with a coarser spacing_mm",
+    )
     scans = {c: visit.scans[c] for c in channels if c in visit.scans}
     volumes = {c: resample(scan.volume, grid, scan.transform) for c, scan in scans.items()}
     masks = {c: resample(mask, grid, visit.scans[c].transform) for c, mask in visit.masks.items()}
