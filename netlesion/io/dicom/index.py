@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,9 @@ from netlesion.io.dicom.entry import Entry, Issue, Passed, read_entry
 from netlesion.io.dicom.file import IMAGES
 from netlesion.io.dicom.multiframe import frame_headers
 from netlesion.io.dicom.slices import SAME_POSITION_MM, Slice, SliceKind, offsets_mm
+from netlesion.io.dicom.unreadable import among_series, made_incomplete
 from netlesion.output.cores import available_cores
+from netlesion.output.interrupt import worker_processes
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -130,6 +131,7 @@ def scan(root: str | Path, workers: int | None = None) -> Index:
             issues.append(result)
         else:
             groups.setdefault(result.series, []).append(_interned(result, shared))
+    unplaced = list(issues)
     series: list[tuple[tuple, Series]] = []
     for uid in sorted(groups):
         entries = sorted(groups.pop(uid), key=lambda e: e.file)
@@ -137,7 +139,11 @@ def scan(root: str | Path, workers: int | None = None) -> Index:
         order = (entries[0].patient, entries[0].date, entries[0].time, uid)
         series += [(order, one) for one in _series_of(root, uid, entries, issues)]
     series.sort(key=lambda pair: (pair[0], pair[1].part))
-    return Index(root, tuple(one for _, one in series), tuple(issues), tuple(passed), count)
+    found = [one for _, one in series]
+    strays = among_series(passed, found)
+    passed = [p for p in passed if p.file not in {stray.file for stray in strays}]
+    whole_or_not = made_incomplete(found, [*unplaced, *strays])
+    return Index(root, tuple(whole_or_not), (*issues, *strays), tuple(passed), count)
 
 
 def _walk(root: Path, passed: list[Passed]) -> Iterator[str]:
@@ -174,7 +180,7 @@ def _read_all(root: str, files: Iterator[str], workers: int | None) -> Iterator[
         for name in _chain(first, files):
             yield read_entry(root, name)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with worker_processes(workers) as pool:
         waiting: deque[Future] = deque()
         for chunk in _chunks(_chain(first, files)):
             waiting.append(pool.submit(_read_entries, root, chunk))
