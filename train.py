@@ -3,8 +3,13 @@
 import os
 import sys
 
-import hydra
-from omegaconf import DictConfig
+from netlesion.output.interrupt import end_in_one_line
+
+if __name__ == "__main__":
+    end_in_one_line()  # before imports that take seconds
+
+import hydra  # noqa: E402
+from omegaconf import DictConfig  # noqa: E402
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that wait must not spin on a shared machine
 

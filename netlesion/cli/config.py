@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
@@ -25,10 +25,29 @@ from netlesion.io.bids.cohort import Cohort
 from netlesion.io.nifti import read_volume
 from netlesion.models.architecture import architecture_of, filters_of
 from netlesion.models.card import ModelCard
+from netlesion.output.interrupt import at_work
 
 PACKAGE = Path(__file__).resolve().parents[1]
 #: Of the installed wheel (setup.py puts it there), else of the checkout.
 CONFIGS = next((p for p in (PACKAGE / "configs", PACKAGE.parent / "configs") if p.is_dir()), PACKAGE / "configs")
+
+#: Settings that name a file or folder, and what a record says in the place of a path.
+PATHS = frozenset(
+    {
+        "input",
+        "output",
+        "cohort",
+        "checkpoint",
+        "ckpt_path",
+        "runs_dir",
+        "run_dir",
+        "split_file",
+        "data_dir",
+        "cache_dir",
+        "fine_tune",
+    }
+)
+NOT_TOLD = "a path, not recorded"
 
 
 def compose(name: str, overrides: Sequence[str]) -> DictConfig:
@@ -60,9 +79,13 @@ def compose(name: str, overrides: Sequence[str]) -> DictConfig:
 
 
 def guarded(work: Callable[[DictConfig], int], config: DictConfig) -> None:
-    """Runs an entry point; what a user can put right becomes one line on stderr and exit status 1."""
+    """Runs an entry point; what a user can put right becomes one line on stderr and exit status 1, a signal one line
+    and 130 or 143.
+    """
     warn_in_one_line()
-    sys.exit(run_guarded(lambda: work(config)))
+    with at_work():
+        status = run_guarded(lambda: work(config))
+    sys.exit(status)
 
 
 def run_guarded(work: Callable[[], int]) -> int:
@@ -91,16 +114,8 @@ def run_guarded(work: Callable[[], int]) -> int:
 
 def card_of(config: DictConfig, trained_on: Sequence[str] = ()) -> ModelCard:
     """The model card that a configuration describes; raises ConfigError when the window does not fit the network."""
-    card = ModelCard(
-        channels=tuple(config.channels),
-        required_channels=tuple(config.required_channels),
-        classes={t: tuple(c) for t, c in config.classes.items()},
-        spacing_mm=tuple(config.spacing_mm),
-        window=tuple(config.window),
-        network=plain(config.network),
-        trained_on=tuple(trained_on),
-        required_any=tuple(config.required_any),
-    )
+    names = ("channels", "required_channels", "classes", "spacing_mm", "window", "network", "required_any")
+    card = ModelCard(**{name: plain(config[name]) for name in names}, trained_on=tuple(trained_on))
     filters, kind = filters_of(card.network), architecture_of(card.network)
     if len(filters) < 3:
         raise ConfigError(f"network has features {list(filters)}; the U-Net needs at least 3 levels")
@@ -161,6 +176,24 @@ def refuse_old_names(config: DictConfig) -> None:
 def plain(config: Any) -> Any:
     """Ordinary dicts and lists with every reference resolved."""
     return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+
+
+def recorded(config: DictConfig) -> dict[str, Any]:
+    """A configuration as it goes into a record: references stay as they are written, so that nothing of the environment
+    is in it, and a path is not told, for a folder may be named after a patient.
+    """
+    written = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
+    return {name: _without_paths(name, value) for name, value in written.items()}
+
+
+def _without_paths(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_paths(str(k), v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_paths(name, v) for v in value]
+    if not isinstance(value, str) or value.startswith("${"):
+        return value
+    return NOT_TOLD if name in PATHS or "/" in value or "\\" in value or value.startswith("~") else value
 
 
 def quiet_libraries() -> None:

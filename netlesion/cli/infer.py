@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from netlesion.cli.cohort import opened
-from netlesion.cli.config import plain, quiet_libraries, refuse_old_names
+from netlesion.cli.config import quiet_libraries, recorded, refuse_old_names
 from netlesion.errors import CheckpointError, CohortError, ConfigError
 from netlesion.image.split import read_split
 from netlesion.image.visit import Tracer
@@ -40,8 +41,10 @@ def infer(config: DictConfig) -> int:
     model = ready(card, networks, checkpoints, _options(config))
     for line in model.chosen:
         print(line)
-    output = Path(config.output)
-    result = run_batch(visits, output, model, model.settings, plain(config), int(config.seed), bool(config.overwrite))
+    output, parts = Path(config.output), _parts_of(config, visits)
+    result = run_batch(
+        visits, output, model, model.settings, recorded(config), int(config.seed), bool(config.overwrite), parts
+    )
     print(f"{len(result.done)} visits done, {len(result.skipped)} done before, {len(result.failures)} failed")
     print(f"lesions {output / 'lesions.tsv'}")
     print(f"report {result.report}")
@@ -116,6 +119,17 @@ def _visits_of(config: DictConfig, cohort: Cohort, card: ModelCard) -> tuple[Vis
             f"{cohort.root}: holds none of the {len(patients)} {config.split} patients of {config.split_file}"
         )
     return visits
+
+
+def _parts_of(config: DictConfig, visits: Sequence[VisitFiles]) -> dict[str, str]:
+    """Patient -> part of the split, as far as it is known: what is learned from an evaluation asks for it."""
+    if config.split != "all":
+        return {v.patient_id: str(config.split) for v in visits}
+    if OmegaConf.is_missing(config, "split_file") or not Path(config.split_file).is_file():
+        return {}
+    split = read_split(config.split_file)
+    of = {patient: part for part in ("train", "val", "test") for patient in split.part(part)}
+    return {v.patient_id: of[v.patient_id] for v in visits if v.patient_id in of}
 
 
 def _with_pet(visits: tuple[VisitFiles, ...], cohort: Cohort) -> tuple[VisitFiles, ...]:

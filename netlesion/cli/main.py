@@ -47,12 +47,16 @@ def main() -> None:
 
     from netlesion.cli.utf8 import use_utf8
     from netlesion.errors import NetlesionError, warn_in_one_line
+    from netlesion.output.interrupt import at_work, end_in_one_line, say_how_to_go_on
 
     use_utf8()
+    end_in_one_line()
+    say_how_to_go_on(lambda: "files that are there are whole; start the same command again to go on")
     warn_in_one_line()
     warnings.filterwarnings("ignore", module="pydicom")  # an error of ours is one line, not pydicom's and ours
     try:
-        app()
+        with at_work():
+            app()
     except NetlesionError as error:
         sys.exit(_complain(str(error).splitlines()[0]))
     except BrokenPipeError:

@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from netlesion.output.interrupt import NOTHING_YET, say_how_to_go_on
+
 Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Settings; the files are configs/.")]
 
 
@@ -38,4 +40,5 @@ def _run(name: str, settings: list[str]) -> int:
         from netlesion.cli.train import train as work
     else:
         from netlesion.cli.infer import infer as work
+    say_how_to_go_on(lambda: NOTHING_YET)
     return run_guarded(lambda: work(compose(name, settings)))

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from netlesion.cli.cohort import opened
-from netlesion.cli.config import card_of, labels_of, plain, quiet_libraries, refuse_old_names, split_from
+from netlesion.cli.config import card_of, labels_of, plain, quiet_libraries, recorded, refuse_old_names, split_from
 from netlesion.errors import CheckpointError
 from netlesion.inference.engines.choose import computes_bf16
 from netlesion.inference.malloc import reuse_freed_memory
@@ -23,15 +23,24 @@ from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import SHIPPED, load_checkpoint, save_checkpoint, shipped_checkpoint
 from netlesion.models.fine_tune import fine_tuned, started_from
 from netlesion.output.atomic import write_json
+from netlesion.output.lock import alone
 from netlesion.output.provenance import Stopwatch, hash_file, provenance
 from netlesion.predict.detection_score import DetectionScore
 from netlesion.predict.model import build_network
-from netlesion.predict.plan import plan_of
+from netlesion.predict.plan import plan_of, require_window
 from netlesion.predict.settings import InferenceSettings, mode_of
 
 
 def train(config: DictConfig) -> int:
-    """Trains, keeps checkpoints, exports the best model; returns the exit status."""
+    """Trains, keeps checkpoints, exports the best model; returns the exit status.
+
+    Raises OutputError when another training is at work in the same run folder.
+    """
+    with alone(config.run_dir, "give the run another name or runs_dir"):
+        return _train(config)
+
+
+def _train(config: DictConfig) -> int:
     import pytorch_lightning as pl
 
     from netlesion.data.transforms import Augmentation
@@ -54,7 +63,8 @@ def train(config: DictConfig) -> int:
         set_aside(run_dir)
     else:
         load_checkpoint(resume)[0].require_same_model(card)
-    write_json(run_dir / "config.json", plain(config))
+    require_window(card, int(config.data.batch_size), "torch")
+    write_json(run_dir / "config.json", recorded(config))
     seed = int(config.seed)
     pl.seed_everything(seed, workers=True, verbose=False)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -75,14 +85,9 @@ def train(config: DictConfig) -> int:
         warnings.simplefilter("ignore")
         try:
             trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
-        except SystemExit:  # Lightning's answer to Ctrl-C and SIGTERM
+        except SystemExit:  # Lightning's answer to Ctrl-C where nobody has taken it over, as in a notebook
             print(f"interrupted; continue with: python train.py experiment={config.name} ckpt_path=last")
             return 130
-    all_steps_done = 0 < trainer.max_steps <= trainer.global_step
-    last_epoch = trainer.max_epochs or 0
-    if trainer.current_epoch < last_epoch and not trainer.should_stop and not all_steps_done:
-        print(f"stopped early; continue with: python train.py experiment={config.name} ckpt_path=last")
-        return 143
     checkpoints = run_dir / "checkpoints"
     best = checkpoints / "best.ckpt"
     chosen = best if best.is_file() else checkpoints / "last.ckpt"
@@ -93,7 +98,7 @@ def train(config: DictConfig) -> int:
     write_json(
         run_dir / "provenance.json",
         provenance(
-            config=plain(config),
+            config=recorded(config),
             seed=seed,
             checkpoint_sha256=hash_file(model_path),
             stopwatch=watch,
@@ -111,10 +116,7 @@ def train(config: DictConfig) -> int:
 
 def _hashes(cohort: Cohort, patients: tuple[str, ...]) -> dict[str, str]:
     """sha256 of every image and mask of these patients, by path below the cohort."""
-    paths: list[Path] = []
-    for visit in cohort.of_patients(patients):
-        paths += [p for files in visit.images.values() for f in files for p in (f.path, *f.transforms)]
-        paths += [path for masks in visit.masks.values() for path in masks.values()]
+    paths = [path for visit in cohort.of_patients(patients) for path in visit.paths]
     return {str(path.relative_to(cohort.root)): hash_file(path) for path in paths}
 
 
@@ -143,6 +145,7 @@ def _trainer(config: DictConfig, run_dir: Path, has_validation: bool):
     from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 
     from netlesion.training.checkpoint_io import AtomicCheckpointIO
+    from netlesion.training.stop import StopAtSignal
 
     kept = {"dirpath": str(run_dir / "checkpoints"), "save_on_train_epoch_end": True, "enable_version_counter": False}
     callbacks: list[pl.Callback] = [TQDMProgressBar(refresh_rate=int(config.progress_refresh))]
@@ -151,6 +154,8 @@ def _trainer(config: DictConfig, run_dir: Path, has_validation: bool):
     if has_validation:
         callbacks.append(ModelCheckpoint(filename="best", monitor="val/score", mode="max", **kept))
     callbacks.append(ModelCheckpoint(filename="last", every_n_epochs=1, **kept))
+    how_to_go_on = f"continue with: netlesion train experiment={config.name} ckpt_path=last"
+    callbacks.append(StopAtSignal(run_dir / "checkpoints" / "last.ckpt", how_to_go_on))
     arguments = plain(config.trainer)
     if arguments.get("precision") == "auto":
         arguments["precision"] = _precision()
@@ -182,9 +187,20 @@ def _loggers(config: DictConfig, run_dir: Path) -> list:
                 save_dir=run_dir,
                 offline=mode == "offline",
                 log_model=False,
+                settings=_wandb_settings(),
             )
         )
     return loggers
+
+
+def _wandb_settings():
+    """No command line, folder, host, user or environment goes into a run's record: a path may be a patient's name."""
+    import wandb
+
+    nobody = dict.fromkeys(("host", "username", "program", "program_relpath", "program_abspath"), "n/a")
+    return wandb.Settings(
+        x_disable_meta=True, x_disable_machine_info=True, disable_git=True, disable_code=True, console="off", **nobody
+    )
 
 
 def _precision() -> str:

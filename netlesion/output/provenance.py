@@ -10,7 +10,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib import metadata
@@ -73,6 +73,14 @@ def hash_file(path: str | Path) -> str:
     """sha256 of a file, in hex."""
     with open(path, "rb") as payload:
         return hashlib.file_digest(payload, "sha256").hexdigest()
+
+
+def without_folders(text: str, paths: Iterable[Path]) -> str:
+    """A message about files without the folders that they lie in: a folder may be named after a patient."""
+    folders = {str(folder) for path in paths for folder in path.parents if folder.name}
+    for folder in sorted(folders, key=len, reverse=True):
+        text = text.replace(f"{folder}/", "")
+    return text
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlesion.image.geometry import Geometry
+from netlesion.output.tables import tsv
 from netlesion.phantom.compounds import Offset
 from netlesion.phantom.focus import LESION_KINDS, Focus
 from netlesion.phantom.paint import share_of
@@ -94,8 +95,7 @@ class LesionRow:
 
 def lesion_table(rows: list[LesionRow]) -> str:
     """lesions.tsv: a header and one line per row."""
-    lines = ["\t".join(LesionRow.columns()), *("\t".join(r.as_row().values()) for r in rows)]
-    return "\n".join(lines) + "\n"
+    return tsv(LesionRow.columns(), (r.as_row().values() for r in rows))
 
 
 def classes_of(truth: TracerTruth, foci: tuple[Focus, ...]) -> np.ndarray:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
+from threading import Event
 from typing import Any
 
 from torch import Tensor
@@ -21,9 +22,10 @@ from netlesion.errors import ConfigError, NetlesionError, OutputError
 from netlesion.io.bids.masks import RECORD
 from netlesion.io.bids.visit_files import REFERENCE_DESC, VisitFiles, load_visit, require_channels
 from netlesion.models.card import ModelCard
-from netlesion.output.atomic import write_json
+from netlesion.output.atomic import remove_leftovers, write_json
+from netlesion.output.interrupt import Interrupted, say_how_to_go_on
 from netlesion.output.lock import alone
-from netlesion.output.provenance import Stopwatch, hash_file, provenance
+from netlesion.output.provenance import Stopwatch, hash_file, provenance, without_folders
 from netlesion.predict.agreement import HEADER, Agreement
 from netlesion.predict.model import Model
 from netlesion.predict.results import damaged, finish_visit, outputs_of, record_of, write_case
@@ -35,6 +37,8 @@ from netlesion.report.results import CasePage, TextTable, write_report
 
 #: Settings in records written before -> their names now.
 RENAMED_SETTINGS = {"audit": "agreement"}
+#: How long an interrupted run waits for the visit that is being written.
+WIND_DOWN_S = 7.0
 
 
 @dataclass(frozen=True)
@@ -55,17 +59,18 @@ def run_batch(
     config: Mapping[str, Any],
     seed: int,
     overwrite: bool = False,
+    parts: Mapping[str, str] | None = None,
 ) -> BatchResult:
-    """Infers every visit into `output`; raises ConfigError when it holds results of another checkpoint or settings.
+    """Infers every visit into `output`; parts: patient -> part of the split, for the records.
 
-    A full disk (OutputError) ends the run at once, another run in the same folder (OutputError) forbids it; any other
-    error of a visit is kept for the end.
+    Raises ConfigError when it holds results of another checkpoint or settings. A full disk (OutputError) ends the run
+    at once, another run in the same folder (OutputError) forbids it; any other error of a visit is kept for the end.
     """
-    with alone(output):
-        return _run_batch(visits, output, model, settings, config, seed, overwrite)
+    with alone(output, depth=1):
+        return _run_batch(visits, output, model, settings, config, seed, overwrite, parts or {})
 
 
-def _run_batch(visits, output, model, settings, config, seed, overwrite) -> BatchResult:
+def _run_batch(visits, output, model, settings, config, seed, overwrite, parts) -> BatchResult:
     signature = {"checkpoint_sha256": model.checkpoint_sha256, "settings": asdict(settings)}
     pending, skipped = [], []
     for files in visits:
@@ -83,12 +88,15 @@ def _run_batch(visits, output, model, settings, config, seed, overwrite) -> Batc
             pending.append(files)
     done, failures, total = [], {}, Stopwatch()
     table = StageTable()
-    with (
-        tqdm(total=len(pending), desc="inference", unit="visit", file=sys.stderr) as bar,
-        ThreadPoolExecutor(1, "read") as reader,
-        ThreadPoolExecutor(1, "write") as writer,
-    ):
-        run = _Run(output, model, settings, config, seed, signature, note=bar.write)
+    with tqdm(total=len(pending), desc="inference", unit="visit", file=sys.stderr) as bar:
+        reader, writer = ThreadPoolExecutor(1, "read"), ThreadPoolExecutor(1, "write")
+        run = _Run(output, model, settings, config, seed, signature, parts, note=bar.write)
+        say_how_to_go_on(
+            lambda: (
+                f"{len(skipped) + len(run.finished)} of {len(visits)} visits are finished; "
+                "start the same command again to go on with the rest"
+            )
+        )
 
         def settle(files: VisitFiles, job: Future, watch: Stopwatch) -> None:
             """Waits for a visit's last step; its failure is kept, a full disk ends the run."""
@@ -118,14 +126,21 @@ def _run_batch(visits, output, model, settings, config, seed, overwrite) -> Batc
                 writing, reading = (files, job, watch), following
             if writing is not None:
                 settle(*writing)
+        except Interrupted:
+            run.stop.set()
+            wait([writer.submit(int)], timeout=WIND_DOWN_S)  # what is being written is finished, the rest is left
+            raise
         finally:
-            reader.shutdown(cancel_futures=True)
-            writer.shutdown(cancel_futures=True)
+            for pool in (reader, writer):
+                pool.shutdown(wait=not run.stop.is_set(), cancel_futures=True)
     if done:
         print(table.row(f"{len(done)} visits", total))
     finished = [f for f in visits if f.visit_id not in failures]
     with total.stage("report"):
-        report = write_cohort(finished, output, model.checkpoint_sha256, list(failures.values()))
+        recorded = {
+            f.visit_id: without_folders(failures[f.visit_id], f.paths) for f in visits if f.visit_id in failures
+        }
+        report = write_cohort(finished, output, model.checkpoint_sha256, list(recorded.values()))
     record = provenance(
         config=config,
         seed=seed,
@@ -134,7 +149,7 @@ def _run_batch(visits, output, model, settings, config, seed, overwrite) -> Batc
         settings=asdict(settings),
         visits_done=done,
         visits_skipped=skipped,
-        failures=failures,
+        failures=recorded,
     )
     write_json(output / RECORD, record)
     return BatchResult(tuple(done), tuple(skipped), failures, report)
@@ -150,7 +165,10 @@ class _Run:
     config: Mapping[str, Any]
     seed: int
     signature: Mapping[str, Any]
+    parts: Mapping[str, str]
     note: Callable[[str], None]
+    finished: list[str] = field(default_factory=list)
+    stop: Event = field(default_factory=Event)
 
     def read(self, files: VisitFiles) -> tuple[Prepared, Stopwatch]:
         watch, card = Stopwatch(), self.model.card
@@ -166,9 +184,10 @@ class _Run:
     def write(self, files: VisitFiles, prepared: Prepared, logits: Tensor, watch: Stopwatch) -> None:
         card, folder = self.model.card, self.output / files.visit_id
         (folder / RECORD).unlink(missing_ok=True)
-        for leftover in folder.glob(".part-*"):  # of a run that was killed while writing
-            leftover.unlink()
+        remove_leftovers(folder, 0)
         results = finish(prepared, logits, card, self.settings, watch)
+        if self.stop.is_set():
+            raise CancelledError
         outputs: list[str] = []
         with watch.stage("write"):
             for channel, result in results.items():
@@ -188,6 +207,7 @@ class _Run:
                 settings=self.signature["settings"],
                 plan=prepared.plan.explain(),
                 visit=files.visit_id,
+                split_part=self.parts.get(files.patient_id),
                 cases={channel: files.case_id(channel) for channel in results},
                 agreements={
                     files.case_id(c): asdict(r.agreement) for c, r in results.items() if r.agreement is not None
@@ -196,6 +216,7 @@ class _Run:
             ),
             outputs,
         )
+        self.finished.append(files.visit_id)
 
 
 def _through_network(

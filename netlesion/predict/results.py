@@ -25,7 +25,8 @@ from netlesion.predict.visit import TracerResult
 from netlesion.quantify.table import write_lesions
 from netlesion.report.mip import write_mip
 
-#: Fields of a visit's record that are read again, with their type; the last may be absent.
+#: Fields of a visit's record that are read again, with their type; the last two may be absent (audits is the
+#: name of agreements in records written before).
 FIELDS: tuple[tuple[str, type | tuple[type, ...], bool], ...] = (
     ("outputs", (dict, list), False),
     ("checkpoint_sha256", str, False),
@@ -34,6 +35,7 @@ FIELDS: tuple[tuple[str, type | tuple[type, ...], bool], ...] = (
     ("cases", dict, False),
     ("channels_present", dict, False),
     ("agreements", dict, True),
+    ("audits", dict, True),
 )
 
 

@@ -8,10 +8,8 @@ on request later visits to the first. A pair that is refused is said and leaves 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +24,8 @@ from netlesion.io.bids.visit_files import ImageFile, VisitFiles
 from netlesion.io.bids.visits import arrange, session_of, tracers, visit_values
 from netlesion.io.nifti import read_volume
 from netlesion.output.atomic import write_json
+from netlesion.output.interrupt import worker_processes
+from netlesion.output.lock import alone
 from netlesion.output.provenance import Stopwatch, provenance
 from netlesion.register.metric import Referee
 from netlesion.register.pair import OTHER_FRAME, Registration, judge, register_pair
@@ -79,14 +79,19 @@ def register_cohort(
     cohort: Path, settings: Settings, workers: int = 1, report: Callable[[PairOutcome], None] = lambda outcome: None
 ) -> list[PairOutcome]:
     """Registers every patient of a BIDS cohort, writes transforms and register.json; CohortError when it is none."""
-    from tqdm import tqdm
-
     cohort = Path(cohort)
     subjects = sorted(p for p in cohort.glob("sub-*") if p.is_dir())
     if not subjects:
         raise CohortError(
             f"{cohort}: holds no sub-* folder; registration needs a BIDS cohort (netlesion import, phantom)"
         )
+    with alone(cohort, "register another cohort"):
+        return _register_cohort(cohort, settings, subjects, workers, report)
+
+
+def _register_cohort(cohort: Path, settings: Settings, subjects: list[Path], workers: int, report) -> list[PairOutcome]:
+    from tqdm import tqdm
+
     watch, outcomes = Stopwatch(), []
     with watch.stage("register"), tqdm(total=len(subjects), desc="register", unit="patient") as bar:
         for found in _each(cohort, settings, subjects, workers):
@@ -106,7 +111,7 @@ def _each(cohort: Path, settings: Settings, subjects: Sequence[Path], workers: i
     if workers <= 1:
         yield from map(work, subjects)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with worker_processes(workers) as pool:
         yield from pool.map(work, subjects)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +9,9 @@ from typing import Any
 
 from netlesion.output.atomic import write_json, write_text
 from netlesion.output.html import render
+from netlesion.output.lock import alone
 from netlesion.output.provenance import provenance
+from netlesion.output.tables import tsv
 from netlesion.output.version import __version__
 from netlesion.validate.finding import Level
 from netlesion.validate.run import Validation
@@ -53,13 +53,14 @@ def text_lines(validation: Validation) -> Iterator[str]:
 
 def write_validation(out: Path, validation: Validation, config: dict[str, Any]) -> Path:
     """Writes validation.tsv with validation_columns.json, validation.json and validation.html; returns the page."""
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for f in validation.findings:
-        row = asdict(f) | {"level": f.level.value}
-        writer.writerow([" ".join(str(row[name]).split()) or "n/a" for name in COLUMNS])
-    write_text(out / "validation.tsv", text.getvalue())
+    with alone(out, depth=0):
+        return _write_validation(out, validation, config)
+
+
+def _write_validation(out: Path, validation: Validation, config: dict[str, Any]) -> Path:
+    rows = [asdict(f) | {"level": f.level.value} for f in validation.findings]
+    cells = ([" ".join(str(row[name]).split()) or "n/a" for name in COLUMNS] for row in rows)
+    write_text(out / "validation.tsv", tsv(COLUMNS, cells))
     write_json(out / "validation_columns.json", {k: {"Description": v} for k, v in COLUMNS.items()})
     write_json(out / "validation.json", as_json(validation) | {"provenance": provenance(config=config)})
     page = out / "validation.html"

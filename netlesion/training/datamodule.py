@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from monai.data.meta_obj import set_track_meta
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from netlesion.data.dataset import Patches, WholeVisits, prepared_visits
 from netlesion.data.labels import LabelScheme
@@ -65,16 +67,13 @@ class CohortDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         assert self.train_visits is not None, "setup comes first"
-        epoch = self.trainer.current_epoch if self.trainer is not None else 0
+        epoch, done = 0, 0
+        if self.trainer is not None:
+            progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
+            epoch, done = self.trainer.current_epoch, progress.processed
         patches = Patches(self.train_visits, self.random_part, self.patches_per_visit, self.seed, epoch)
-        return DataLoader(
-            patches,
-            batch_size=self.batch_size,
-            shuffle=False,
-            num_workers=self.num_workers,
-            drop_last=len(patches) >= self.batch_size,
-            collate_fn=_patches,
-        )
+        batches = RestOfEpoch(len(patches), self.batch_size, done)
+        return DataLoader(patches, batch_sampler=batches, num_workers=self.num_workers, collate_fn=_patches)
 
     def val_dataloader(self) -> DataLoader:
         return DataLoader(WholeVisits(self.val_visits, self.card), batch_size=1, shuffle=False, collate_fn=_one_visit)
@@ -83,6 +82,26 @@ class CohortDataModule(pl.LightningDataModule):
 def _patches(batch: list[dict]) -> dict:
     """Stacks what a step needs; a patch may be a view of another tensor."""
     return {key: torch.stack([patch[key] for patch in batch]) for key in KEYS}
+
+
+class RestOfEpoch(Sampler):
+    """Numbers of patches by batch, without the first `done` batches of an epoch that was interrupted.
+
+    Its length is that of the whole epoch, by which Lightning counts. A last batch that is not full is left out, unless
+    it is the only one.
+    """
+
+    def __init__(self, num_patches: int, batch_size: int, done: int) -> None:
+        self.size = min(batch_size, num_patches)
+        self.num_batches = num_patches // self.size
+        self.done = done if done < self.num_batches else 0  # an epoch that is done leaves its count behind
+
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for first in range(self.done * self.size, self.num_batches * self.size, self.size):
+            yield list(range(first, first + self.size))
 
 
 def _one_visit(batch: list[dict]) -> dict:

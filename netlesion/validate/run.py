@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 from netlesion.errors import ConfigError
 from netlesion.image.visit import Tracer
 from netlesion.io.bids.cohort import Cohort, open_cohort
 from netlesion.io.bids.visit_files import VisitFiles
+from netlesion.output.interrupt import worker_processes
 from netlesion.validate.duplicates import Pair, find_pairs
 from netlesion.validate.finding import CHECKS, Finding, Level, VisitReport
 from netlesion.validate.leakage import SplitFile, duplicated, read_split_files, unknown_and_missing
@@ -86,7 +85,7 @@ def _examined(visits: Sequence[VisitFiles], expect: Expectations, workers: int) 
     if workers == 1 or len(visits) < 2:
         yield from (examine(visit, expect) for visit in visits)
         return
-    with ProcessPoolExecutor(min(workers, len(visits)), mp_context=get_context("spawn")) as pool:
+    with worker_processes(min(workers, len(visits))) as pool:
         yield from pool.map(partial(examine, expect=expect), visits)
 
 

@@ -19,6 +19,7 @@ from netlesion.io.bids.pet import sidecar_of
 from netlesion.io.bids.visit_files import REFERENCE_DESC, VisitFiles, load_visit
 from netlesion.io.contour_gaps import contour_gaps, gaps_line
 from netlesion.io.nifti import read_volume
+from netlesion.output.provenance import without_folders
 from netlesion.quantify.instances import instances
 from netlesion.validate.alignment import align
 from netlesion.validate.body import Outline, coarse, outline_of_ct, outline_of_pet
@@ -103,7 +104,8 @@ def _read(files: VisitFiles, channel: str, notes: _Notes) -> Scan | None:
     try:
         return load_visit(files, [channel]).scans[channel]
     except NetlesionError as error:
-        notes.find("readable", channel, Level.ERROR, str(error), "an image of its quantity", "see the message")
+        line = without_folders(str(error), files.paths)
+        notes.find("readable", channel, Level.ERROR, line, "an image of its quantity", "see the message")
         return None
 
 
@@ -302,7 +304,8 @@ def _read_mask(path, desc: str, channel: str, suv: Volume, notes: _Notes) -> Vol
         suv.geometry.require_same_grid(mask.geometry, f"the {channel} image", f"its mask desc-{desc}")
     except NetlesionError as error:
         remedy = "restore the mask on the PET's grid, or resample it there by nearest neighbour"
-        notes.find("mask-grid", channel, Level.ERROR, str(error), "labels on the PET's grid", remedy)
+        line = without_folders(str(error), [path])
+        notes.find("mask-grid", channel, Level.ERROR, line, "labels on the PET's grid", remedy)
         return None
     return mask
 

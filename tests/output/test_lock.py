@@ -5,6 +5,7 @@ import os
 import pytest
 
 from netlesion.errors import OutputError
+from netlesion.output.atomic import atomic_folder, atomic_path
 from netlesion.output.lock import alone
 
 
@@ -33,6 +34,8 @@ def test_a_run_that_left_nothing_leaves_no_lock_and_nobody_holds_the_one_taken_a
         take(handle, how)
 
     with alone(tmp_path / "a"):
+        pass
+    with alone(tmp_path / "new" / "folder" / "a"):
         pass
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(fcntl, "flock", late)
@@ -68,3 +71,24 @@ def test_a_file_system_without_locks_and_a_parent_that_cannot_be_written(tmp_pat
     monkeypatch.setattr(fcntl, "flock", unknown)
     with alone(tmp_path / "b"), alone(tmp_path / "b"):
         pass
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_leftovers_of_a_killed_run_go_and_what_is_being_written_stays(tmp_path, what):
+    killed = [tmp_path / "a" / ".part-abcdefgh-x.nii.gz", tmp_path / "a" / "b" / "c" / ".part-a_3defgh-y"]
+    for path in killed:
+        path.mkdir(parents=True) if what == "folder" else path.parent.mkdir(parents=True, exist_ok=True)
+        (path / "half" if what == "folder" else path).write_text("half")
+    kept = [
+        tmp_path / "a" / ".part-of-somebody-else",
+        tmp_path / "a" / "part-abcdefgh-x",
+        tmp_path / ".part-abcdefgh-z",
+    ]
+    for path in kept:
+        path.write_text("whole")
+    make = atomic_folder if what == "folder" else atomic_path
+    with make(tmp_path / "a" / "now") as part, alone(tmp_path / "a"):
+        assert part.exists()
+        assert not any(path.exists() for path in killed)
+    assert (tmp_path / "a" / "now").exists()
+    assert all(path.exists() for path in kept)

@@ -64,6 +64,12 @@ class VisitFiles:
         """
         return load_visit(self, self.images if channels is None else channels, mask_desc=mask_desc)
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file of the visit: images, transforms, masks."""
+        images = [p for files in self.images.values() for f in files for p in (f.path, *f.transforms)]
+        return (*images, *(path for masks in self.masks.values() for path in masks.values()))
+
     def case_id(self, channel: str) -> str:
         """The name of one PET: patient, its own session (also in a visit of several) and tracer."""
         image = self.images[channel][0]

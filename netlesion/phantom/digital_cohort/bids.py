@@ -9,16 +9,13 @@ name only when it is whole; an interrupted run goes on where it stopped. Same se
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shutil
 import sys
 from collections.abc import Mapping
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +35,10 @@ from netlesion.io.bids.files import (
 from netlesion.io.bids.label_maps import LabelMap, digest_of, find_label_maps, read_label_map
 from netlesion.io.nifti import write_field, write_volume
 from netlesion.output.atomic import write_json, write_text
+from netlesion.output.interrupt import worker_processes
+from netlesion.output.lock import alone
 from netlesion.output.provenance import Stopwatch, provenance
+from netlesion.output.tables import tsv
 from netlesion.phantom.biodistribution import FDG, SSTR
 from netlesion.phantom.body.from_labels import body_from_labels
 from netlesion.phantom.body.label_anatomy import LabelAnatomy, read_anatomy, require_body
@@ -125,13 +125,18 @@ def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
 
     An error leaves no new folder behind; after a kill, the same call goes on from the patients already made.
     """
-    from tqdm import tqdm
-
     cohort = Path(cohort).absolute()
     wanted = plan.facts()
     if _holds(cohort, wanted):
         print(f"{cohort} holds this cohort already", file=sys.stderr)
         return
+    with alone(cohort):
+        _make_cohort(cohort, plan, workers, wanted)
+
+
+def _make_cohort(cohort: Path, plan: CohortPlan, workers: int, wanted: dict) -> None:
+    from tqdm import tqdm
+
     if cohort.is_dir() and any(cohort.iterdir()) or cohort.exists() and not cohort.is_dir():
         raise CohortError(f"{cohort}: holds something else than this cohort; name a new or empty folder, or remove it")
     _anatomy.cache_clear()
@@ -227,7 +232,7 @@ def _made(work: Path, plan: CohortPlan, workers: int):
     if workers <= 1:
         yield from map(make, range(plan.patients))
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with worker_processes(workers) as pool:
         yield from pool.map(make, range(plan.patients))
 
 
@@ -361,11 +366,7 @@ def _write_dictionary(cohort: Path) -> None:
 
 
 def _table(rows: list[dict], columns: tuple[str, ...]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, delimiter="\t", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return tsv(columns, ([row[name] for name in columns] for row in rows))
 
 
 def _holds(folder: Path, wanted: dict) -> bool:
