@@ -18,7 +18,8 @@ from netlesion.evaluate.cohort.reporting import reporting_record
 from netlesion.evaluate.cohort.score import EvaluationSettings, Scored
 from netlesion.io.bids.visit_files import REFERENCE_DESC
 from netlesion.output.atomic import write_json
-from netlesion.output.provenance import Stopwatch, provenance
+from netlesion.output.lock import alone
+from netlesion.output.provenance import Stopwatch, hash_file, provenance
 from netlesion.output.tables import write_table
 from netlesion.report.evaluation import write_page
 from netlesion.report.worst import worst_cases
@@ -50,15 +51,28 @@ def evaluate_folders(
     summary, scored = found.summary, found.scored
     with watch.stage("figures"):
         worst = () if scored is None else worst_cases(scored.results, scored.jobs)
-    plain_settings = json.loads(json.dumps(asdict(settings), default=str))
     summary["provenance"] = provenance(
-        config=plain_settings, seed=seed, inputs=dict(found.inputs), stopwatch=None if scored is None else watch
+        config=_settings_record(settings),
+        seed=seed,
+        inputs=dict(found.inputs),
+        stopwatch=None if scored is None else watch,
     )
-    if scored is not None:
-        _write_tables(out, found, scored, settings)
-    write_page(out / "evaluation.html", summary, () if scored is None else scored.results, worst)
-    write_json(out / "summary.json", summary)
+    with alone(out, depth=0):
+        (out / "summary.json").unlink(missing_ok=True)  # written last: a killed run leaves no summary of other tables
+        if scored is not None:
+            _write_tables(out, found, scored, settings)
+        write_page(out / "evaluation.html", summary, () if scored is None else scored.results, worst)
+        write_json(out / "summary.json", summary)
     return summary
+
+
+def _settings_record(settings: EvaluationSettings) -> dict[str, Any]:
+    """The settings for a record: a file by its sha256, a folder as given or not; either may bear a patient's name."""
+    record = json.loads(json.dumps(asdict(settings), default=str))
+    for name in ("lesion_table", "calibration"):
+        path = getattr(settings, name)
+        record[name] = None if path is None else {"sha256": hash_file(path)}
+    return record | {"cohort": None if settings.cohort is None else "given"}
 
 
 def _write_tables(out: Path, found: CohortEvaluation, scored: Scored, settings: EvaluationSettings) -> None:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from netlesion.errors import CohortError, NetlesionError
 from netlesion.evaluate.case.facts import CaseFacts
+from netlesion.evaluate.case.label_probability import contradictions
 from netlesion.evaluate.case.marks import Marks
 from netlesion.evaluate.case.outcome import MatchSettings
 from netlesion.evaluate.case.point_reference import evaluate_marks_against_points, evaluate_masks_against_points
@@ -24,10 +23,12 @@ from netlesion.evaluate.case.score import evaluate_case, evaluate_points
 from netlesion.evaluate.case.unknown import known_marks, without_unknown
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.label_maps import read_named_map
+from netlesion.io.bids.masks import Extraction
 from netlesion.io.bids.pet import read_suv_image
 from netlesion.io.nifti import read_volume
 from netlesion.output.cores import available_cores
-from netlesion.output.provenance import hash_file
+from netlesion.output.interrupt import worker_processes
+from netlesion.output.provenance import hash_file, without_folders
 from netlesion.quantify.region import OrganMap
 
 #: Fewer cases than this are not worth starting processes for.
@@ -55,6 +56,7 @@ class Job:
     organs: Path | None = None
     unknown: Path | None = None
     unknown_label: int | None = None
+    extraction: Extraction | None = None
 
     @property
     def mask(self) -> Path:
@@ -74,13 +76,10 @@ def run_jobs(jobs: Sequence[Job], workers: int | None) -> Iterator[tuple[CaseRes
                 yield evaluate_job(job)
                 bar.update(1)
             return
-        pool = ProcessPoolExecutor(wanted, mp_context=get_context("spawn"))
-        try:
+        with worker_processes(wanted) as pool:
             for found in pool.map(evaluate_job, jobs):
                 yield found
                 bar.update(1)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
@@ -101,6 +100,7 @@ def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
         return replace(result, remarks=(*result.remarks, *remarks)), hashes
     prediction = _read_mask(job.mask, job.case)
     probability = None if job.probability is None else read_volume(job.probability, Quantity.PROBABILITY)
+    remarks = (*remarks, *_contradictions(job, prediction, probability))
     if unknown.any():
         known = without_unknown(prediction, probability, reference, unknown, job.settings.connectivity)
         prediction, probability, remarks = known.prediction, known.probability, (*remarks, *known.remarks)
@@ -120,6 +120,10 @@ def evaluate_job(job: Job) -> tuple[CaseResult, dict[str, str]]:
     return replace(result, remarks=(*result.remarks, *remarks)), hashes | {"prediction": hash_file(job.mask)}
 
 
+def _contradictions(job: Job, prediction: Volume, probability: Volume | None) -> tuple[str, ...]:
+    return () if probability is None else contradictions(prediction, probability, job.extraction)
+
+
 def _read_organs(job: Job) -> tuple[OrganMap | None, tuple[str, ...]]:
     """The organ map of a cohort; one that cannot be used is said to be so, for lesions are scored without it."""
     if job.organs is None:
@@ -127,7 +131,7 @@ def _read_organs(job: Job) -> tuple[OrganMap | None, tuple[str, ...]]:
     try:
         found = read_named_map(job.organs)
     except NetlesionError as error:
-        return None, (f"lesions have no region by the organ map: {error}",)
+        return None, (f"lesions have no region by the organ map: {without_folders(str(error), [job.organs])}",)
     return OrganMap(found.volume.array, found.volume.geometry, found.names), ()
 
 
@@ -136,17 +140,20 @@ def _against_points(job: Job, points_mm: np.ndarray) -> tuple[CaseResult, dict[s
     if job.marks is not None:
         found = evaluate_marks_against_points(job.case, job.patient, points_mm, job.marks, job.settings, job.facts)
         return found, hashes
+    prediction = _read_mask(job.mask, job.case)
+    probability = None if job.probability is None else read_volume(job.probability, Quantity.PROBABILITY)
     found = evaluate_masks_against_points(
         job.case,
         job.patient,
         points_mm,
-        _read_mask(job.mask, job.case),
-        None if job.probability is None else read_volume(job.probability, Quantity.PROBABILITY),
+        prediction,
+        probability,
         None if job.pet is None else read_suv_image(job.pet),
         job.settings,
         job.facts,
     )
-    return found, hashes | {"prediction": hash_file(job.mask)}
+    remarks = _contradictions(job, prediction, probability)
+    return replace(found, remarks=(*found.remarks, *remarks)), hashes | {"prediction": hash_file(job.mask)}
 
 
 def _read_reference(job: Job) -> tuple[Volume, np.ndarray]:

@@ -239,6 +239,7 @@ def _job(
         points_mm=points_mm,
         prediction=prediction.path if is_mask else None,
         probability=prediction.probability if is_mask else None,
+        extraction=prediction.extraction if is_mask else None,
         marks=None if is_mask else prediction,
         pet=None if settings.cohort is None else known.pet,
         facts=CaseFacts(

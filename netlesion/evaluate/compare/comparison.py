@@ -6,8 +6,6 @@ with itself or with the reference it made. Knows nothing about images. Source: c
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -35,7 +33,9 @@ from netlesion.evaluate.cohort.evaluation_folder import (
 from netlesion.evaluate.cohort.score import partial_remark
 from netlesion.evaluate.compare.figures import FigureRow, Paired, compare_figures, pair
 from netlesion.output.atomic import write_json, write_text
+from netlesion.output.lock import alone
 from netlesion.output.provenance import Stopwatch, hash_file, provenance
+from netlesion.output.tables import tsv
 from netlesion.statistics.agreement import bland_altman_ratio, concordance, icc_2_1, spearman
 from netlesion.statistics.bootstrap import NUM_RESAMPLES, Interval
 from netlesion.statistics.estimate import CONFIDENCE, Estimate, join_notes
@@ -109,9 +109,10 @@ def compare_folders(
     config = {"name_a": names[0], "name_b": names[1], "reference_standard": reference_standard, "also": list(also)}
     summary["provenance"] = provenance(config=config, seed=seed, inputs=inputs, stopwatch=watch)
     out = Path(out)
-    write_json(out / "compare.json", {k: dict(v) for k, v in COLUMNS.items()})
-    write_text(out / "compare.tsv", _tsv(rows))
-    write_json(out / "summary.json", summary)
+    with alone(out, depth=0):
+        write_json(out / "compare.json", {k: dict(v) for k, v in COLUMNS.items()})
+        write_text(out / "compare.tsv", _tsv(rows))
+        write_json(out / "summary.json", summary)
     return summary
 
 
@@ -312,15 +313,13 @@ def _files(folder: Path) -> list[str]:
 
 
 def _tsv(rows: Sequence[FigureRow]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(COLUMNS)
+    cells: list[list] = []
     for row in rows:
         c = row.comparison
         estimates = [x for e in (c.a, c.b, c.difference) for x in (e.value, e.low, e.high)]
         numbers = [_cell(x) for x in (*estimates, c.p, row.p_holm)]
-        writer.writerow([row.figure, *numbers, c.test, c.interval, c.difference.n, c.difference.note or "n/a"])
-    return text.getvalue()
+        cells.append([row.figure, *numbers, c.test, c.interval, c.difference.n, c.difference.note or "n/a"])
+    return tsv(COLUMNS, cells)
 
 
 def _listed(cases: Sequence[str]) -> str:

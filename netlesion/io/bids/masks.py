@@ -24,10 +24,20 @@ RECORD = "provenance.json"
 
 
 @dataclass(frozen=True)
+class Extraction:
+    """How lesions were made of a probability map: the arguments of `quantify.instances.extract`."""
+
+    threshold: float
+    connectivity: int
+    peak_threshold: float = 0.0
+
+
+@dataclass(frozen=True)
 class MaskFile:
     """One case's mask, the patient it belongs to, and its probability map where there is one.
 
     unknown: a mask of voxels of which nobody knows whether they are lesion; unknown_label: their label in the mask.
+    extraction: how the lesions were made of the probability map, where a record tells.
     """
 
     case: str
@@ -36,6 +46,7 @@ class MaskFile:
     probability: Path | None = None
     unknown: Path | None = None
     unknown_label: int | None = None
+    extraction: Extraction | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,8 @@ def _in_results(folder: Path, desc: str) -> MaskFolder | None:
         if case in masks:
             raise CohortError(f"{folder}: case {case} is there twice, {masks[case].path} and {path}")
         probability = path.with_name(case + f"_desc-{desc}_probseg.nii.gz")
-        masks[case] = MaskFile(case, patient_of(case), path, probability if is_there(probability) else None)
+        there = probability if is_there(probability) else None
+        masks[case] = MaskFile(case, patient_of(case), path, there, extraction=_extraction(record, case))
     if not masks:
         raise CohortError(
             f"{folder}: no visit is finished ({', '.join(sorted(unfinished))} hold masks without a record); "
@@ -148,10 +160,26 @@ def _record(folder: Path) -> dict[str, Any] | None:
     return record if "outputs" in record or "visits_done" in record else None
 
 
+def _extraction(record: dict[str, Any] | None, case: str) -> Extraction | None:
+    """What a visit's record says of how the lesions of one of its cases were made."""
+    settings, cases = ((record or {}).get(name) for name in ("settings", "cases"))
+    if not isinstance(settings, dict) or not isinstance(cases, dict):
+        return None
+    channel = next((c for c, name in cases.items() if name == case), "")
+    of_tracers, peaks = settings.get("tracer_thresholds") or {}, settings.get("tracer_peak_thresholds") or {}
+    try:
+        threshold = of_tracers.get(channel, settings["threshold"])
+        return Extraction(float(threshold), int(settings["connectivity"]), float(peaks.get(channel, 0.0)))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
 def _config(record: dict[str, Any] | None) -> dict[str, Any]:
     """The configuration that a record names, with the part of the split that was asked for; {} where it names none."""
     config = (record or {}).get("config")
-    return config if isinstance(config, dict) else {}
+    config = config if isinstance(config, dict) else {}
+    part = (record or {}).get("split_part")
+    return {**config, "split": part} if isinstance(part, str) else config
 
 
 def _is_finished(path: Path, record: dict[str, Any] | None) -> bool:
