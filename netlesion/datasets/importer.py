@@ -16,6 +16,7 @@ import numpy as np
 
 from netlesion.datasets.key import Key, Place, held_key
 from netlesion.datasets.label_grid import label_on_grid
+from netlesion.datasets.record import recorded_outputs, write_record
 from netlesion.datasets.source import Listing, SourceLabels, SourcePet, SourceVisit
 from netlesion.errors import CohortError, NetlesionError, OutputError
 from netlesion.image.geometry import Geometry
@@ -38,6 +39,7 @@ from netlesion.io.hounsfield import require_negative_hu
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.output.atomic import write_json, write_text
 from netlesion.output.provenance import hash_file, provenance
+from netlesion.output.tables import tsv
 
 #: Channel -> BIDS folder and suffix of an image that is not a PET.
 PLACE_OF_CHANNEL = {"ct": ("ct", "ct")} | {channel: ("anat", suffix) for suffix, channel in ANAT_CHANNELS.items()}
@@ -60,6 +62,12 @@ class _Outcome:
     skipped: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
+    found: list[Path] = field(default_factory=list)
+    recorded: frozenset[str] = frozenset()
+
+    def hash(self, cohort: Path, path: Path, source: Path | None) -> None:
+        if source is not None:
+            self.hashes[_below(cohort, path)] = hash_file(source)
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ def import_listing(
 
 def _import_listing(listing: Listing, cohort: Path, key: Key, progress: Callable[[Path], None]) -> ImportSummary:
     places = [(visit, key.case(listing.data_source, visit)) for visit in listing.visits]
-    outcome = _Outcome(progress, failures=list(listing.problems))
+    outcome = _Outcome(progress, failures=list(listing.problems), recorded=recorded_outputs(cohort))
     if not places:
         raise CohortError(outcome.failures[0] if outcome.failures else "the source holds no case")
     for visit, place in places:
@@ -100,13 +108,18 @@ def _import_listing(listing: Listing, cohort: Path, key: Key, progress: Callable
     if not outcome.written and not outcome.skipped:
         raise CohortError(outcome.failures[0])
     _write_tables(cohort, places, key)
-    if outcome.written:
+    if outcome.written or outcome.found:
         _write_provenance(cohort, listing.data_source, outcome)
     return ImportSummary(tuple(outcome.written), tuple(outcome.skipped), tuple(outcome.failures))
 
 
 def _take_in_visit(cohort: Path, visit: SourceVisit, place: Place, outcome: _Outcome, key: Key) -> None:
-    if all(path.is_file() for path in _targets(cohort, visit, place)):
+    targets = _targets(cohort, visit, place)
+    for path, source in targets.items():
+        if path.is_file() and _below(cohort, path) not in outcome.recorded:  # of an import that was killed
+            outcome.found.append(path)
+            outcome.hash(cohort, path, source)
+    if all(path.is_file() for path in targets):
         outcome.skipped.append(f"{visit.case}: already in the cohort")
         return
     outputs = _prepare(cohort, visit, place)
@@ -116,26 +129,31 @@ def _take_in_visit(cohort: Path, visit: SourceVisit, place: Place, outcome: _Out
             continue
         output.write()
         outcome.written.append(output.path)
-        if output.source is not None:
-            outcome.hashes[str(output.path.relative_to(cohort))] = hash_file(output.source)
+        outcome.hash(cohort, output.path, output.source)
         outcome.progress(output.path)
 
 
-def _targets(cohort: Path, visit: SourceVisit, place: Place) -> list[Path]:
-    """Every file that the visit becomes, by name alone."""
-    paths = [_other_path(cohort, place, channel) for channel in visit.others]
-    paths += [_transform_path(cohort, place, name) for name in visit.transforms]
+def _targets(cohort: Path, visit: SourceVisit, place: Place) -> dict[Path, Path | None]:
+    """Every file that the visit becomes, by name alone, and the source file of an image."""
+    targets: dict[Path, Path | None] = {_other_path(cohort, place, c): path for c, path in visit.others.items()}
+    targets |= {_transform_path(cohort, place, name): None for name in visit.transforms}
     for pet in visit.pets:
-        paths += [_mask_path(cohort, place, pet, desc) for desc in _descs(pet)]
-        paths.append(_pet_target(cohort, place, pet))
-    return paths
+        targets |= {_mask_path(cohort, place, pet, desc): source for desc, source in _descs(pet).items()}
+        targets[_pet_target(cohort, place, pet)] = pet.path
+    return targets
 
 
-def _descs(pet: SourcePet) -> list[str]:
-    descs = [] if pet.labels is None else [REFERENCE_DESC]
-    descs += [UNKNOWN_DESC] if pet.labels is not None and pet.labels.unknown is not None else []
+def _descs(pet: SourcePet) -> dict[str, Path]:
+    """The desc- of every mask of a PET, and the label map it comes from."""
+    descs = {} if pet.labels is None else {REFERENCE_DESC: pet.labels.path}
+    if pet.labels is not None and pet.labels.unknown is not None:
+        descs[UNKNOWN_DESC] = pet.labels.path
     maps = ([] if pet.labels is None else [pet.labels]) + list(pet.further)
-    return descs + [m.keep_as for m in maps if m.keep_as is not None]
+    return descs | {m.keep_as: m.path for m in maps if m.keep_as is not None}
+
+
+def _below(cohort: Path, path: Path) -> str:
+    return path.relative_to(cohort).as_posix()
 
 
 def _prepare(cohort: Path, visit: SourceVisit, place: Place) -> list[_Output]:
@@ -227,9 +245,8 @@ def _named_outputs(cohort: Path, place: Place, pet: SourcePet, labels: SourceLab
     assert labels.keep_as is not None, "only what is kept gets a name"
     output = _mask_output(cohort, place, pet, labels.keep_as, labels.path, volume)
     table = output.path.with_name(output.path.name.removesuffix(".nii.gz") + ".tsv")
-    named = [(value, name) for value, name in sorted(labels.names.items()) if value not in (0, labels.unknown)]
-    rows = "".join(f"{value}\t{name}\n" for value, name in named)
-    return [_Output(table, None, partial(write_text, table, "index\tname\n" + rows)), output]
+    text = tsv(("index", "name"), [p for p in sorted(labels.names.items()) if p[0] not in (0, labels.unknown)])
+    return [_Output(table, None, partial(write_text, table, text)), output]
 
 
 def _mask_output(cohort: Path, place: Place, pet: SourcePet, desc: str, source: Path, volume: Volume) -> _Output:
@@ -284,11 +301,9 @@ def _write_tables(cohort: Path, places: list[tuple[SourceVisit, Place]], key: Ke
 
 
 def _write_provenance(cohort: Path, data_source: str, outcome: _Outcome) -> None:
-    folder = cohort / DERIVATIVES
-    number = 1 + len(list(folder.glob("import-*.json")))
-    record = provenance(
-        config={"data_source": data_source},
-        inputs=outcome.hashes,
-        outputs=[str(path.relative_to(cohort)) for path in outcome.written],
-    )
-    write_json(folder / f"import-{number:03d}.json", record)
+    """What this import wrote, and what one that was killed wrote before it."""
+    found = [_below(cohort, path) for path in outcome.found]
+    outputs = found + [_below(cohort, path) for path in outcome.written]
+    config = {"data_source": data_source}
+    record = provenance(config=config, inputs=outcome.hashes, outputs=outputs, of_interrupted_import=found)
+    write_record(cohort, record)

@@ -12,7 +12,6 @@ splits stay readable. One subject is one patient of one data source. Knows nothi
 from __future__ import annotations
 
 import csv
-import io
 import json
 import secrets
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,7 @@ from netlesion.io.bids.cohort import DERIVATIVES
 from netlesion.io.table_file import parse_table, text_of
 from netlesion.output.atomic import write_json, write_text
 from netlesion.output.lock import alone
+from netlesion.output.tables import tsv
 
 HEADER = "# netlesion key {}, secret "
 VERSION = 3
@@ -131,22 +131,18 @@ class Key:
 
     def save(self, cohort: Path | None = None) -> None:
         """Writes the table, whole or not at all, readable by its owner only; its fingerprint goes into the cohort."""
-        text = io.StringIO()
-        text.write(HEADER.format(VERSION) + self.secret.hex() + "\n")
-        table = csv.writer(text, delimiter="\t", lineterminator="\n")
-        table.writerow(COLUMNS)
+        table: list[tuple] = []
         for p in self.places.values():
             shift = self.shift_days(p.patient) if p.data_source == DICOM else ""
             names = (p.patient, p.study, p.subject, p.session, shift)
-            table.writerow(("session", *names, "", "", "", "", p.data_source, p.case, p.group))
+            table.append(("session", *names, "", "", "", "", p.data_source, p.case, p.group))
         for kind, rows in (("series", self.series), ("roi", self.rois)):
             for digest, known in rows.items():
-                row = (kind, "", "", "", "", "", digest, known.num_files, known.target, known.name, "", "", "")
-                table.writerow(row)
+                table.append((kind, "", "", "", "", "", digest, known.num_files, known.target, known.name, "", "", ""))
         for patient, texts in self.people.items():
-            for text_of_person in sorted(texts):
-                table.writerow(("person", patient, *[""] * 7, text_of_person, "", "", ""))
-        write_text(self.path, text.getvalue(), private=True)
+            table += [("person", patient, *[""] * 7, text, "", "", "") for text in sorted(texts)]
+        first = HEADER.format(VERSION) + self.secret.hex() + "\n"
+        write_text(self.path, first + tsv(COLUMNS, table), private=True)
         if cohort is not None and _recorded_fingerprint(cohort) is None:
             write_json(cohort / FINGERPRINT, {"key_fingerprint": self.fingerprint})
 

@@ -24,6 +24,7 @@ from netlesion.io.bids.cohort import UNKNOWN_DESC, Cohort
 from netlesion.io.bids.visit_files import VisitFiles, load_visit
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.output.atomic import write_json
+from netlesion.output.lock import alone
 from netlesion.preprocess.harmonise import reference_geometry, resample
 
 ENDING = ".nii.gz"
@@ -56,7 +57,7 @@ def export_nnunet(
     become nnU-Net's ignore label, the highest value. A visit that lacks a channel
     or its mask is left out and named. Raises CohortError when no visit is left, ConfigError for impossible channels.
     """
-    out, channels, named = Path(out), tuple(channels), labels
+    out, channels = Path(out), tuple(channels)
     tracer = _tracer_of(channels)
     chosen, left_out = [], []
     for files in cohort.visits:
@@ -68,7 +69,14 @@ def export_nnunet(
             chosen.append((files, "Ts" if files.patient_id in test_patients else "Tr"))
     if not chosen:
         raise CohortError(f"{cohort.root}: no visit to export ({left_out[0] if left_out else 'it holds none'})")
-    ignore = None
+    with alone(out, depth=1):
+        written, skipped = _write(out, chosen, channels, tracer, desc, labels, progress)
+    return NnunetExport(written, skipped, tuple(left_out))
+
+
+def _write(out, chosen, channels, tracer, desc, named, progress) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the cases written, and of those that were there."""
+    labels, ignore = named, None
     if any(UNKNOWN_DESC in files.masks[tracer] for files, _ in chosen):
         labels = dict(LESION_LABELS if labels is None else labels)
         ignore = labels["ignore"] = max(labels.values()) + 1
@@ -85,7 +93,7 @@ def export_nnunet(
         _write_case(files, targets, channels, tracer, desc, named, ignore)
         written.append(files.visit_id)
         progress(files.visit_id)
-    return NnunetExport(tuple(written), tuple(skipped), tuple(left_out))
+    return tuple(written), tuple(skipped)
 
 
 def _write_dataset(

@@ -2,8 +2,8 @@
 
 What a spreadsheet adds without harm is taken: a byte order mark, CRLF, quotation marks, empty lines and empty columns
 without a name. What would change or hide a value is refused in one line: another encoding or separator, a row with
-more or fewer cells than names, a name that is there twice, a number with a comma or a unit. Knows nothing about what
-columns mean.
+more or fewer cells than names, a name that is there twice, a number with a comma or a unit. The apostrophe that tables
+written here have before a formula is taken away. Knows nothing about what columns mean.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Literal
 
 from netlesion.errors import CohortError
 from netlesion.io.files import is_there, require_content
+from netlesion.output.tables import original
 
 #: Cells that say that there is no value (BIDS writes n/a).
 EMPTY = ("", "n/a")
@@ -186,7 +187,7 @@ def _row(path: Path, names: Sequence[str], line: int, cells: Sequence[str]) -> R
         )
     if any(cell and not name for name, cell in zip(names, cells, strict=True)):
         raise CohortError(f"{where}: a column without a name holds a value; name the column or empty the cell")
-    return Row(where, line, {name: cell for name, cell in zip(names, cells, strict=True) if name})
+    return Row(where, line, {name: original(cell) for name, cell in zip(names, cells, strict=True) if name})
 
 
 def _require_single_lines(rows: Sequence[Row]) -> None:

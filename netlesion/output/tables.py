@@ -5,11 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from netlesion.output.atomic import write_json, write_text
+
+#: What begins a formula in Excel, LibreOffice or Google Sheets, in full width too, after apostrophes of ours.
+FORMULA = re.compile("'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def write_table(
@@ -17,13 +22,34 @@ def write_table(
 ) -> None:
     """Writes `path` (.tsv) and `path` with .json, the dictionary of those columns."""
     path = Path(path)
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([(exact if "score" in name else cell)(row[name]) for name in columns])
+    cells = ([(exact if "score" in name else cell)(row[name]) for name in columns] for row in rows)
+    text = tsv(columns, cells)
     write_json(path.with_suffix(".json"), {name: dict(dictionary[name]) for name in columns})
-    write_text(path, text.getvalue())
+    write_text(path, text)
+
+
+def tsv(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A header and rows as text, separated by tabs; what a spreadsheet would take for a formula is made `neutral`."""
+    lines = []
+    for row in (columns, *rows):
+        line = io.StringIO()
+        writer = csv.writer(line, delimiter="\t", lineterminator="\r\n")  # so that a cell with either is quoted
+        writer.writerow([neutral(str(value)) for value in row])
+        lines.append(line.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
+
+
+def neutral(text: str) -> str:
+    """A cell that a spreadsheet shows and does not compute: an apostrophe before what could begin a formula.
+
+    Numbers stay as they are. An apostrophe that stands there already gets another one, so that `original` is exact.
+    """
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+
+
+def original(text: str) -> str:
+    """What `neutral` was given."""
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
 
 
 def exact(value: str | int | float | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -17,6 +15,7 @@ from netlesion.image.volume import Quantity, Volume
 from netlesion.io.table_file import read_table
 from netlesion.output.atomic import write_json, write_text
 from netlesion.output.html import row_table
+from netlesion.output.tables import tsv
 from netlesion.quantify.instances import bounding_box
 from netlesion.quantify.peak import sphere_kernel, sphere_means
 
@@ -136,14 +135,10 @@ def write_lesions(path: str | Path, rows_by_case: Mapping[str, Iterable[LesionRo
     """lesions.tsv, with the case as last column, and its data dictionary lesions.json (BIDS)."""
     path = Path(path)
     names = [f.name for f in fields(LesionRow)]
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow([*names, "case"])
-    for case, rows in rows_by_case.items():
-        for row in rows:
-            writer.writerow([*(_cell(v) for v in asdict(row).values()), case])
+    cells = ([*map(_cell, asdict(row).values()), case] for case, rows in rows_by_case.items() for row in rows)
+    text = tsv([*names, "case"], cells)
     write_json(path.with_suffix(".json"), dict(COLUMNS))
-    write_text(path, text.getvalue())
+    write_text(path, text)
 
 
 def read_lesions(path: str | Path) -> dict[str, tuple[LesionRow, ...]]:

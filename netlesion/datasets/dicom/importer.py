@@ -22,9 +22,9 @@ from netlesion.datasets.dicom.planned import Decision, ImportPlan, PlannedRoi, P
 from netlesion.datasets.dicom.roi_write import mask_of_roi, require_one_frame
 from netlesion.datasets.key import DICOM, Key, held_key, key_path
 from netlesion.datasets.label_grid import label_on_grid
+from netlesion.datasets.record import recorded_outputs, write_record
 from netlesion.errors import CohortError, DicomError, NetlesionError, OutputError
 from netlesion.image.volume import Quantity
-from netlesion.io.bids.cohort import DERIVATIVES
 from netlesion.io.bids.files import PetRecord, SessionRow, sessions_of, write_dataset, write_image, write_pet
 from netlesion.io.bids.pet import SAME_WEIGHT_KG, session_weight
 from netlesion.io.bids.suv import derive_suv, derived_suv_path
@@ -36,7 +36,6 @@ from netlesion.io.dicom.series import PADDED_HU, number, read_image
 from netlesion.io.dicom.series_choice import links_passed_over
 from netlesion.io.files import visible
 from netlesion.io.nifti import read_volume, write_volume
-from netlesion.output.atomic import write_json
 from netlesion.output.provenance import hash_file, provenance
 
 if TYPE_CHECKING:
@@ -115,7 +114,14 @@ def write_plan(
     interpolate_contours: bool = False,
 ) -> ImportResult:
     """Carries out a plan; a series that turns out unreadable is a line of `failures`, the rest goes on."""
-    writer = _Writer(plan, Path(source), Path(cohort), progress, interpolate_contours=interpolate_contours)
+    writer = _Writer(
+        plan,
+        Path(source),
+        Path(cohort),
+        progress,
+        recorded=recorded_outputs(Path(cohort)),
+        interpolate_contours=interpolate_contours,
+    )
     writer.failures += plan.refusals
     for planned in sorted(plan.images, key=lambda one: one.facts.series.modality != "PT"):
         writer.image(planned)  # PETs first: what belongs to one that could not be written does not name it
@@ -125,7 +131,7 @@ def write_plan(
         writer.tell()
     if writer.rows:
         writer.tables()
-    if writer.written:
+    if writer.written or writer.unrecorded:
         writer.provenance(visit_window_days)
     return writer.result()
 
@@ -150,13 +156,15 @@ class _Writer:
     interpolate_contours: bool = False
     interpolated: dict[str, list[int]] = field(default_factory=dict)
     brought: dict[str, str] = field(default_factory=dict)
+    recorded: frozenset[str] = frozenset()
+    unrecorded: list[str] = field(default_factory=list)
 
     def image(self, planned: PlannedSeries) -> None:
         if planned.decision is Decision.SKIP:
             self.skipped.append(f"{_where(planned)}: {planned.taken_for}: {planned.why}")
             self.warnings += planned.warnings
         elif planned.decision is Decision.PRESENT:
-            self.present.append(f"{planned.target}: already in the cohort")
+            self._found(planned)
             path = self.cohort / planned.path
             if planned.facts.series.modality == "PT" and not derived_suv_path(self.cohort, path).exists():
                 with self._refusing(planned.facts.series):
@@ -171,7 +179,7 @@ class _Writer:
         if planned.decision is Decision.SKIP:
             self.skipped.append(planned.why)
         elif planned.decision is Decision.PRESENT:
-            self.present.append(f"{planned.target}: already in the cohort")
+            self._found(planned)
         elif planned.decision is Decision.WRITE:
             with self._refusing(planned.facts.series, planned.roi.file):
                 self._write_roi(planned)
@@ -190,24 +198,24 @@ class _Writer:
 
     def provenance(self, visit_window_days: int) -> None:
         """What this import wrote and from what, one file per import; sources are named by what they became."""
-        written = {path.relative_to(self.cohort).as_posix() for path in self.written}
+        written = {path.relative_to(self.cohort).as_posix() for path in self.written} | set(self.unrecorded)
         inputs = {
             str(p.target): _hash_files(p.facts.series.files) for p in self.plan.images if str(p.target) in written
         }
         contours = {p.roi.file: p.facts.series.root / p.roi.file for p in self.plan.rois if str(p.target) in written}
         inputs |= {f"contours {n}": hash_file(path) for n, path in enumerate(contours.values(), start=1)}
-        folder = self.cohort / DERIVATIVES
         record = provenance(
             config={"visit_window_days": visit_window_days},
             inputs=inputs,
             outputs=sorted(written),
+            of_interrupted_import=sorted(self.unrecorded),
             num_skipped=len(self.skipped),
             num_refused=len(self.failures),
             faces_removed=False,
             interpolated_slices=self.interpolated,
             brought_from=self.brought,
         )
-        write_json(folder / f"import-{1 + len(list(folder.glob('import-*.json'))):03d}.json", record)
+        write_record(self.cohort, record)
 
     def result(self) -> ImportResult:
         skipped = [*self.skipped, *self.plan.passed]
@@ -275,6 +283,12 @@ class _Writer:
         if not mask.array.any():
             self.warnings.append(f"{planned.target}: the mask is empty")
         self._add(self.cohort / planned.path)
+
+    def _found(self, planned: PlannedSeries | PlannedRoi) -> None:
+        """What is there; where no record names it, an import was killed after it was written."""
+        self.present.append(f"{planned.target}: already in the cohort")
+        if str(planned.target) not in self.recorded:
+            self.unrecorded.append(str(planned.target))
 
     def _remember(self, planned: PlannedSeries) -> None:
         """What an image says of its session: height, and of a PET the weight that its SUV needs."""

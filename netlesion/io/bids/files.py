@@ -7,8 +7,6 @@ a header go through `io.vocabulary`: only known words of makers, scanners and re
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -21,6 +19,7 @@ from netlesion.io.bids.cohort import DERIVATIVES
 from netlesion.io.nifti import write_volume
 from netlesion.io.table_file import read_table
 from netlesion.output.atomic import write_json, write_text
+from netlesion.output.tables import tsv
 
 #: A path on this disk, or one below a cohort.
 AnyPath = TypeVar("AnyPath", bound=PurePath)
@@ -200,11 +199,8 @@ def _add_rows(table: Path, rows: list[dict[str, str]]) -> list[str]:
     for row in rows:
         old = merged.setdefault(row[columns[0]], {})
         old.update({name: value for name, value in row.items() if value != "n/a"})
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="n/a", delimiter="\t", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(merged[name] for name in sorted(merged))
-    write_text(table, text.getvalue())
+    cells = ([merged[first].get(name, "n/a") for name in columns] for first in sorted(merged))
+    write_text(table, tsv(columns, cells))
     return columns
 
 
