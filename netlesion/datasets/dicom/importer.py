@@ -1,9 +1,8 @@
 """A folder of mixed DICOM -> a BIDS cohort: PET in Bq/ml with its facts and its SUV, CT, MR, and contours as masks.
 
-Three steps: `scan` finds the series, `plan_import` says what each will become, or why it is skipped or refused,
-and `write_plan` writes what is new. Patients get new ids and shifted dates; the key between them and the
-hospital's is a table kept beside the cohort, not in it. Nothing else of a header leaves it but numbers and terms
-of `io.vocabulary`.
+Three steps: `scan` finds the series, `plan_import` says what each will become, or why it is skipped or refused, and
+`write_plan` writes what is new. Patients get new ids and shifted dates; the key between them and the hospital's is a
+table kept beside the cohort. Nothing else of a header leaves it but numbers and terms of `io.vocabulary`.
 """
 
 from __future__ import annotations

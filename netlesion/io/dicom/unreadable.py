@@ -16,7 +16,7 @@ from netlesion.io.dicom.entry import Issue, Passed
 from netlesion.io.dicom.file import IMAGES, integer_of
 
 if TYPE_CHECKING:
-    from netlesion.io.dicom.index import Series
+    from netlesion.io.dicom.series_files import Series
 
 
 def among_series(passed: Iterable[Passed], series: Sequence[Series]) -> list[Issue]:

@@ -151,7 +151,7 @@ def test_contours_that_fit_two_images_are_refused_unless_their_slices_tell(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("frame", "words"), [("", "names neither a series nor a frame of reference"), (generate_uid(), "not here")]
+    ("frame", "words"), [("", "names neither a series nor a frame of reference"), ("1.2.3.4", "not here")]
 )
 def test_contours_that_lie_nowhere_here_are_told(tmp_path, export, frame, words):
     folder, pet, _ = export
