@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from netlesion.inference.engines import fused_upsampling
 from netlesion.inference.engines.instance_norm import has_instance_norm, with_hierarchical_norms
+from netlesion.inference.engines.signal_stack import without_signal_stack
 
 HINTS = {"fp32": "f32", "bf16": "bf16"}
 
@@ -118,6 +119,7 @@ def compiled(
         },
     )
     request = model.create_infer_request()
+    without_signal_stack()
 
     def run(*tensors: Tensor) -> Tensor:
         request.infer([t.numpy() for t in tensors], share_inputs=True)
