@@ -141,9 +141,11 @@ def require_channels(files: VisitFiles, required: Iterable[str], any_of: Collect
         )
     missing = [c for c in required if c not in files.images]
     if missing:
+        works = any(t.value in files.images for t in (Tracer.SSTR, Tracer.FDG))
+        instead = "run checkpoint=shipped, which takes what is here" if works else "use a model without that channel"
         raise CohortError(
             f"{files.visit_id}: channel {', '.join(missing)} is missing, the model requires it "
-            f"(there are {', '.join(files.images) or 'none'}); add the image or use a model without that channel"
+            f"(there are {', '.join(files.images) or 'none'}); add the image or {instead}"
         )
 
 
