@@ -35,23 +35,23 @@ def made_incomplete(series: Sequence[Series], issues: Iterable[Issue]) -> list[S
     """The series, those marked as broken that a file which could not be read must belong to.
 
     It belongs to the series of its folder where there is one; where there are several, to each PET that has fewer
-    images than its Number of Slices (0054,0081) says.
+    images than its Number of Slices (0054,0081) says, or does not say how many it has.
     """
     found = {id(one): one for one in series}
     for issue in issues:
         folder = str(PurePath(issue.file).parent)
         beside = [one for one in _images(series) if folder in {str(PurePath(name).parent) for name in _names(one)}]
         if len({one.uid for one in beside}) > 1:
-            beside = [one for one in beside if one.modality == "PT" and _lacks_slices(one)]
+            beside = [one for one in beside if one.modality == "PT" and _may_lack_slices(one)]
         for one in beside:
             marked = found[id(one)]
             found[id(one)] = replace(marked, broken=(*marked.broken, issue.line))
     return list(found.values())
 
 
-def _lacks_slices(series: Series) -> bool:
+def _may_lack_slices(series: Series) -> bool:
     expected = integer_of(series.header, "NumberOfSlices")
-    return expected is not None and len(series.slices) < expected
+    return expected is None or len(series.slices) < expected
 
 
 def _images(series: Iterable[Series]) -> list[Series]:

@@ -45,8 +45,8 @@ def test_an_import_writes_the_series_beside_it_and_refuses_the_one_it_lies_among
     assert any(line.startswith("pet/README.txt") for line in result.skipped)
 
 
-@pytest.mark.parametrize(("number_of_slices", "broken"), [(4, 1), (3, 0), (None, 0)])
-def test_in_a_folder_of_several_series_the_pet_that_lacks_a_slice_is_refused(tmp_path, number_of_slices, broken):
+@pytest.mark.parametrize(("number_of_slices", "broken"), [(4, 1), (3, 0), (None, 1)])
+def test_in_a_folder_of_several_series_the_pet_that_may_lack_a_slice_is_refused(tmp_path, number_of_slices, broken):
     changes = {} if number_of_slices is None else {"NumberOfSlices": number_of_slices}
     paths = write_series(tmp_path / "a", STORED, changes=changes)
     others = write_series(tmp_path / "b", STORED, "CT")
