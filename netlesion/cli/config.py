@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from netlesion.cli.renamed_keys import RENAMED, refuse_renamed
-from netlesion.data.labels import LabelScheme
+from netlesion.data.labels import OTHERWISE_OFFSET, LabelScheme
 from netlesion.errors import ConfigError, NetlesionError, warn_in_one_line
 from netlesion.image.split import Split, split_of
 from netlesion.image.volume import Quantity
@@ -128,11 +128,25 @@ def card_of(config: DictConfig, trained_on: Sequence[str] = ()) -> ModelCard:
 
 def labels_of(config: DictConfig) -> LabelScheme:
     """What the labels of the cohort's masks mean; raises ConfigError when a tracer has no meaning."""
-    values = {t: {int(v): tuple(m) for v, m in meanings.items()} for t, meanings in config.labels["values"].items()}
+    values = _meanings(config.labels, 0)
     absent = [t for t in config.classes if t not in values]
     if absent:
         raise ConfigError(f"labels.values says nothing about tracer {absent[0]!r}, which the network has classes for")
-    return LabelScheme(config.labels.desc, values)
+    otherwise = config.labels.get("otherwise")
+    if otherwise is None:
+        return LabelScheme(config.labels.desc, values)
+    for tracer, meanings in _meanings(otherwise, OTHERWISE_OFFSET).items():
+        values.setdefault(tracer, {}).update(meanings)
+    return LabelScheme(config.labels.desc, values, otherwise.desc)
+
+
+def _meanings(labels: DictConfig, offset: int) -> dict[str, dict[int, tuple[str, ...]]]:
+    """Per tracer, label value (with the offset added) -> what it may mean; ConfigError for a value out of range."""
+    found = {t: {int(v): tuple(m) for v, m in meanings.items()} for t, meanings in labels["values"].items()}
+    wrong = [v for meanings in found.values() for v in meanings if not 0 <= v < OTHERWISE_OFFSET]
+    if wrong:
+        raise ConfigError(f"labels.values names the label {wrong[0]}, expected 0 to {OTHERWISE_OFFSET - 1}; relabel it")
+    return {t: {v + offset: m for v, m in meanings.items()} for t, meanings in found.items()}
 
 
 def split_from(config: DictConfig, cohort: Cohort) -> Split:
@@ -161,9 +175,11 @@ def lesion_strata(cohort: Cohort, labels: LabelScheme) -> dict[str, str]:
     strata = dict.fromkeys(cohort.patient_ids, "lesion-free")
     for visit in cohort.visits:
         for tracer, masks in visit.masks.items():
-            if tracer in labels.values and labels.desc in masks:
-                mask = read_volume(masks[labels.desc], Quantity.LABEL).array
-                if np.isin(mask, labels.lesion_values(tracer)).any():
+            desc = labels.desc_of(masks) if tracer in labels.values else None
+            if desc is not None:
+                mask = read_volume(masks[desc], Quantity.LABEL).array
+                offset = OTHERWISE_OFFSET if desc == labels.otherwise else 0
+                if np.isin(mask, [v - offset for v in labels.lesion_values(tracer)]).any():
                     strata[visit.patient_id] = "lesion"
     return strata
 

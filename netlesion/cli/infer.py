@@ -27,6 +27,8 @@ from netlesion.predict.settings import InferenceOptions
 def infer(config: DictConfig) -> int:
     """Runs a trained model over a cohort; returns 1 when a visit failed."""
     refuse_old_names(config)
+    if not isinstance(config.input, str):
+        raise ConfigError("input names several cohorts, inference takes one, by whose names results are found again")
     quiet_libraries()
     reuse_freed_memory()
     checkpoints = _checkpoints(config)

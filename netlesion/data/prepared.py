@@ -22,7 +22,7 @@ import cc3d
 import numpy as np
 
 from netlesion.data.foreground import ForegroundIndex, foreground_index
-from netlesion.data.labels import IGNORE, LabelScheme
+from netlesion.data.labels import IGNORE, OTHERWISE_OFFSET, LabelScheme
 from netlesion.errors import CohortError
 from netlesion.image.geometry import Geometry
 from netlesion.image.visit import Scan
@@ -79,11 +79,11 @@ def prepare_visit(files: VisitFiles, card: ModelCard, labels: LabelScheme) -> Pr
     Raises:
         CohortError: where a PET has no reference mask, or a mask a label without meaning.
     """
-    visit = load_visit(files, card.channels, card.required_channels, labels.desc)
+    visit = load_visit(files, card.channels, card.required_channels, labels.descs)
     unlabelled = [t for t in card.classes if t in visit.scans and t not in visit.masks]
     if unlabelled:
         raise CohortError(
-            f"{files.visit_id}: no reference mask desc-{labels.desc} for {unlabelled[0]}; "
+            f"{files.visit_id}: no reference mask desc-{' or desc-'.join(labels.descs)} for {unlabelled[0]}; "
             "training and validation need one for every PET"
         )
     grid = harmonise(visit, card.channels, card.spacing_mm)
@@ -98,7 +98,8 @@ def prepare_visit(files: VisitFiles, card: ModelCard, labels: LabelScheme) -> Pr
     instance, physiologic = np.zeros_like(label), np.zeros(shape, dtype=bool)
     for t, tracer in enumerate(tracers):
         if tracer in grid.masks:
-            label[t] = _known(files.visit_id, tracer, grid.masks[tracer].array, labels)
+            offset = OTHERWISE_OFFSET if labels.desc_of(files.masks[tracer]) == labels.otherwise else 0
+            label[t] = _known(files.visit_id, tracer, grid.masks[tracer].array, labels, offset)
             label[t][~_seen(visit.scans[tracer], grid.geometry)] = IGNORE
             if UNKNOWN_DESC in files.masks[tracer]:
                 unknown = read_volume(files.masks[tracer][UNKNOWN_DESC], Quantity.LABEL)
@@ -132,14 +133,17 @@ def _seen(scan: Scan, grid: Geometry) -> np.ndarray:
     return resample(everywhere, grid, scan.transform).array > 0
 
 
-def _known(visit_id: str, tracer: str, mask: np.ndarray, labels: LabelScheme) -> np.ndarray:
-    unknown = set(np.unique(mask).tolist()) - set(labels.values[tracer])
+def _known(visit_id: str, tracer: str, mask: np.ndarray, labels: LabelScheme, offset: int) -> np.ndarray:
+    """The mask with `offset` added, once every label of it is known to have a meaning."""
+    known = {v - offset for v in labels.values[tracer] if (v >= OTHERWISE_OFFSET) == (offset > 0)}
+    unknown = set(np.unique(mask).tolist()) - known
     if unknown:
+        where = "labels.otherwise.values" if offset else "labels.values"
         raise CohortError(
             f"{visit_id}: label {min(unknown)} in the {tracer} mask has no meaning; "
-            f"known are {sorted(labels.values[tracer])} (labels.values in the configuration)"
+            f"known are {sorted(known)} ({where} in the configuration)"
         )
-    return mask
+    return mask.astype(np.uint8) + np.uint8(offset)
 
 
 def cached_visit(files: VisitFiles, card: ModelCard, labels: LabelScheme, folder: Path) -> PreparedVisit:
@@ -164,7 +168,7 @@ def cache_key(files: VisitFiles, card: ModelCard, labels: LabelScheme) -> str:
             sidecar = image.path.with_name(image.path.name.split(".")[0] + ".json")
             if sidecar.is_file():
                 paths[f"{channel}/{number}/json"] = sidecar
-    kept = (labels.desc, UNKNOWN_DESC, ORGANS_DESC)
+    kept = (*labels.descs, UNKNOWN_DESC, ORGANS_DESC)
     for tracer, masks in files.masks.items():
         paths |= {f"{tracer}/{desc}": path for desc, path in masks.items() if desc in kept}
     settings = {
@@ -174,7 +178,7 @@ def cache_key(files: VisitFiles, card: ModelCard, labels: LabelScheme) -> str:
         "required": card.required_channels,
         "classes": {t: list(c) for t, c in card.classes.items()},
         "spacing_mm": card.spacing_mm,
-        "labels": [labels.desc, {t: {str(v): m for v, m in values.items()} for t, values in labels.values.items()}],
+        "labels": [*labels.descs, {t: {str(v): m for v, m in values.items()} for t, values in labels.values.items()}],
         "files": {name: hash_file(path) for name, path in sorted(paths.items())},
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]

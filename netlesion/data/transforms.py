@@ -134,7 +134,7 @@ def _inserted(card: ModelCard, labels: LabelScheme) -> dict[str, tuple[int, tupl
     """
     chosen = {}
     for tracer in card.classes:
-        background = labels.values_of(tracer, "background")
+        background = labels.background_values(tracer)
         lesion = labels.values_of(tracer, "metastasis") or labels.lesion_values(tracer)
         if background and lesion:
             chosen[tracer] = (lesion[0], background)

@@ -7,6 +7,7 @@ import pytest
 
 from netlesion.data.labels import LabelScheme
 from netlesion.data.prepared import MAPS, cache_key, cached_visit, prepare_visit
+from netlesion.errors import CohortError
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.cohort import open_cohort
@@ -66,3 +67,19 @@ def test_contents_and_settings_decide_the_key(files):
     path = files.images["fdg"][0].path
     path.write_bytes(path.read_bytes() + b"\0")
     assert cache_key(files, CARD, LABELS) != key
+
+
+def test_masks_of_another_desc_are_read_in_place_of_absent_ones(files):
+    """A data set that tells lesion alone from the rest trains beside one that tells four classes apart."""
+    both = {0: ("background",), 1: ("physiologic",), 100: ("background", "physiologic"), 101: ("primary", "metastasis")}
+    joint = LabelScheme("classes", {"fdg": both}, otherwise="lesions")
+    prepared, plain = prepare_visit(files, CARD, joint), prepare_visit(files, CARD, LABELS)
+    known = plain.label != 255
+    assert np.array_equal(prepared.label[known], plain.label[known] + 100)
+    assert np.array_equal(prepared.instance, plain.instance), "101 is a lesion"
+    assert joint.background_values("fdg") == (0, 100), "where a lesion may be inserted"
+    own = replace(files, masks={"fdg": {**files.masks["fdg"], "classes": files.masks["fdg"]["lesions"]}})
+    assert np.array_equal(prepare_visit(own, CARD, joint).label, plain.label), "its own desc comes first"
+    narrow = replace(joint, values={"fdg": {0: ("background",), 1: ("physiologic",), 100: ("background",)}})
+    with pytest.raises(CohortError, match=r"label 1 in the fdg mask .* known are \[0\] \(labels.otherwise.values"):
+        prepare_visit(files, CARD, narrow)

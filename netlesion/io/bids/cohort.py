@@ -12,7 +12,7 @@ images of different frames of reference are never combined without one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -106,6 +106,30 @@ def open_cohort(root: str | Path) -> Cohort:
             f"{root}: holds no visit; expected sub-*/ses-*/pet/*_pet.nii.gz (BIDS) or */PET_image.nii.gz (sts_crops)"
         )
     return Cohort(root, layout, tuple(visits), notes)
+
+
+def joined_cohorts(cohorts: Sequence[Cohort]) -> Cohort:
+    """Several cohorts as one, so that one network is trained on all of them.
+
+    Args:
+        cohorts: Of different folder names; the name, a hyphen and the old id become the id of a patient or visit.
+
+    Raises:
+        CohortError: where two folders have the same name.
+    """
+    names = [cohort.root.resolve().name for cohort in cohorts]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise CohortError(
+            f"cohorts: two of the folders are named {twice!r}; the name tells patients apart, give each its own"
+        )
+    visits = [
+        replace(visit, patient_id=f"{name}-{visit.patient_id}", visit_id=f"{name}-{visit.visit_id}")
+        for name, cohort in zip(names, cohorts, strict=True)
+        for visit in cohort.visits
+    ]
+    notes = tuple(note for cohort in cohorts for note in cohort.notes)
+    return Cohort(cohorts[0].root.parent, "joined", tuple(visits), notes)
 
 
 def _choice_notes(visits: Iterable[VisitFiles]) -> tuple[str, ...]:

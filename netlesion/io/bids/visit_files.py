@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,9 +107,11 @@ def load_visit(
     files: VisitFiles,
     channels: Iterable[str],
     required: Iterable[str] = (),
-    mask_desc: str | None = None,
+    mask_desc: str | Sequence[str] | None = None,
 ) -> Visit:
-    """Reads the channels named (those that are there) and, if a `desc` is given, their reference masks.
+    """Reads the channels named (those that are there) and, of each PET, the reference mask of this BIDS `desc-`.
+
+    Of several `desc-` the first that a PET has is read.
 
     PET comes out as SUVbw. Raises CohortError when a required channel is missing.
     """
@@ -118,6 +120,7 @@ def load_visit(
     for channel in channels:
         if channel not in CHANNEL_QUANTITY:
             raise CohortError(f"unknown channel {channel!r}; known are {', '.join(CHANNEL_QUANTITY)}")
+    descs = (mask_desc,) if isinstance(mask_desc, str) else mask_desc or ()
     images = {c: files.image(c) for c in channels if c in files.images}
     scans: dict[str, Scan] = {}
     masks: dict[str, Volume] = {}
@@ -127,8 +130,9 @@ def load_visit(
         tracer = TRACER_OF_LABEL[image.tracer_label] if image.tracer_label else None
         transform = compose([read_transform(p) for p in image.transforms])
         scans[channel] = Scan(channel, volume, tracer, acquisition, transform, image.tracer_label)
-        if mask_desc is not None and mask_desc in files.masks.get(channel, {}):
-            masks[channel] = read_volume(files.masks[channel][mask_desc], Quantity.LABEL)
+        stored = files.masks.get(channel, {})
+        if (desc := next((d for d in descs if d in stored), None)) is not None:
+            masks[channel] = read_volume(stored[desc], Quantity.LABEL)
     return Visit(files.patient_id, files.visit_id, scans, masks)
 
 

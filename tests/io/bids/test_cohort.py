@@ -8,7 +8,7 @@ import pytest
 from netlesion.errors import CohortError
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
-from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.cohort import joined_cohorts, open_cohort
 from netlesion.io.bids.files import (
     PetRecord,
     SessionRow,
@@ -112,3 +112,13 @@ def test_a_sidecar_with_an_impossible_fact_gives_no_suv(cohort, name, value):
     path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
     with pytest.raises(CohortError, match="expected"):
         load_visit(open_cohort(cohort).visits[0], ["sstr"])
+
+
+def test_joined_cohorts_keep_patients_of_the_same_id_apart(tmp_path):
+    for name in ("one", "two"):
+        write_volume(tmp_path / name / "P0" / "PET_image.nii.gz", Volume(np.ones(GRID.shape), GRID, Quantity.SUVBW))
+    joined = joined_cohorts([open_cohort(tmp_path / "one"), open_cohort(tmp_path / "two")])
+    assert joined.patient_ids == ("one-P0", "two-P0")
+    assert [v.visit_id for v in joined] == ["one-P0", "two-P0"]
+    with pytest.raises(CohortError, match="two of the folders are named 'one'"):
+        joined_cohorts([open_cohort(tmp_path / "one")] * 2)
