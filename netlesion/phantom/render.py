@@ -54,8 +54,11 @@ class PaintSettings:
 
 
 @dataclass(frozen=True)
-class SeenLesion:
-    """One lesion in one tracer on one grid: voxels (0: none), contrast to its surroundings, SUVs over its voxels."""
+class SeenFocus:
+    """One focus in one tracer on one grid: voxels (0: none), contrast to its surroundings, SUVs over its voxels.
+
+    lesion_id: of a lesion; of a mimic its number, from 1, in the order in which mimics were given.
+    """
 
     lesion_id: int
     num_voxels: int
@@ -66,14 +69,19 @@ class SeenLesion:
 
 @dataclass(frozen=True, eq=False)
 class TracerTruth:
-    """Everything true about one tracer on one grid. IJK: suv float32 (no noise or blur), the others uint8 or uint16."""
+    """Everything true about one tracer on one grid. IJK: suv float32 (no noise or blur), the others uint8 or uint16.
+
+    mimics: instances of what a reader may take for a lesion, numbered from 1 in the order given.
+    """
 
     suv: np.ndarray
     tissue: np.ndarray
     organ: np.ndarray
     instances: np.ndarray
     physiologic: np.ndarray
-    seen: tuple[SeenLesion, ...]
+    mimics: np.ndarray
+    seen: tuple[SeenFocus, ...]
+    seen_mimics: tuple[SeenFocus, ...]
 
     def of_tissue(self, values: Mapping[str, float]) -> np.ndarray:
         """A property of tissue at every voxel, float32; 0 where there is no body."""
@@ -150,8 +158,14 @@ def _with_foci(
 ) -> TracerTruth:
     """Paints the foci over the body's uptake, in place, and notes what is true of each lesion."""
     lesions = [d for d in drawn if d.focus.kind in LESION_KINDS]
-    for mimic in (d for d in drawn if d.focus.kind not in LESION_KINDS):
+    mimics = [d for d in drawn if d.focus.kind not in LESION_KINDS]
+    mimic_map, mimic_contrasts = np.zeros(suv.shape, dtype=np.uint16), []
+    for number, mimic in enumerate(mimics, start=1):
+        contrast = mimic.focus.suv[channel] / max(_mean(suv, mimic.around), 1e-3)
+        mimic_contrasts.append(contrast)
         blend(suv, mimic.share, mimic.focus.suv[channel])
+        if contrast >= LEAST_CONTRAST and mimic.share.share.size:
+            mimic_map[mimic.share.box][_voxels_of(mimic.share)] = number
     contrasts = [d.focus.mean_suv(channel) / max(_mean(suv, d.around), 1e-3) for d in lesions]
     instances = np.zeros(suv.shape, dtype=np.uint16)
     of_lesions = np.zeros(suv.shape, dtype=bool)
@@ -167,11 +181,16 @@ def _with_foci(
         if contrast >= LEAST_CONTRAST:
             instances[share.box][voxels] = focus.lesion_id
     physiologic = (suv >= settings.physiologic_min_suv[channel]) & ~of_lesions
+    mimic_map[of_lesions] = 0
     seen = tuple(
         _seen(d.focus.lesion_id, contrast, suv[d.share.box], instances[d.share.box])
         for d, contrast in zip(lesions, contrasts, strict=True)
     )
-    return TracerTruth(suv, tissue, organ, instances, physiologic.view(np.uint8), seen)
+    seen_mimics = tuple(
+        _seen(n, contrast, suv[d.share.box], mimic_map[d.share.box])
+        for n, (d, contrast) in enumerate(zip(mimics, mimic_contrasts, strict=True), start=1)
+    )
+    return TracerTruth(suv, tissue, organ, instances, physiologic.view(np.uint8), mimic_map, seen, seen_mimics)
 
 
 def paint_values(
@@ -207,8 +226,8 @@ def _voxels_of(share: Share) -> np.ndarray:
     return inside if inside.any() or share.share.max() == 0.0 else share.share == share.share.max()
 
 
-def _seen(lesion_id: int, contrast: float, suv: np.ndarray, instances: np.ndarray) -> SeenLesion:
+def _seen(lesion_id: int, contrast: float, suv: np.ndarray, instances: np.ndarray) -> SeenFocus:
     values = suv[instances == lesion_id]
     if not values.size:
-        return SeenLesion(lesion_id, 0, contrast, float("nan"), float("nan"))
-    return SeenLesion(lesion_id, int(values.size), contrast, float(values.mean(dtype=np.float64)), float(values.max()))
+        return SeenFocus(lesion_id, 0, contrast, float("nan"), float("nan"))
+    return SeenFocus(lesion_id, int(values.size), contrast, float(values.mean(dtype=np.float64)), float(values.max()))

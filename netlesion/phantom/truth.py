@@ -5,7 +5,7 @@ Pure; knows nothing about files.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ from netlesion.phantom.stage import Stage
 
 if TYPE_CHECKING:
     from netlesion.phantom.patient import Exam, PatientDraw
-    from netlesion.phantom.render import TracerTruth
+    from netlesion.phantom.render import SeenFocus, TracerTruth
     from netlesion.phantom.scan import ExamImages
 
 BACKGROUND, PHYSIOLOGIC, PRIMARY, METASTASIS = 0, 1, 2, 3
@@ -50,6 +50,17 @@ COLUMNS = {
     "mask_suv_max": "maximum of the noise-free image over those voxels",
     "twins": "ids at the visit before, separated by commas: its own, the one it split from, those merged; n/a: new",
     "relation": "to the visit before: same, split, merge, new; n/a at baseline",
+}
+
+
+#: What is another in the table of mimics than in that of lesions.
+MIMIC_COLUMNS = {
+    "lesion_id": "number of the mimic, unique within the patient, as in desc-mimics",
+    "kind": "fracture, degenerative, inflamed_node, brown_fat or uncinate",
+    "in_map": "1 when it has voxels in desc-mimics: contrast at least 1.5, in the field of view, not under a lesion",
+    "num_voxels": "of desc-mimics",
+    "twins": "n/a",
+    "relation": "n/a",
 }
 
 
@@ -84,9 +95,9 @@ class LesionRow:
         return tuple(f.name for f in fields(LesionRow))
 
     @staticmethod
-    def dictionary() -> dict[str, dict[str, str]]:
-        """The BIDS data dictionary of lesions.tsv."""
-        return {name: {"Description": text} for name, text in COLUMNS.items()}
+    def dictionary(of_mimics: bool = False) -> dict[str, dict[str, str]]:
+        """The BIDS data dictionary of lesions.tsv, or of mimics.tsv, whose columns are the same."""
+        return {n: {"Description": t} for n, t in (COLUMNS | (MIMIC_COLUMNS if of_mimics else {})).items()}
 
     def as_row(self) -> dict[str, str]:
         """Column -> text; numbers with six digits, NaN as n/a."""
@@ -117,35 +128,47 @@ def lesion_rows(patient: PatientDraw, exam: Exam, images: ExamImages) -> list[Le
     for channel, scan in images.pets.items():
         seen = {s.lesion_id: s for s in scan.truth.seen}
         for focus in (f for f in exam.foci if f.kind in LESION_KINDS):
-            centre = images.pose.to_scan(np.array([focus.centre_mm]), focus.segment)[0]
-            s = seen[focus.lesion_id]
             own = [k for k in links if k.to_id == focus.lesion_id]
-            rows.append(
-                LesionRow(
-                    session=exam.session,
-                    visit=exam.visit,
-                    tracer=channel,
-                    lesion_id=focus.lesion_id,
-                    kind=focus.kind,
-                    site=focus.site,
-                    region=focus.region,
-                    x_mm=float(centre[0]),
-                    y_mm=float(centre[1]),
-                    z_mm=float(centre[2]),
-                    volume_ml=focus.volume_ml,
-                    diameter_mm=focus.diameter_mm,
-                    suv_mean_true=focus.mean_suv(channel),
-                    suv_max_true=focus.suv[channel],
-                    contrast=s.contrast,
-                    in_map=int(s.num_voxels > 0),
-                    num_voxels=s.num_voxels,
-                    mask_suv_mean=s.mask_suv_mean,
-                    mask_suv_max=s.mask_suv_max,
-                    twins=",".join(str(k.from_id) for k in own if k.from_id) or "n/a",
-                    relation=own[0].relation if own else "n/a",
-                )
-            )
+            row = _row(exam, images, channel, focus, seen[focus.lesion_id])
+            twins = ",".join(str(k.from_id) for k in own if k.from_id) or "n/a"
+            rows.append(replace(row, twins=twins, relation=own[0].relation if own else "n/a"))
     return rows
+
+
+def mimic_rows(patient: PatientDraw, exam: Exam, images: ExamImages) -> list[LesionRow]:
+    """One row per mimic and PET of this examination; mimics are numbered from 1 in the order they were drawn."""
+    return [
+        replace(_row(exam, images, channel, focus, seen), lesion_id=seen.lesion_id)
+        for channel, scan in images.pets.items()
+        for focus, seen in zip(patient.mimics, scan.truth.seen_mimics, strict=True)
+    ]
+
+
+def _row(exam: Exam, images: ExamImages, channel: str, focus: Focus, seen: SeenFocus) -> LesionRow:
+    centre = images.pose.to_scan(np.array([focus.centre_mm]), focus.segment)[0]
+    return LesionRow(
+        session=exam.session,
+        visit=exam.visit,
+        tracer=channel,
+        lesion_id=focus.lesion_id,
+        kind=focus.kind,
+        site=focus.site,
+        region=focus.region,
+        x_mm=float(centre[0]),
+        y_mm=float(centre[1]),
+        z_mm=float(centre[2]),
+        volume_ml=focus.volume_ml,
+        diameter_mm=focus.diameter_mm,
+        suv_mean_true=focus.mean_suv(channel),
+        suv_max_true=focus.suv[channel],
+        contrast=seen.contrast,
+        in_map=int(seen.num_voxels > 0),
+        num_voxels=seen.num_voxels,
+        mask_suv_mean=seen.mask_suv_mean,
+        mask_suv_max=seen.mask_suv_max,
+        twins="n/a",
+        relation="n/a",
+    )
 
 
 def true_field(patient: PatientDraw, to: ExamImages, of: ExamImages) -> tuple[np.ndarray, Geometry]:

@@ -2,9 +2,10 @@
 
 `make_cohort` draws patient after patient (several at a time), renders every examination and writes images as
 `io.bids.files` does for real ones; truth goes to derivatives/netlesion: `desc-lesions` (instances), `desc-classes` (0
-background, 1 physiologic, 2 primary, 3 metastasis), `desc-physiologic`, `desc-organs`, `lesions.tsv` per patient, the
-true links between visits and the true transform of every later examination to the first. The folder appears under its
-name only when it is whole; an interrupted run goes on where it stopped. Same seed, same bytes, any number of workers.
+background, 1 physiologic, 2 primary, 3 metastasis), `desc-physiologic`, `desc-organs`, `desc-mimics` (instances),
+`lesions.tsv` and `mimics.tsv` per patient, the true links between visits and the true transform of every later
+examination to the first. The folder appears under its name only when it is whole; an interrupted run goes on where it
+stopped. Same seed, same bytes, any number of workers.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ from netlesion.phantom.digital_cohort.dicom import write_dicom_patient
 from netlesion.phantom.patient import NUCLIDE, Exam, PatientDraw, draw_patient, known
 from netlesion.phantom.scan import ExamImages, PetScan, render_exam
 from netlesion.phantom.settings import PhantomSettings, settings_of
-from netlesion.phantom.truth import LesionRow, classes_of, lesion_rows, lesion_table, true_field
+from netlesion.phantom.truth import LesionRow, classes_of, lesion_rows, lesion_table, mimic_rows, true_field
 
 TRACER_LABEL: Mapping[str, str] = {SSTR: "dotatate", FDG: "fdg"}
 MARKER = "phantom.json"
@@ -203,7 +204,7 @@ def write_patient(
     """Every file of one patient below `cohort`; returns the rows of its sessions."""
     subject = subject_of(patient.index)
     truth = cohort / DERIVATIVES / f"sub-{subject}"
-    sessions, rows, first = [], [], None
+    sessions, rows, mimics, first = [], [], [], None
     for exam in patient.exams:
         images = render_exam(patient, exam, settings)
         first = images if first is None else first
@@ -211,10 +212,12 @@ def write_patient(
             _write_pet_scan(cohort, subject, exam, scan, noise_free)
         _write_anatomical(cohort, subject, exam, images)
         rows += lesion_rows(patient, exam, images)
+        mimics += mimic_rows(patient, exam, images)
         if images is not first:
             _write_transform(truth, subject, patient, exam, images, first)
         sessions.append(SessionRow(exam.session, exam.visit, patient.weight_kg, patient.body.height_cm))
     write_text(truth / f"sub-{subject}_lesions.tsv", lesion_table(rows))
+    write_text(truth / f"sub-{subject}_mimics.tsv", lesion_table(mimics))
     if patient.links:
         links = [
             {"from_visit": v - 1, "from_id": k.from_id, "to_visit": v, "to_id": k.to_id, "relation": k.relation,
@@ -288,6 +291,7 @@ def _write_pet_scan(cohort: Path, subject: str, exam: Exam, scan: PetScan, noise
         "classes": Volume(classes_of(scan.truth, exam.foci), grid, Quantity.LABEL),
         "physiologic": Volume(scan.truth.physiologic, grid, Quantity.LABEL),
         "organs": Volume(scan.truth.organ, grid, Quantity.LABEL),
+        "mimics": Volume(scan.truth.mimics, grid, Quantity.LABEL),
     }
     for desc, volume in labels.items():
         write_volume(derivative_path(cohort, path, desc, "mask" if desc == "physiologic" else "dseg"), volume)
@@ -363,6 +367,7 @@ def _write_dictionary(cohort: Path) -> None:
         _table([{"index": n, "name": name} for n, name in enumerate(names, start=1)], ("index", "name")),
     )
     write_json(folder / "lesions.json", LesionRow.dictionary())
+    write_json(folder / "mimics.json", LesionRow.dictionary(of_mimics=True))
 
 
 def _table(rows: list[dict], columns: tuple[str, ...]) -> str:

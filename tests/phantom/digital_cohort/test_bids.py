@@ -5,14 +5,19 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import netlesion.phantom.digital_cohort.bids as digital
 from netlesion.errors import CohortError, ConfigError, OutputError
+from netlesion.image.volume import Quantity
 from netlesion.io.bids.cohort import open_cohort
 from netlesion.io.bids.visit_files import load_visit
+from netlesion.io.nifti import read_volume
+from netlesion.io.table_file import read_table
 from netlesion.phantom.cohort import ONE_SESSION
 from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort, spacing_of
+from netlesion.phantom.mimics import MimicSettings
 
 TINY = replace(
     ONE_SESSION, spacing_mm=(9.0, 9.0, 10.0), ct_spacing_mm=(12.0, 13.0, 15.0), ends=("pubis", "diaphragm_dome")
@@ -38,10 +43,24 @@ def test_it_opens_as_a_cohort_with_its_truth(cohort):
     assert {"lesions", "classes"} <= set(opened.visits[0].masks["sstr"])
     assert {"lesions", "classes"} <= set(opened.visits[0].masks["fdg"])
     names = {p.name.split("_desc-")[1] for p in cohort.rglob("*_desc-*.nii.gz")}
-    expected = {"lesions_dseg", "classes_dseg", "organs_dseg", "physiologic_mask", "noisefree_pet"}
+    expected = {"lesions_dseg", "classes_dseg", "organs_dseg", "mimics_dseg", "physiologic_mask", "noisefree_pet"}
     assert names == {f"{n}.nii.gz" for n in expected}
     assert (cohort / "derivatives/netlesion/sub-001/sub-001_lesions.tsv").is_file()
     assert not list(cohort.glob(".done-*"))
+
+
+def test_the_table_of_mimics_tells_what_its_map_holds(tmp_path):
+    many = replace(TINY, mimics=MimicSettings(mean_fractures=4.0, mean_degenerative=6.0, uncinate_share=1.0))
+    make_cohort(tmp_path / "cohort", CohortPlan(1, 5, settings=many), workers=1)
+    truth = tmp_path / "cohort/derivatives/netlesion"
+    rows = read_table(truth / "sub-001/sub-001_mimics.tsv").rows
+    assert {"fracture", "degenerative", "uncinate"} == {r.cells["kind"] for r in rows} - {"inflamed_node", "brown_fat"}
+    (path,) = truth.rglob("*dotatate_desc-mimics_dseg.nii.gz")
+    numbers, counts = np.unique(read_volume(path, Quantity.LABEL).array, return_counts=True)
+    said = {r.whole("lesion_id"): r.whole("num_voxels") for r in rows if r.cells["tracer"] == "sstr"}
+    assert {n: c for n, c in said.items() if c} == dict(zip(numbers[1:].tolist(), counts[1:].tolist(), strict=True))
+    assert all((r.number("contrast") >= 1.5) or r.cells["in_map"] == "0" for r in rows)
+    assert sum(c > 0 for c in said.values()) >= 3
 
 
 def test_any_number_of_workers_writes_the_same_bytes(cohort, tmp_path):
