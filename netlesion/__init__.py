@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netlesion.io.dicom.pet_image import read_dicom_pet
     from netlesion.io.nifti import read_volume, write_volume
     from netlesion.predict.load import load_model
-    from netlesion.quantify.table import measure
+    from netlesion.quantify.measure import measure
     from netlesion.report.mip_figure import plot_mip
 
 #: Public name -> the module that defines it.
@@ -29,7 +29,7 @@ _MODULE_OF = {
     "Visit": "netlesion.image.visit",
     "Volume": "netlesion.image.volume",
     "load_model": "netlesion.predict.load",
-    "measure": "netlesion.quantify.table",
+    "measure": "netlesion.quantify.measure",
     "open_cohort": "netlesion.io.bids.cohort",
     "plot_mip": "netlesion.report.mip_figure",
     "read_dicom_pet": "netlesion.io.dicom.pet_image",

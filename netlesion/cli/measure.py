@@ -22,7 +22,7 @@ def measure(
     from netlesion.io.bids.pet import read_suv_image
     from netlesion.io.nifti import read_volume
     from netlesion.quantify.instances import instances
-    from netlesion.quantify.table import measure as measure_lesions
+    from netlesion.quantify.measure import measure as measure_lesions
 
     score = None if probability is None else read_volume(probability, Quantity.PROBABILITY)
     lesions = instances(read_volume(mask, Quantity.LABEL))

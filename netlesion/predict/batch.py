@@ -32,7 +32,8 @@ from netlesion.predict.results import damaged, finish_visit, outputs_of, record_
 from netlesion.predict.settings import InferenceSettings
 from netlesion.predict.stages import StageTable
 from netlesion.predict.visit import Prepared, finish, forward, prepare
-from netlesion.quantify.table import LesionRow, read_lesions, write_lesions
+from netlesion.quantify.row import LesionRow
+from netlesion.quantify.table import read_lesions, write_lesions
 from netlesion.report.results import CasePage, TextTable, write_report
 
 #: Settings in records written before -> their names now.

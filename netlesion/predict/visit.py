@@ -34,7 +34,8 @@ from netlesion.preprocess.body_box import body_box
 from netlesion.preprocess.harmonise import harmonise
 from netlesion.preprocess.normalise import network_input
 from netlesion.quantify.instances import extract
-from netlesion.quantify.table import LesionTable, measure
+from netlesion.quantify.measure import measure
+from netlesion.quantify.table import LesionTable
 
 if TYPE_CHECKING:
     from pandas import DataFrame

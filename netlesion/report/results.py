@@ -10,7 +10,7 @@ from pathlib import Path
 from netlesion.output.atomic import write_text
 from netlesion.output.html import render
 from netlesion.output.version import __version__
-from netlesion.quantify.table import LesionRow
+from netlesion.quantify.row import LesionRow
 from netlesion.report.mip import SUV_BLACK
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -14,7 +14,8 @@ from netlesion.io.dicom.pet_image import DicomPet
 from netlesion.predict.load import LoadedModel
 from netlesion.predict.settings import InferenceOptions
 from netlesion.predict.visit import TracerResult
-from netlesion.quantify.table import LesionRow, LesionTable
+from netlesion.quantify.row import LesionRow
+from netlesion.quantify.table import LesionTable
 
 
 def use(folder: str) -> None:

@@ -10,7 +10,8 @@ from netlesion.datasets.source import SourceVisit
 from netlesion.io.table_file import read_table
 from netlesion.output.atomic import write_text
 from netlesion.output.tables import neutral, original, tsv
-from netlesion.quantify.table import LesionRow, read_lesions, write_lesions
+from netlesion.quantify.row import LesionRow
+from netlesion.quantify.table import read_lesions, write_lesions
 
 FORMULAS = [
     "=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1", "-", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1", "=", "'=1", "''@a",

@@ -37,7 +37,7 @@ from netlesion.phantom.settings import PRESET_NAMES, PRESETS, settings_of
 from netlesion.phantom.stage import Stage
 from netlesion.phantom.tio import TioSettings, draw_tio_culprit
 from netlesion.phantom.truth import true_field
-from netlesion.quantify.table import measure
+from netlesion.quantify.measure import measure
 
 COARSE = replace(
     ONE_SESSION, spacing_mm=(8.0, 9.0, 8.0), ct_spacing_mm=(11.0, 12.0, 14.0), ends=("pubis", "skull_base")

@@ -8,7 +8,9 @@ import pytest
 from netlesion.errors import GeometryError, QuantityError
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
-from netlesion.quantify.table import COLUMNS, LesionRow, LesionTable, measure, read_lesions, write_lesions
+from netlesion.quantify.measure import measure
+from netlesion.quantify.row import COLUMNS, LesionRow
+from netlesion.quantify.table import LesionTable, read_lesions, write_lesions
 
 AFFINE = np.array([[0, -4.0, 0, 9], [3.0, 0, 0, -5], [0, 0, -2.0, 1], [0, 0, 0, 1]])
 GRID = Geometry(AFFINE, (11, 7, 5))
