@@ -14,6 +14,7 @@ from netlesion.cli.demo import demo
 from netlesion.cli.evaluate import evaluate
 from netlesion.cli.measure import measure
 from netlesion.cli.phantom import phantom
+from netlesion.cli.plan_study import plan_study
 from netlesion.cli.register import register
 from netlesion.cli.suv import suv
 from netlesion.cli.validate import validate
@@ -30,7 +31,7 @@ app = typer.Typer(
 imports.add_verbs(app)
 exports.add_verbs(app)
 run.add_verbs(app)
-for verb in (suv, register, measure, validate, evaluate, calibrate, compare, phantom, demo):
+for verb in (suv, register, measure, validate, evaluate, calibrate, compare, plan_study, phantom, demo):
     app.command()(verb)
 
 
