@@ -1,0 +1,1 @@
+"""Answers on patients that can be counted by hand."""
