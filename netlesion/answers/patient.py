@@ -17,6 +17,7 @@ from netlesion.image.geometry import Geometry
 from netlesion.image.transform import Transform
 from netlesion.image.visit import Acquisition
 from netlesion.image.volume import Volume
+from netlesion.quantify.references import ReferenceOrgans
 from netlesion.quantify.region import OrganMap
 
 #: How a tracer is called in sentences.
@@ -84,22 +85,6 @@ class Lesion:
         return self.suvmean * self.volume_ml
 
 
-@dataclass(frozen=True)
-class Reference:
-    """The uptake of a reference organ (clinical.md 2.5).
-
-    mean, sd, peak: SUVbw; peak: highest 1 ml sphere inside the VOI, None where not measured. source: map or estimate.
-    flags: what makes it doubtful; empty where nothing does.
-    """
-
-    mean: float
-    sd: float
-    volume_ml: float
-    source: str
-    peak: float | None = None
-    flags: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, eq=False)
 class Pet:
     """One PET and the lesions found on it.
@@ -111,8 +96,7 @@ class Pet:
         visit: Name of the visit.
         geometry: Its grid, which is its field of view.
         lesions: Those found on it.
-        references: liver, spleen and blood_pool as far as they could be had.
-        missing_references: The others, with the reason.
+        references: liver, spleen and blood_pool as far as they could be had, and why the others could not.
         acquisition: Facts of the scan; None without a cohort.
         modality: PET/CT or PET/MR; None where neither CT nor MR is there.
         reconstruction: As the side-car says.
@@ -120,7 +104,7 @@ class Pet:
         from_patient: Takes points of the patient's frame to this PET's; None where both are one frame.
         placed: Whether from_patient is known (or not needed); False: another frame and no transform.
         residual_mm: How well the transform fits; None where not known or not needed.
-        organs: Organ map in this PET's own frame.
+        read_organs: Reads the organ map in this PET's own frame; None without one.
         read_suv: Reads the PET in SUVbw; None without a cohort.
         read_anatomy: channel (ct, mr_t1, mr_t2) -> reads that image in its own frame.
     """
@@ -131,8 +115,7 @@ class Pet:
     visit: str
     geometry: Geometry
     lesions: tuple[Lesion, ...] = ()
-    references: Mapping[str, Reference] = field(default_factory=dict)
-    missing_references: Mapping[str, str] = field(default_factory=dict)
+    references: ReferenceOrgans = field(default_factory=ReferenceOrgans)
     acquisition: Acquisition | None = None
     modality: Literal["PET/CT", "PET/MR"] | None = None
     reconstruction: str | None = None
@@ -140,7 +123,7 @@ class Pet:
     from_patient: Transform | None = None
     placed: bool = True
     residual_mm: float | None = None
-    organs: OrganMap | None = None
+    read_organs: Callable[[], OrganMap] | None = None
     read_suv: Callable[[], Volume] | None = None
     read_anatomy: Mapping[str, Callable[[], Volume]] = field(default_factory=dict)
 

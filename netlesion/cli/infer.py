@@ -8,8 +8,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from netlesion.answers.cohort import answer_cohort
+from netlesion.answers.settings import settings_of
 from netlesion.cli.cohort import opened
-from netlesion.cli.config import quiet_libraries, recorded, refuse_old_names
+from netlesion.cli.config import plain, quiet_libraries, recorded, refuse_old_names
 from netlesion.errors import CheckpointError, CohortError, ConfigError
 from netlesion.image.split import read_split
 from netlesion.image.visit import Tracer
@@ -29,13 +31,15 @@ def infer(config: DictConfig) -> int:
     refuse_old_names(config)
     if not isinstance(config.input, str):
         raise ConfigError("input names several cohorts, inference takes one, by whose names results are found again")
+    answer_settings = settings_of(plain(config.answer_settings))
     quiet_libraries()
     reuse_freed_memory()
     checkpoints = _checkpoints(config)
     card, networks = load_networks(checkpoints)
     if not OmegaConf.is_missing(config, "channels"):
         card.require_channels(tuple(config.channels))
-    visits = _visits_of(config, opened(config.input), card)
+    cohort = opened(config.input)
+    visits = _visits_of(config, cohort, card)
     if not config.allow_untested:
         for visit in visits:
             labels = [image.tracer_label for c in card.classes for image in visit.images.get(c, ())]
@@ -50,11 +54,14 @@ def infer(config: DictConfig) -> int:
     print(f"{len(result.done)} visits done, {len(result.skipped)} done before, {len(result.failures)} failed")
     print(f"lesions {output / 'lesions.tsv'}")
     print(f"report {result.report}")
-    if result.failures:
-        for line in result.failures.values():
-            print(f"error: {line}", file=sys.stderr)
-        return 1
-    return 0
+    failures = list(result.failures.values())
+    if config.answers and (result.done or result.skipped):
+        answered = answer_cohort(output, config.input if cohort.layout == "bids" else None, settings=answer_settings)
+        print(f"answers {answered.folder}")
+        failures += answered.failures.values()
+    for line in failures:
+        print(f"error: {line}", file=sys.stderr)
+    return 1 if failures else 0
 
 
 def _checkpoints(config: DictConfig) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from netlesion.cli import exports, imports, run
+from netlesion.cli.answer import answer
 from netlesion.cli.calibrate import calibrate
 from netlesion.cli.compare import compare
 from netlesion.cli.demo import demo
@@ -31,7 +32,7 @@ app = typer.Typer(
 imports.add_verbs(app)
 exports.add_verbs(app)
 run.add_verbs(app)
-for verb in (suv, register, measure, validate, evaluate, calibrate, compare, plan_study, phantom, demo):
+for verb in (suv, register, measure, validate, answer, evaluate, calibrate, compare, plan_study, phantom, demo):
     app.command()(verb)
 
 

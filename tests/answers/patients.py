@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from netlesion.answers.patient import Lesion, Patient, Pet, Reference, Visit
+from netlesion.answers.patient import Lesion, Patient, Pet, Visit
 from netlesion.image.geometry import Geometry
+from netlesion.quantify.references import ReferenceOrgan, ReferenceOrgans
 
 #: 400 x 400 x 1050 mm around the origin.
 GRID = Geometry(
@@ -73,10 +73,17 @@ def pet(*lesions: Lesion, tracer: str = "sstr", visit: str = "visit-1", **more) 
     return Pet(**(values | more))
 
 
-def references(tracer: str) -> Mapping[str, Reference]:
-    """Typical reference organs (clinical.md 7.2, rounded)."""
-    means = {"liver": 5.0, "spleen": 20.0, "blood_pool": 1.0} if tracer == "sstr" else {"liver": 2.0, "blood_pool": 1.5}
-    return {name: Reference(m, 0.1 * m, 14.0, "map", peak=1.05 * m) for name, m in means.items()}
+def references(tracer: str, **means: float | None) -> ReferenceOrgans:
+    """Typical reference organs: liver 5, spleen 20, blood pool 1 (DOTATATE), or liver 2, blood pool 1.5 (FDG); an organ
+    given as None is missing. The SD is a tenth of the mean, the hottest sphere 5 % above it.
+    """
+    usual = {"liver": 5.0, "spleen": 20.0, "blood_pool": 1.0} if tracer == "sstr" else {"liver": 2.0, "blood_pool": 1.5}
+    found = {
+        name: ReferenceOrgan(m, 0.1 * m, 1.05 * m, 14.0, (0.0, 0.0, 0.0), "organ map")
+        for name, m in (usual | means).items()
+        if m is not None
+    }
+    return ReferenceOrgans(found, {name: "the organ was taken out" for name, m in means.items() if m is None})
 
 
 def patient(*pets: Pet, site: str | None = "ileum", **more) -> Patient:
@@ -105,9 +112,9 @@ def scaled(who: Patient, factor: float) -> Patient:
             for x in one.lesions
         )
         organs = {
-            name: replace(r, mean=factor * r.mean, sd=factor * r.sd, peak=None if r.peak is None else factor * r.peak)
-            for name, r in one.references.items()
+            name: replace(r, mean=factor * r.mean, sd=factor * r.sd, peak=factor * r.peak)
+            for name, r in one.references.found.items()
         }
-        return replace(one, lesions=lesions, references=organs)
+        return replace(one, lesions=lesions, references=replace(one.references, found=organs))
 
     return replace(who, visits=tuple(replace(v, pets=tuple(map(of_pet, v.pets))) for v in who.visits))

@@ -1,0 +1,90 @@
+"""Every question to every patient of a folder of results: answers.json for each, one table a question for all.
+
+    <out>/sub-X/answers.json                    everything of one patient (answers.schema.json)
+    <out>/<question>.tsv (.json)                one row for each visit, or patient
+    <out>/<question>_rows.tsv (.json)           lesions, findings or candidates, where a question has them
+    <out>/provenance.json                       settings and what went wrong
+
+Patients are read one at a time. One whose files contradict each other is kept for the end and does not stop the rest.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from netlesion.answers.answer import Answer, Question
+from netlesion.answers.document import document_of
+from netlesion.answers.gather import Source
+from netlesion.answers.patient import Patient
+from netlesion.answers.questions import chosen
+from netlesion.answers.settings import Settings
+from netlesion.answers.tables import write_tables
+from netlesion.errors import NetlesionError
+from netlesion.output.atomic import write_json
+from netlesion.output.provenance import Stopwatch, provenance, without_folders
+
+FOLDER = "answers"
+RECORD = "provenance.json"
+
+
+@dataclass(frozen=True)
+class AnsweredCohort:
+    """Answers by patient, and one line for each patient that could not be read."""
+
+    answers: Mapping[str, tuple[Answer, ...]]
+    failures: Mapping[str, str]
+    folder: Path
+
+
+def answer_cohort(
+    results: str | Path,
+    cohort: str | Path | None = None,
+    out: str | Path | None = None,
+    questions: Sequence[str] = ("all",),
+    settings: Settings | None = None,
+) -> AnsweredCohort:
+    """Answers and writes them.
+
+    Args:
+        results: Of `infer.py`; or a cohort, whose reference masks are then measured.
+        cohort: What the results were made of: PETs, organ maps, transforms, tables.
+        out: Where to write; None: `answers` in the folder of results.
+        questions: Names, or all.
+        settings: Project choices of every question.
+
+    Raises:
+        ConfigError: for a question that is not known.
+        CohortError: for a folder without results, or tables that are broken.
+    """
+    from tqdm import tqdm
+
+    asked, settings = chosen(questions), settings or Settings()
+    source = Source.open(results, cohort)
+    folder = Path(results) / FOLDER if out is None else Path(out)
+    answers: dict[str, tuple[Answer, ...]] = {}
+    failures: dict[str, str] = {}
+    watch = Stopwatch()
+    with watch.stage("answers"):
+        for patient_id in tqdm(source.patient_ids, desc="answers", unit="patient", file=sys.stderr):
+            try:
+                answers[patient_id] = answer_patient(source.patient(patient_id), asked, settings)
+            except NetlesionError as error:
+                failures[patient_id] = str(error)
+                continue
+            document = document_of(patient_id, answers[patient_id])
+            write_json(folder / f"sub-{patient_id}" / "answers.json", document)
+    for question in asked:
+        write_tables(folder, question, [a for found in answers.values() for a in found])
+    paths = [mask.path for mask in source.masks.values()]
+    said = {name: without_folders(line, paths) for name, line in failures.items()}
+    record = provenance(config=asdict(settings), stopwatch=watch, questions=[q.name for q in asked], failures=said)
+    write_json(folder / RECORD, record)
+    return AnsweredCohort(answers, failures, folder)
+
+
+def answer_patient(patient: Patient, questions: Sequence[Question], settings: Settings) -> tuple[Answer, ...]:
+    """One patient's answers, question by question."""
+    return tuple(a for q in questions for a in q.answer(patient, getattr(settings, q.name)))
