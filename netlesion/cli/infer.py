@@ -107,6 +107,7 @@ def _options(config: DictConfig) -> InferenceOptions:
         agreement=bool(asked.agreement),
         threshold=None if asked.threshold is None else float(asked.threshold),
         connectivity=int(asked.connectivity),
+        organs=None if config.organs is None else bool(config.organs),
     )
 
 

@@ -28,7 +28,7 @@ from netlesion.image.geometry import Geometry
 from netlesion.image.visit import Scan
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.cohort import UNKNOWN_DESC
-from netlesion.io.bids.label_maps import read_named_map
+from netlesion.io.bids.label_maps import ORGANS_DESC, read_named_map
 from netlesion.io.bids.visit_files import VisitFiles, load_visit
 from netlesion.io.nifti import read_volume
 from netlesion.models.card import ModelCard
@@ -39,8 +39,6 @@ from netlesion.preprocess.normalise import scaled_mr
 
 #: Raised whenever the arrays of a prepared visit change for the same input.
 CACHE_VERSION = 2
-#: The BIDS `desc-` of organ maps that lie beside a cohort's masks.
-ORGANS_DESC = "organs"
 #: Instance numbers beyond this share the last one; those above are kept for inserted lesions.
 MOST_INSTANCES = 199
 MAPS = ("image", "label", "instance", "organ", "organ_class")

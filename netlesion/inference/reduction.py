@@ -1,4 +1,4 @@
-"""What of a network's logits is kept: every class, or for each tracer the logit of lesion alone.
+"""What of a network's logits is kept: every class, or for each tracer the logit of lesion alone, and the organ.
 
 A tracer of two classes needs their difference only, which may be taken before windows are blended: half the memory and
 no other value. More classes are blended each by itself and collapsed when a chunk is complete. Knows nothing about
@@ -30,23 +30,28 @@ def _same(values: Tensor) -> Tensor:
 EVERY_CLASS = Reduction(_same, _same)
 
 
-def lesion_logit(groups: Sequence[tuple[slice, Sequence[int]]]) -> Reduction:
+def lesion_logit(groups: Sequence[tuple[slice, Sequence[int]]], organs: slice | None = None) -> Reduction:
     """Of each group (its channels, which of them are lesion) the logit of lesion: one channel a group.
 
     logit = logsumexp(lesion logits) - logsumexp(other logits); its sigmoid is the softmax probability of lesion.
+
+    Args:
+        groups: For each group its channels, and which of these are lesion.
+        organs: Channels of organ logits; the number of the highest one then follows as the last channel.
     """
     lesion, other = [], []
     for span, chosen in groups:
         channels = range(span.start, span.stop)
         lesion.append([channels[c] for c in chosen])
         other.append([c for n, c in enumerate(channels) if n not in set(chosen)])
-    if all(len(a) == len(b) == 1 for a, b in zip(lesion, other, strict=True)):
+    if organs is None and all(len(a) == len(b) == 1 for a, b in zip(lesion, other, strict=True)):
         (plus, minus) = ([c for (c,) in side] for side in (lesion, other))
         return Reduction(lambda logits: logits[:, plus] - logits[:, minus], _same)
 
     def after(logits: Tensor) -> Tensor:
         sides = [torch.stack([_joined(logits, channels) for channels in side]) for side in (lesion, other)]
-        return sides[0] - sides[1]
+        lesions = sides[0] - sides[1]
+        return lesions if organs is None else torch.cat([lesions, logits[organs].argmax(0, keepdim=True).float()])
 
     return Reduction(_same, after)
 

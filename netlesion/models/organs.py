@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,10 @@ ORGANS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )  # fmt: skip
 ORGAN_CLASSES = tuple(ORGANS)
+#: class of the organ head -> its name in an organ map, as `quantify.region` knows it; `other` is no organ.
+ORGAN_NAMES = (
+    "other", "liver", "spleen", "kidney", "urinary_bladder", "lung", "brain", "heart", "aorta", "bowel", "bone",
+)  # fmt: skip
 #: How the names of organs begin in which a lesion may be inserted: those where a focus is seldom physiologic. Project
 #: choice: glands, bowel, kidneys, spleen, bladder, brain and heart are left to the patient's own lesions.
 HOSTS = (
@@ -35,6 +40,11 @@ HOSTS = (
     "mediastinum", "bone", "sacrum", "sternum", "skull", "vertebrae_", "rib_", "humerus", "scapula", "clavicula",
     "femur", "hip_", "tibia", "fibula",
 )  # fmt: skip
+
+
+def num_organs(network: Mapping[str, Any]) -> int:
+    """Classes of the organ head of a card's `network`; 0 where it has none."""
+    return int(network.get("organs", 0))
 
 
 def organ_class(name: str) -> int:

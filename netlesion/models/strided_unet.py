@@ -92,6 +92,21 @@ class StridedUNet(nn.Module):
         return self.head(features), self.organ_head(features)
 
 
+class BesideOrgans(nn.Module):
+    """A StridedUNet with organ head -> its logits, and in further channels those of organs: (B, out + organs, I, J, K).
+
+    Each organ logit of half resolution stands in 8 voxels.
+    """
+
+    def __init__(self, network: StridedUNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits, organs = self.network.with_organs(x)
+        return torch.cat([logits, nn.functional.interpolate(organs, scale_factor=PATCH, mode="nearest")], dim=1)
+
+
 def size_divisor(filters: Sequence[int]) -> int:
     """What the sides of an input must be divisible by."""
     return 2 ** len(filters)

@@ -15,7 +15,6 @@ from statistics import fmean
 from threading import Event
 from typing import Any
 
-from torch import Tensor
 from tqdm import tqdm
 
 from netlesion.errors import ConfigError, NetlesionError, OutputError
@@ -28,10 +27,10 @@ from netlesion.output.lock import alone
 from netlesion.output.provenance import Stopwatch, hash_file, provenance, without_folders
 from netlesion.predict.agreement import HEADER, Agreement
 from netlesion.predict.model import Model
-from netlesion.predict.results import damaged, finish_visit, outputs_of, record_of, write_case
+from netlesion.predict.results import damaged, finish_visit, outputs_of, record_of, write_case, write_organs
 from netlesion.predict.settings import InferenceSettings
 from netlesion.predict.stages import StageTable
-from netlesion.predict.visit import Prepared, finish, forward, prepare
+from netlesion.predict.visit import Logits, Prepared, finish, forward, prepare
 from netlesion.quantify.row import LesionRow
 from netlesion.quantify.table import read_lesions, write_lesions
 from netlesion.report.results import CasePage, TextTable, write_report
@@ -179,10 +178,10 @@ class _Run:
             visit = load_visit(files, card.channels, card.required_channels, truth)
         return prepare(visit, card, self.settings, watch), watch
 
-    def forward(self, prepared: Prepared, watch: Stopwatch) -> Tensor:
+    def forward(self, prepared: Prepared, watch: Stopwatch) -> Logits:
         return forward(prepared, self.model.card, self.model.networks, self.settings, watch, self.note)
 
-    def write(self, files: VisitFiles, prepared: Prepared, logits: Tensor, watch: Stopwatch) -> None:
+    def write(self, files: VisitFiles, prepared: Prepared, logits: Logits, watch: Stopwatch) -> None:
         card, folder = self.model.card, self.output / files.visit_id
         (folder / RECORD).unlink(missing_ok=True)
         remove_leftovers(folder, 0)
@@ -195,6 +194,9 @@ class _Run:
                 case = files.case_id(channel)
                 write_case(folder, case, result)
                 outputs += outputs_of(case)
+            first = next(iter(results))
+            if (organs := results[first].organs) is not None:
+                outputs += write_organs(folder, files.case_id(first), organs)
         with watch.stage("hash"):
             hashes = _input_hashes(files, card)
         finish_visit(

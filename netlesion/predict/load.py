@@ -20,6 +20,8 @@ from netlesion.inference.memory import available_gb
 from netlesion.models.architecture import architecture_of, norm_of
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import shipped_checkpoint
+from netlesion.models.organs import num_organs
+from netlesion.models.strided_unet import BesideOrgans, StridedUNet
 from netlesion.output.html import fact_table
 from netlesion.output.provenance import Stopwatch
 from netlesion.predict.model import Model, checkpoint_hash, load_networks
@@ -133,6 +135,9 @@ def ready(
         cost = cost_of(card, engine, chunked)
         return None if cost is None else cost.chunk_voxels(voxels, memory_gb * 1e9)
 
+    organs = _keeps_organs(card, options.organs)
+    if organs:
+        networks = [BesideOrgans(n) for n in networks if isinstance(n, StridedUNet)]
     inputs = num_inputs(card.channels, card.required_channels)
     engines = [
         choose(n, inputs, card.window, device, options.engine, options.precision, chunk if chunked else None)
@@ -155,12 +160,21 @@ def ready(
         folds=len(engines),
         agreement=options.agreement,
         chunked=chunked,
+        organs=organs,
     )
     chosen = (
         engine.explain() + (f"; {len(engines)} networks averaged" if len(engines) > 1 else ""),
         f"mode {mode}" + (f": {_why(mode, card)}" if options.mode == "auto" else ": asked for"),
     )
     return LoadedModel(card, tuple(e.predict for e in engines), checkpoint_hash(checkpoints), settings, chosen)
+
+
+def _keeps_organs(card: ModelCard, asked: bool | None) -> bool:
+    """Whether organs are mapped; ConfigError where they are asked of a model that has no organ head."""
+    has = num_organs(card.network) > 0
+    if asked and not has:
+        raise ConfigError("organs=true, but the model has no organ head; use organs=false, or checkpoint=shipped")
+    return has if asked is None else asked
 
 
 def require_tested(visit_id: str, tracer_labels: Iterable[str | None], card: ModelCard) -> None:

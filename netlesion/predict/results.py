@@ -3,6 +3,7 @@
 <output>/<visit>/<case>_desc-lesions_probseg.nii.gz    lesion probability on the native PET grid
 <output>/<visit>/<case>_desc-lesions_dseg.nii.gz       lesion label map
 <output>/<visit>/<case>_desc-lesions.tsv (.json)       measurements and their dictionary
+<output>/<visit>/<case>_desc-organs_dseg.nii.gz (.tsv)  organ map on the working grid, beside the first PET of a visit
 <output>/<visit>/<case>_mip.png                        coronal and sagittal projections
 <output>/<visit>/provenance.json                       written last, with the hashes of the others
 <output>/lesions.tsv (.json)  report.html  provenance.json
@@ -17,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.errors import OutputError
+from netlesion.io.bids.label_maps import ORGANS_DESC, LabelMap
 from netlesion.io.bids.masks import LABEL_MAP, PROBABILITY, RECORD
 from netlesion.io.nifti import write_volume
-from netlesion.output.atomic import write_json
+from netlesion.output.atomic import write_json, write_text
 from netlesion.output.provenance import hash_file
+from netlesion.output.tables import tsv
 from netlesion.predict.visit import TracerResult
 from netlesion.quantify.table import write_lesions
 from netlesion.report.mip import write_mip
@@ -47,6 +50,14 @@ def write_case(folder: Path, case: str, result: TracerResult) -> None:
         write_lesions(folder / f"{case}_desc-lesions.tsv", {case: result.rows})
         write_mip(folder / f"{case}_mip.png", result.suv, result.lesions)
         largest.result()
+
+
+def write_organs(folder: Path, case: str, organs: LabelMap) -> list[str]:
+    """The organ map of a visit, in the frame of its first PET, and the table of its labels; the names of the files."""
+    stem = f"{case}_desc-{ORGANS_DESC}_dseg"
+    write_volume(folder / f"{stem}.nii.gz", organs.volume)
+    write_text(folder / f"{stem}.tsv", tsv(("index", "name"), organs.names.items()))
+    return [f"{stem}.nii.gz", f"{stem}.tsv"]
 
 
 def finish_visit(folder: Path, record: Mapping[str, Any], outputs: Sequence[str]) -> None:

@@ -29,6 +29,7 @@ class InferenceOptions:
         agreement: With mode crop: compute exact as well and report the difference.
         threshold: Lesion probability from which a voxel counts; None: the model card's for each tracer, else 0.5.
         connectivity: Of lesions, 6, 18 or 26.
+        organs: Whether the organ head's map is kept; None: where the model has one.
     """
 
     device: str = "auto"
@@ -42,6 +43,7 @@ class InferenceOptions:
     agreement: bool = False
     threshold: float | None = None
     connectivity: int = CONNECTIVITY
+    organs: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class InferenceSettings:
     logits are averaged.
     folds: networks whose logits are averaged. agreement: mode crop computes exact as well, to be compared with it.
     chunked: the networks take a tile of mode stream that does not fit at once (`inference.engines.chunked`).
+    organs: the networks give organ logits beside the others (`models.strided_unet.BesideOrgans`).
 
     Raises ConfigError, with the setting's name, for a value that cannot be meant.
     """
@@ -74,6 +77,7 @@ class InferenceSettings:
     folds: int = 1
     agreement: bool = False
     chunked: bool = False
+    organs: bool = False
 
     def __post_init__(self) -> None:
         for name, good, expected in (

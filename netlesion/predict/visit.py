@@ -1,7 +1,7 @@
 """One visit in, results out: the story of inference, in three steps that a cohort can overlap.
 
 prepare   visit -> harmonise -> network input -> the body's box -> plan
-forward   plan -> tiles through the network -> logits of lesion on the working grid, one map for each tracer
+forward   plan -> tiles through the network -> logits of lesion on the working grid, one map for each tracer, and organs
 finish    logits on each native PET grid -> lesion probability -> lesions -> measurements
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,9 +23,11 @@ from netlesion.image.visit import Visit
 from netlesion.image.volume import Quantity, Volume
 from netlesion.inference.average import Predict, averaged, averaged_beside_first
 from netlesion.inference.plan import Box, Plan, windows_at_once
-from netlesion.inference.reduction import lesion_logit
+from netlesion.inference.reduction import Reduction, lesion_logit
 from netlesion.inference.sliding import sliding
+from netlesion.io.bids.label_maps import LabelMap
 from netlesion.models.card import ModelCard
+from netlesion.models.organs import ORGAN_NAMES, num_organs
 from netlesion.output.provenance import Stopwatch
 from netlesion.predict.agreement import Agreement
 from netlesion.predict.native_grid import probability_on, unseen_by
@@ -56,8 +59,27 @@ class Prepared:
 
 
 @dataclass(frozen=True, eq=False)
+class Logits:
+    """What the network says of a visit on the working grid.
+
+    Attributes:
+        lesion: (T, I, J, K) float32 logits of lesion, in the order of the model's tracers.
+        compared: The same, computed in the other way that `settings.compared` names; None where there is none.
+        organ: (I, J, K) uint8 class of the organ head; None where it is not kept.
+    """
+
+    lesion: Tensor
+    compared: Tensor | None = None
+    organ: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class TracerResult:
-    """What was found on one PET, all on its native grid: SUV, lesion probability, label map, measurements."""
+    """What was found on one PET, all on its native grid: SUV, lesion probability, label map, measurements.
+
+    organs: the organ map of the visit, on the working grid, with a name for each label; None where the model has no
+    organ head.
+    """
 
     channel: str
     suv: Volume
@@ -65,6 +87,7 @@ class TracerResult:
     lesions: Volume
     rows: LesionTable
     agreement: Agreement | None = None
+    organs: LabelMap | None = None
 
     @property
     def table(self) -> DataFrame | LesionTable:
@@ -98,31 +121,45 @@ def forward(
     settings: InferenceSettings,
     stopwatch: Stopwatch,
     note: Callable[[str], None] = lambda line: None,
-) -> Tensor:
-    """Logits of lesion (T, I, J, K) float32 on the working grid, one for each tracer of the model, in its order.
+) -> Logits:
+    """Runs the network over the plan, and where `settings.compared` names another way, in that way as well.
 
-    Where `settings.compared` names another way, T more channels hold its logits. A device that runs out of memory
-    gets smaller batches, then shallower tiles, each said through `note`; when nothing is left to make smaller,
-    InferenceError. A result that is not finite is an InferenceError as well.
+    A device that runs out of memory gets smaller batches, then shallower tiles, each said through `note`; when nothing
+    is left to make smaller, InferenceError. A result that is not finite is an InferenceError as well.
     """
     scheme = card.scheme
     groups = [(scheme.span(t), scheme.lesion_indices(t)) for t in scheme.tracers]
+    tracers, outputs, organs = len(groups), scheme.num_outputs, None
+    if settings.organs:
+        outputs += num_organs(card.network)
+        organs = slice(scheme.num_outputs, outputs)
     predict = averaged(networks, settings.flips)
     if settings.compared is not None and not settings.agreement:
         predict = averaged_beside_first(networks, settings.flips)
-        n = scheme.num_outputs
-        groups += [(slice(span.start + n, span.stop + n), chosen) for span, chosen in groups]
-    plans = [prepared.plan]
-    if settings.agreement:
-        plans.append(plan_of(card, replace(settings, mode="exact", agreement=False), prepared.plan.shape))
+        groups += [(slice(span.start + outputs, span.stop + outputs), chosen) for span, chosen in groups]
+    reduction, run = lesion_logit(groups, organs), partial(_run, prepared.visit.visit_id)
     with stopwatch.stage("network"):
         image = prepared.image.to(settings.device, non_blocking=True)
-        logits = [_run(prepared.visit.visit_id, image, plan, card, predict, groups, settings, note) for plan in plans]
-        return torch.cat(logits) if len(logits) > 1 else logits[0]
+        maps = run(image, prepared.plan, card, predict, reduction, settings, note)
+        lesion, compared = maps[:tracers], maps[tracers : len(groups)] if len(groups) > tracers else None
+        if settings.agreement:
+            exact = plan_of(card, replace(settings, mode="exact", agreement=False), prepared.plan.shape)
+            compared = run(image, exact, card, predict, reduction, settings, note)[:tracers]
+        organ = None if organs is None else maps[len(groups)].clamp(min=0.0).to(torch.uint8)
+        return Logits(lesion, compared, organ)
 
 
-def _run(visit_id: str, image: Tensor, plan: Plan, card: ModelCard, predict: Predict, groups, settings, note) -> Tensor:
-    batch_size, reduction = settings.batch_size, lesion_logit(groups)
+def _run(
+    visit_id: str,
+    image: Tensor,
+    plan: Plan,
+    card: ModelCard,
+    predict: Predict,
+    reduction: Reduction,
+    settings: InferenceSettings,
+    note: Callable[[str], None],
+) -> Tensor:
+    batch_size = settings.batch_size
     if batch_size is None:
         batch_size = windows_at_once(plan, settings.device, settings.memory_gb)
     while True:
@@ -138,12 +175,12 @@ def _run(visit_id: str, image: Tensor, plan: Plan, card: ModelCard, predict: Pre
 
 
 def finish(
-    prepared: Prepared, logit_TIJK: Tensor, card: ModelCard, settings: InferenceSettings, stopwatch: Stopwatch
+    prepared: Prepared, logits: Logits, card: ModelCard, settings: InferenceSettings, stopwatch: Stopwatch
 ) -> dict[str, TracerResult]:
     """Tracer channel -> result, for every tracer that the model knows and the visit has."""
     visit, working, results = prepared.visit, prepared.working, {}
-    tracers = card.scheme.tracers
-    for t, tracer in enumerate(tracers):
+    organs = None if logits.organ is None else _organ_map(visit.visit_id, logits.organ, working)
+    for t, tracer in enumerate(card.scheme.tracers):
         if tracer not in visit.scans:
             continue
         suv, moved = visit.scans[tracer].volume, visit.scans[tracer].transform
@@ -152,23 +189,25 @@ def finish(
             unseen = unseen_by(working, suv.geometry, back)
             seen = prepared.plan.box
             temperature, threshold = card.temperatures.get(tracer, 1.0), settings.threshold_of(tracer)
-            probability = probability_on(logit_TIJK[t] / temperature, seen, working, suv.geometry, back, unseen)
+            probability = probability_on(logits.lesion[t] / temperature, seen, working, suv.geometry, back, unseen)
             probability_volume = Volume(probability, suv.geometry, Quantity.PROBABILITY)
         with stopwatch.stage("lesions"):
             lesions = extract(probability_volume, threshold, settings.connectivity, settings.peak_threshold_of(tracer))
         with stopwatch.stage("measure"):
             rows = measure(suv, lesions, probability_volume)
         agreement = None
-        if settings.compared is not None:
+        if settings.compared is not None and logits.compared is not None:
             with stopwatch.stage("agreement"):
-                n = len(tracers) + t
                 whole = Box((0, 0, 0), working.shape)
-                other = probability_on(
-                    logit_TIJK[n] / card.temperatures.get(tracer, 1.0), whole, working, suv.geometry, back, unseen
-                )
+                other = probability_on(logits.compared[t] / temperature, whole, working, suv.geometry, back, unseen)
                 agreement = Agreement.of(settings.compared, probability, other, threshold, _truth(visit, tracer, suv))
-        results[tracer] = TracerResult(tracer, suv, probability_volume, lesions, rows, agreement)
+        results[tracer] = TracerResult(tracer, suv, probability_volume, lesions, rows, agreement, organs)
     return results
+
+
+def _organ_map(visit_id: str, organ: Tensor, working: Geometry) -> LabelMap:
+    names = {n: name for n, name in enumerate(ORGAN_NAMES) if n > 0}
+    return LabelMap(visit_id, Volume(organ.numpy(), working, Quantity.LABEL), names, ())
 
 
 def _truth(visit: Visit, tracer: str, suv: Volume) -> np.ndarray | None:

@@ -74,9 +74,7 @@ class ReferenceOrgans:
 #: The data dictionary of reference_organs.tsv; its keys are the columns, in order.
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "case": {"Description": "The PET measured: patient, session and tracer"},
-    "organ": {
-        "Description": "liver, spleen, blood_pool (thoracic aorta), marrow (L1-L3) or muscle (gluteus maximus)"
-    },
+    "organ": {"Description": "liver, spleen, blood_pool (thoracic aorta), marrow (L1-L3) or muscle (gluteus maximus)"},
     "mean_g_per_ml": {"Description": "Mean SUVbw of the organ's region of interest", "Units": "g/ml"},
     "sd_g_per_ml": {"Description": "Standard deviation of SUVbw over it", "Units": "g/ml"},
     "peak_g_per_ml": {"Description": "Highest mean SUVbw of a 1 ml sphere centred in it", "Units": "g/ml"},

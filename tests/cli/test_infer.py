@@ -37,6 +37,9 @@ def test_the_shipped_weights_need_no_experiment_and_are_named(cohort, tmp_path, 
     assert "research use only" in said
     record = json.loads((tmp_path / "out" / "A" / "provenance.json").read_text())
     assert record["config"]["name"] == "shipped"
+    (organs,) = tmp_path.rglob("*_desc-organs_dseg.tsv")
+    assert organs.read_text().startswith("index\tname\n1\tliver\n"), "the shipped weights map organs as well"
+    assert organs.with_suffix(".nii.gz").is_file()
     card, _ = load_checkpoint(shipped_checkpoint())
     assert record["settings"]["tracer_thresholds"] == dict(card.thresholds)
     assert not list((tmp_path / "out").rglob("*dotatate*")), "an absent tracer has no mask"

@@ -26,6 +26,14 @@ def test_two_classes_each_are_one_channel_each_before_they_are_blended():
     assert torch.equal(logits(groups), wanted)
 
 
+def test_organs_follow_the_lesions_as_the_number_of_the_highest_logit():
+    groups = [(slice(0, 2), (1,)), (slice(2, 4), (0,))]
+    reduction = lesion_logit(groups, organs=slice(4, 6))
+    found = torch.stack([reduction.after(one) for one in reduction.before(LOGITS)])
+    assert torch.equal(found[:, :2], logits(groups))
+    assert torch.equal(found[:, 2], (LOGITS[:, 5] > LOGITS[:, 4]).float())
+
+
 def test_blended_odds_are_the_odds_of_blended_logits():
     torch.manual_seed(1)
     network = torch.nn.Conv3d(1, 4, 3, padding=1)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from netlesion.models.strided_unet import StridedUNet, margin, size_divisor
+from netlesion.models.strided_unet import BesideOrgans, StridedUNet, margin, size_divisor
 
 FILTERS = (4, 6, 8)
 
@@ -46,3 +46,14 @@ def test_nothing_beyond_a_cut_reaches_further_than_the_margin(filters):
             reached = max(reached, int(far) - cut + 1)
     assert 0 < reached <= margin(filters)
     assert reached > margin(filters) - step
+
+
+def test_beside_organs_gives_both_heads_at_full_resolution():
+    network = network_of(organs=3).eval()
+    image = torch.randn(1, 2, 16, 16, 16)
+    with torch.inference_mode():
+        both, (logits, organs) = BesideOrgans(network)(image), network.with_organs(image)
+    outputs = logits.shape[1]
+    assert torch.equal(both[:, :outputs], logits)
+    assert both.shape == (1, outputs + 3, 16, 16, 16)
+    assert torch.equal(both[:, outputs:, 1::2, ::2, 1::2], organs), "each organ logit stands in 8 voxels"

@@ -83,3 +83,8 @@ def test_a_notebook_shows_the_card_and_how_it_runs_but_no_patient(model):
     assert "1 patients" in html
     assert model.settings.engine in html
     assert "secret" not in html + repr(model)
+
+
+def test_organs_asked_of_a_model_without_organ_head_are_refused(examples):  # noqa: F811
+    with pytest.raises(ConfigError, match="the model has no organ head; use organs=false"):
+        nl.load_model("model.safetensors", InferenceOptions(organs=True))

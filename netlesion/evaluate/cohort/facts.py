@@ -13,11 +13,9 @@ from pathlib import Path
 from netlesion.errors import CohortError
 from netlesion.image.visit import Tracer
 from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.label_maps import ORGANS_DESC
 from netlesion.io.bids.masks import MaskFolder
 from netlesion.io.bids.pet import sidecar_of
-
-#: BIDS desc- of a cohort's organ maps.
-ORGANS_DESC = "organs"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from netlesion.io.files import is_there, visible
 from netlesion.io.nifti import read_volume
 from netlesion.io.table_file import read_table
 
+#: The BIDS `desc-` of organ maps that lie beside a cohort's masks and in results.
+ORGANS_DESC = "organs"
 ENDINGS = (".nii.gz", ".nii")
 #: Where the public TotalSegmentator data set keeps a patient's organs.
 ORGAN_FOLDER = "segmentations"
