@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from netlesion.image.geometry import Geometry
-from netlesion.quantify.region import REGIONS, OrganMap, region_of_label
+from netlesion.quantify.organ_map import OrganMap
+from netlesion.quantify.region import region_of, region_of_label, regions
 
 NAMES = {
     1: "liver",
@@ -62,18 +63,18 @@ CASES = [
 
 @pytest.mark.parametrize(("centre", "volume_ml", "expected"), CASES)
 def test_a_lesion_lies_where_it_lies(centre, volume_ml, expected):
-    assert body().region_of(ball(centre), volume_ml).name == expected
+    assert region_of(body(), ball(centre), volume_ml).name == expected
 
 
 @pytest.mark.parametrize("flip", [(-1, -1, 1), (1, -1, -1)])
 @pytest.mark.parametrize(("centre", "volume_ml", "expected"), CASES[:6])
 def test_the_grid_of_the_map_does_not_matter(centre, volume_ml, expected, flip):
-    assert body(flip, np.array([3.0, 2.5, 2.0])).region_of(ball(centre), volume_ml).name == expected
+    assert region_of(body(flip, np.array([3.0, 2.5, 2.0])), ball(centre), volume_ml).name == expected
 
 
 def test_an_organ_reaches_three_millimetres_further():
     organs = body()
-    touching, apart = (organs.region_of(ball((x, 15, 105), 1.0), 0.1) for x in (33, 37))
+    touching, apart = (region_of(organs, ball((x, 15, 105), 1.0), 0.1) for x in (33, 37))
     assert (touching.name, apart.name) == ("kidney", "abdominal_other")
 
 
@@ -81,20 +82,41 @@ def test_a_lesion_at_the_dome_is_the_livers_by_a_fifth():
     """Half of it seems to lie in the lung, for the liver moves up by a breath and back."""
     organs = body()
     points = np.array([[85.0, 60.0, z] for z in (115, 119, 136, 140, 144, 146, 150)])
-    assert organs.region_of(points[:5], 1.0).name == "liver"
-    assert organs.region_of(points + [0, 0, 60], 1.0).name != "liver"
+    assert region_of(organs, points[:5], 1.0).name == "liver"
+    assert region_of(organs, points + [0, 0, 60], 1.0).name != "liver"
 
 
 def test_confidence_is_the_lead_over_the_next():
     organs = body()
-    assert organs.region_of(ball((85, 60, 90)), 1.0).confidence == 1.0
+    assert region_of(organs, ball((85, 60, 90)), 1.0).confidence == 1.0
     shared = np.array([[85.0, 60.0, 90.0]] * 3 + [[85.0, 60.0, 150.0]])
-    assert organs.region_of(shared, 1.0).confidence == pytest.approx(3 / 4 - 1 / 4)
-    assert organs.region_of(ball((118, 115, 160)), 1.0).confidence == 0.0
+    assert region_of(organs, shared, 1.0).confidence == pytest.approx(3 / 4 - 1 / 4)
+
+
+def test_outside_every_organ_confidence_is_what_no_organ_claims():
+    organs = body()
+    assert region_of(organs, ball((118, 115, 160)), 1.0).confidence == 1.0
+    touched = np.array([[45.0, 115.0, 100.0]] * 3 + [[15.0, 15.0, 105.0]])  # a quarter of it in the kidney
+    found = region_of(organs, touched, 60.0)
+    assert (found.name, found.confidence, found.runner_up) == ("abdominal_other", 0.5, "kidney")
+
+
+def test_what_came_second_and_the_organ_are_named():
+    shared = np.array([[85.0, 60.0, 90.0]] * 3 + [[85.0, 60.0, 150.0]])
+    found = region_of(body(), shared, 1.0)
+    assert (found.name, found.runner_up, found.organ) == ("liver", "lung", "liver")
+    assert region_of(body(), ball((30, 30, 50)), 1.0).organ == "vertebrae_L3"
+    assert region_of(body(), ball((40, 55, 160)), 1.0).organ is None
+
+
+def test_the_base_of_a_lung_within_15_mm_of_the_liver_is_flagged():
+    low, high = (region_of(body(), ball((85, 60, z), 2.0), 0.1) for z in (130, 160))
+    assert (low.name, low.flag, low.runner_up, low.confidence) == ("lung", "liver_dome_or_lung", "liver", 0.0)
+    assert (high.name, high.flag, high.confidence) == ("lung", None, 1.0)
 
 
 def test_a_point_outside_the_map_has_a_region_all_the_same():
-    assert body().region_of(np.array([[500.0, 0.0, 0.0]]), 0.0).name == "soft_tissue"
+    assert region_of(body(), np.array([[500.0, 0.0, 0.0]]), 0.0).name == "soft_tissue"
 
 
 def test_names_of_organs():
@@ -103,7 +125,7 @@ def test_names_of_organs():
         "lung_left": "lung", "kidney_cyst_left": "kidney", "adrenal_gland_right": "adrenal_gland", "brain": "brain",
         "cerebellum": "brain", "parotid_gland_left": "salivary_gland", "duodenum": "duodenum", "colon": "colon",
         "aorta": None, "gluteus_maximus_left": None, "visceral_fat": None, "brachiocephalic_trunk": None,
-        "humerus_left": "bone", "radius_left": "bone", "breast_left": "breast", "renal_pelvis_left": None,
+        "humerus_left": "bone", "radius_left": "bone", "breast_left": "breast", "renal_pelvis_left": "urinary_tract",
     }  # fmt: skip
     assert {name: region_of_label(name) for name in expected} == expected
-    assert {region for region in expected.values() if region} <= set(REGIONS)
+    assert {region for region in expected.values() if region} <= set(regions())

@@ -18,7 +18,8 @@ from netlesion.evaluate.case.lesion_table import UNKNOWN_LESION
 from netlesion.evaluate.case.match import CroppedCase
 from netlesion.evaluate.case.outcome import Matching, Outcome, PredictedLesion, ReferenceLesion
 from netlesion.evaluate.case.surface import SurfaceVoxels, hausdorff_mm, normalised_surface_dice, surface_distances
-from netlesion.quantify.region import OrganMap
+from netlesion.quantify.organ_map import OrganMap
+from netlesion.quantify.region import region_of
 
 NAN = float("nan")
 #: Upper limits in ml of the size bins, each excluded (clinical.md 8.2).
@@ -126,7 +127,7 @@ def point_rows(
     nothing = SurfaceVoxels(np.zeros((0, 3), int), np.zeros(0, int), np.zeros(0, bool), np.zeros(0, bool))
     side_g = _side(crop.reference, crop, nothing, organs)
     places = {p.lesion_id: points_mm[n] for n, p in enumerate(matching.prediction)}
-    points = _Side(places, {}, {}, {}, lambda n: "" if organs is None else organs.region_of(places[n][None], 0.0).name)
+    points = _Side(places, {}, {}, {}, lambda n: "" if organs is None else region_of(organs, places[n][None], 0.0).name)
     voxel_ml = crop.geometry.voxel_volume_ml
     rows = []
     for lesion in matching.reference:
@@ -276,10 +277,10 @@ def _side(voxels: Foreground, crop: CroppedCase, surface: SurfaceVoxels, organs:
     cuts = np.searchsorted(surface.label_N[order], ids, side="left")
     parts = dict(zip(names, np.split(world, cuts[1:]), strict=True)) if len(ids) else {}
 
-    def region_of(lesion: int) -> str:
+    def region_name(lesion: int) -> str:
         if organs is None:
             return ""
         points = crop.geometry.to_world(voxels.index_N3[voxels.label_N == lesion])
-        return organs.region_of(points, len(points) * crop.geometry.voxel_volume_ml).name
+        return region_of(organs, points, len(points) * crop.geometry.voxel_volume_ml).name
 
-    return _Side(dict(zip(names, places, strict=True)), suvmax, suv_sum, parts, region_of)
+    return _Side(dict(zip(names, places, strict=True)), suvmax, suv_sum, parts, region_name)

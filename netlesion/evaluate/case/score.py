@@ -36,7 +36,7 @@ from netlesion.evaluate.case.surface import (
 )
 from netlesion.evaluate.cohort.froc import case_detections
 from netlesion.image.volume import Volume
-from netlesion.quantify.region import OrganMap
+from netlesion.quantify.organ_map import OrganMap
 
 NAN = float("nan")
 

@@ -29,7 +29,7 @@ from netlesion.io.nifti import read_volume
 from netlesion.output.cores import available_cores
 from netlesion.output.interrupt import worker_processes
 from netlesion.output.provenance import hash_file, without_folders
-from netlesion.quantify.region import OrganMap
+from netlesion.quantify.organ_map import OrganMap
 
 #: Fewer cases than this are not worth starting processes for.
 MIN_CASES_FOR_WORKERS = 4

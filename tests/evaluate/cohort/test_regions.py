@@ -11,7 +11,7 @@ from netlesion.evaluate.case.score import evaluate_case, evaluate_points
 from netlesion.evaluate.cohort.interval import Resampling
 from netlesion.evaluate.cohort.regions import region_detection, regions_are_known
 from netlesion.evaluate.cohort.strata import strata
-from netlesion.quantify.region import OrganMap
+from netlesion.quantify.organ_map import OrganMap
 
 SHAPE = (31, 17, 13)
 LIVER, BONE = np.s_[2:5, 3:6, 3:6], np.s_[20:23, 3:6, 3:6]
