@@ -36,8 +36,9 @@ from netlesion.io.files import is_there
 from netlesion.io.nifti import read_volume
 from netlesion.quantify.instances import instances, voxels_by_label
 from netlesion.quantify.measure import measure
+from netlesion.quantify.organ_map import OrganMap
 from netlesion.quantify.references import ReferenceOrgans, read_references
-from netlesion.quantify.region import OrganMap
+from netlesion.quantify.region import LesionRegion, region_of
 from netlesion.quantify.row import LesionRow
 from netlesion.quantify.table import read_lesions
 from netlesion.suv.body_size import BodySize, SulFormula
@@ -211,8 +212,7 @@ class _Gatherer:
                 **{name: values[name] for name in TAKEN if name in values},
             )
             if lesion.region is None and pet.read_organs is not None:
-                found = pet.read_organs().region_of(points, lesion.volume_ml)
-                lesion = replace(lesion, region=found.name, region_confidence=found.confidence)
+                lesion = _with_region(lesion, region_of(pet.read_organs(), points, lesion.volume_ml))
             yield lesion
 
     def _rows(self, pet: Pet, mask: Volume) -> Mapping[int, LesionRow]:
@@ -278,6 +278,17 @@ class _Frames:
         names = frame_name(moving), frame_name(fixed)
         path = transform_path(self.cohort / DERIVATIVES, self.patient_id, *names)
         return path if is_there(path) else None
+
+
+def _with_region(lesion: Lesion, found: LesionRegion) -> Lesion:
+    return replace(
+        lesion,
+        region=found.name,
+        region_confidence=found.confidence,
+        runner_up=found.runner_up,
+        station=found.node_station,
+        bone=found.organ if found.name == "bone" else None,
+    )
 
 
 def _session(case: str) -> str:

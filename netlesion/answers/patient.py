@@ -17,8 +17,8 @@ from netlesion.image.geometry import Geometry
 from netlesion.image.transform import Transform
 from netlesion.image.visit import Acquisition
 from netlesion.image.volume import Volume
+from netlesion.quantify.organ_map import OrganMap
 from netlesion.quantify.references import ReferenceOrgans
-from netlesion.quantify.region import OrganMap
 
 #: How a tracer is called in sentences.
 TRACER_WORDS: Mapping[str, str] = {"sstr": "DOTATATE", "fdg": "FDG", "psma": "PSMA"}
