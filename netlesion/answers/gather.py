@@ -286,7 +286,7 @@ def _with_region(lesion: Lesion, found: LesionRegion) -> Lesion:
         region=found.name,
         region_confidence=found.confidence,
         runner_up=found.runner_up,
-        station=found.node_station,
+        station=found.station,
         bone=found.organ if found.name == "bone" else None,
     )
 

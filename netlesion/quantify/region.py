@@ -51,7 +51,7 @@ class LesionRegion:
         confidence: Share of the lesion in it less that of the next, 0 to 1; outside every organ the share there.
         runner_up: The region of the next; None where there is none.
         organ: The organ that holds most of it (vertebrae_L1, kidney_left); None outside every organ.
-        node_station: Of a node, one of `stations.STATIONS`.
+        station: Of a node, one of `stations.STATIONS`.
         flag: liver_dome_or_lung, where breathing may have moved a lesion of one into the other.
     """
 
@@ -59,8 +59,13 @@ class LesionRegion:
     confidence: float
     runner_up: str | None = None
     organ: str | None = None
-    node_station: str | None = None
+    station: str | None = None
     flag: str | None = None
+
+    @property
+    def bone(self) -> str | None:
+        """Of a bone lesion the bone, with its level and side."""
+        return self.organ if self.name == "bone" else None
 
 
 def region_of(organs: OrganMap, points_mm: np.ndarray, volume_ml: float) -> LesionRegion:
