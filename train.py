@@ -16,10 +16,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads tha
 
 @hydra.main(config_path="configs", config_name="train", version_base="1.3")
 def main(config: DictConfig) -> None:
+    from hydra.core.hydra_config import HydraConfig
+
     from netlesion.cli.config import guarded
     from netlesion.cli.train import train
 
-    guarded(train, config)
+    words = list(HydraConfig.get().overrides.task)
+    guarded(lambda config: train(config, words), config)
 
 
 if __name__ == "__main__":

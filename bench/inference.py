@@ -119,7 +119,7 @@ def make_network(path: Path, image: Path, filters, norm: str, residual: bool, st
         truth = torch.from_numpy(np.load(image.with_name(f"{image.stem}-truth.npy")).astype(np.int64))
         lesion, optimiser = np.argwhere(truth.numpy()), torch.optim.AdamW(network.parameters(), 3e-3)
         for step in range(steps):
-            if step >= 0.7 * steps:  # as training does (optimisation.freeze_norm_fraction)
+            if step >= 0.7 * steps:  # as training does (callbacks.freeze_norm.fraction)
                 for module in network.modules():
                     if isinstance(module, torch.nn.BatchNorm3d):
                         module.eval()

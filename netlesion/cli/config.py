@@ -48,6 +48,8 @@ PATHS = frozenset(
     }
 )
 NOT_TOLD = "a path, not recorded"
+#: Groups that training alone reads; experiments set them for inference, too.
+TRAINING_GROUPS = ("loss", "optimizer", "scheduler", "augmentation", "data", "callbacks", "logger", "trainer")
 
 
 def compose(name: str, overrides: Sequence[str]) -> DictConfig:
@@ -119,7 +121,7 @@ def card_of(config: DictConfig, trained_on: Sequence[str] = ()) -> ModelCard:
     filters, kind = filters_of(card.network), architecture_of(card.network)
     if len(filters) < 3:
         raise ConfigError(f"network has features {list(filters)}; the U-Net needs at least 3 levels")
-    divisor = kind.divisor(filters)
+    divisor = kind.divisor(card.network)
     if any(w % divisor for w in card.window):
         fitting = [-(-w // divisor) * divisor for w in card.window]
         raise ConfigError(f"window {list(card.window)} must be divisible by {divisor} (network); try {fitting}")
@@ -186,7 +188,8 @@ def lesion_strata(cohort: Cohort, labels: LabelScheme) -> dict[str, str]:
 
 def refuse_old_names(config: DictConfig) -> None:
     """Raises ConfigError where a file of the user's own still sets a key by a name that it no longer has."""
-    refuse_renamed([key for key in RENAMED if OmegaConf.select(config, key) is not None])
+    absent = object()
+    refuse_renamed([key for key in RENAMED if OmegaConf.select(config, key, default=absent) is not absent])
 
 
 def plain(config: Any) -> Any:
@@ -194,12 +197,12 @@ def plain(config: Any) -> Any:
     return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
 
 
-def recorded(config: DictConfig) -> dict[str, Any]:
-    """A configuration as it goes into a record: references stay as they are written, so that nothing of the environment
-    is in it, and a path is not told, for a folder may be named after a patient.
+def recorded(config: DictConfig, without: Sequence[str] = ()) -> dict[str, Any]:
+    """A configuration as it goes into a record, but for the groups `without`: references stay as they are written, so
+    that nothing of the environment is in it, and a path is not told, for a folder may be named after a patient.
     """
     written = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
-    return {name: _without_paths(name, value) for name, value in written.items()}
+    return {name: _without_paths(name, value) for name, value in written.items() if name not in without}
 
 
 def _without_paths(name: str, value: Any) -> Any:

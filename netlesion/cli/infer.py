@@ -11,7 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from netlesion.answers.cohort import answer_cohort
 from netlesion.answers.settings import settings_of
 from netlesion.cli.cohort import opened
-from netlesion.cli.config import plain, quiet_libraries, recorded, refuse_old_names
+from netlesion.cli.config import TRAINING_GROUPS, plain, quiet_libraries, recorded, refuse_old_names
+from netlesion.cli.instantiate import options_of
 from netlesion.errors import CheckpointError, CohortError, ConfigError
 from netlesion.image.split import read_split
 from netlesion.image.visit import Tracer
@@ -23,7 +24,6 @@ from netlesion.models.checkpoint import SHIPPED, shipped_checkpoint
 from netlesion.predict.batch import run_batch
 from netlesion.predict.load import ready, require_tested
 from netlesion.predict.model import load_networks
-from netlesion.predict.settings import InferenceOptions
 
 
 def infer(config: DictConfig) -> int:
@@ -44,13 +44,12 @@ def infer(config: DictConfig) -> int:
         for visit in visits:
             labels = [image.tracer_label for c in card.classes for image in visit.images.get(c, ())]
             require_tested(visit.visit_id, labels, card)
-    model = ready(card, networks, checkpoints, _options(config))
+    model = ready(card, networks, checkpoints, options_of(config, str(config.device), config.organs))
     for line in model.chosen:
         print(line)
     output, parts = Path(config.output), _parts_of(config, visits)
-    result = run_batch(
-        visits, output, model, model.settings, recorded(config), int(config.seed), bool(config.overwrite), parts
-    )
+    record, seed = recorded(config, TRAINING_GROUPS), int(config.seed)
+    result = run_batch(visits, output, model, model.settings, record, seed, bool(config.overwrite), parts)
     print(f"{len(result.done)} visits done, {len(result.skipped)} done before, {len(result.failures)} failed")
     print(f"lesions {output / 'lesions.tsv'}")
     print(f"report {result.report}")
@@ -90,25 +89,6 @@ def _checkpoints(config: DictConfig) -> list[Path]:
     if not paths or len(set(paths)) < len(paths):
         raise ConfigError(f"checkpoint names {len(paths)} files, expected one or several, each once")
     return paths
-
-
-def _options(config: DictConfig) -> InferenceOptions:
-    """What the configuration asks of inference."""
-    asked = config.inference
-    return InferenceOptions(
-        device=str(config.device),
-        mode=str(asked.mode),
-        overlap=float(asked.overlap),
-        batch_size=None if asked.batch_size is None else int(asked.batch_size),
-        engine=str(asked.engine),
-        precision=str(asked.precision),
-        memory_gb=None if asked.memory_gb is None else float(asked.memory_gb),
-        flips=tuple(int(axis) for axis in asked.flips),
-        agreement=bool(asked.agreement),
-        threshold=None if asked.threshold is None else float(asked.threshold),
-        connectivity=int(asked.connectivity),
-        organs=None if config.organs is None else bool(config.organs),
-    )
 
 
 def _visits_of(config: DictConfig, cohort: Cohort, card: ModelCard) -> tuple[VisitFiles, ...]:

@@ -37,8 +37,11 @@ def _run(name: str, settings: list[str]) -> int:
     from netlesion.cli.config import compose, run_guarded
 
     if name == "train":
-        from netlesion.cli.train import train as work
-    else:
-        from netlesion.cli.infer import infer as work
+        from netlesion.cli.train import train
+
+        say_how_to_go_on(lambda: NOTHING_YET)
+        return run_guarded(lambda: train(compose(name, settings), settings))
+    from netlesion.cli.infer import infer
+
     say_how_to_go_on(lambda: NOTHING_YET)
-    return run_guarded(lambda: work(compose(name, settings)))
+    return run_guarded(lambda: infer(compose(name, settings)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -95,6 +95,13 @@ FIELDS: Mapping[str, Rule] = {
     "about": Rule("any", required=False),
 }
 _FILTERS = Rule("whole", 1, 4096, items=(2, 8), required=False)
+_BLOCKS = Rule("whole", 1, 16, items=(1, 8), required=False)
+_SEGRESNET = {
+    "init_filters": Rule("whole", 1, 1024, required=False),
+    "blocks_down": replace(_BLOCKS, items=(2, 8)),
+    "blocks_up": _BLOCKS,
+    "norm": Rule("choice", choices=("instance", "batch"), required=False),
+}
 #: Every argument of each architecture's constructor (models.architecture).
 NETWORKS: Mapping[str, Mapping[str, Rule]] = {
     "unet": {
@@ -108,6 +115,8 @@ NETWORKS: Mapping[str, Mapping[str, Rule]] = {
         "organs": Rule("whole", 0, 256, required=False),
         "norm": Rule("choice", choices=("batch",), required=False),
     },
+    "segresnet": _SEGRESNET | {"dropout_prob": Rule("number", 0.0, 0.95, required=False)},
+    "segresnet_ds": _SEGRESNET,
 }
 
 
@@ -119,7 +128,15 @@ def card_fault(values: Mapping[str, Any]) -> str | None:
     kind = network.get("architecture", "unet")
     known = Rule("choice", choices=tuple(NETWORKS)).fault("network.architecture", kind)
     fault = _fault(values, FIELDS, "", ("network",)) or known
-    return fault or _fault(network, NETWORKS[kind], "network.", ("architecture",))
+    return fault or _fault(network, NETWORKS[kind], "network.", ("architecture",)) or _blocks_fault(network)
+
+
+def _blocks_fault(network: Mapping[str, Any]) -> str | None:
+    """A SegResNet has one level fewer on its way up."""
+    down, up = network.get("blocks_down"), network.get("blocks_up")
+    if down is None or up is None or len(up) == len(down) - 1:
+        return None
+    return f"network.blocks_up has {len(up)} entries, expected {len(down) - 1}, one fewer than network.blocks_down"
 
 
 def _fault(values: Mapping[str, Any], rules: Mapping[str, Rule], prefix: str, others: tuple[str, ...]) -> str | None:

@@ -16,12 +16,12 @@ from netlesion.preprocess.normalise import num_inputs
 
 def cost_of(card: ModelCard, engine: str, chunked: bool) -> Cost | None:
     """What the card's network costs in an engine; None for a network that is no U-Net of ours."""
-    kind, filters, norm = architecture_of(card.network), filters_of(card.network), norm_of(card.network)
-    if not filters:
+    kind, norm = architecture_of(card.network), norm_of(card.network)
+    if not filters_of(card.network):
         return None
     inputs, outputs = num_inputs(card.channels, card.required_channels), card.scheme.num_outputs
-    at_once, in_chunks = kind.activation_bytes(filters, engine, norm)
-    flop = kind.flop(inputs, outputs, filters)
+    at_once, in_chunks = kind.activation_bytes(card.network, engine, norm)
+    flop = kind.flop(inputs, outputs, card.network)
     return Cost(flop, at_once, in_chunks if chunked else None)
 
 
@@ -29,15 +29,11 @@ def plan_of(
     card: ModelCard, settings: InferenceSettings, shape: tuple[int, int, int], box: tuple | None = None
 ) -> Plan:
     """The plan of one volume; box: the body's (low, high), used by stream and crop, None for the whole volume."""
-    kind, filters, cost = (
-        architecture_of(card.network),
-        filters_of(card.network),
-        cost_of(card, settings.engine, settings.chunked),
-    )
+    kind, cost = architecture_of(card.network), cost_of(card, settings.engine, settings.chunked)
     body = None if box is None else Box(*box)
     if settings.mode == "stream":
         memory = None if settings.memory_gb is None else settings.memory_gb * 1e9
-        return plan_stream(shape, kind.divisor(filters), kind.margin(filters), body, cost, memory)
+        return plan_stream(shape, kind.divisor(card.network), kind.margin(card.network), body, cost, memory)
     if settings.mode == "crop":
         return plan_windows(shape, card.window, settings.overlap, body or Box((0, 0, 0), shape), cost)
     return plan_windows(shape, card.window, settings.overlap, cost=cost)
@@ -60,10 +56,10 @@ def smaller(plan: Plan, batch_size: int, card: ModelCard, error: Exception) -> t
     if batch_size > 1 and plan.num_tiles > 1:
         return plan, batch_size // 2
     if plan.mode == "stream" and plan.cost is not None:
-        kind, filters = architecture_of(card.network), filters_of(card.network)
+        kind = architecture_of(card.network)
         need = plan.cost.activation_bytes * max(t.read.num_voxels for t in plan.tiles)
         cost = replace(plan.cost, chunked=None)
-        less = plan_stream(plan.shape, kind.divisor(filters), kind.margin(filters), plan.box, cost, need / 2)
+        less = plan_stream(plan.shape, kind.divisor(card.network), kind.margin(card.network), plan.box, cost, need / 2)
         if max(t.read.num_voxels for t in less.tiles) < max(t.read.num_voxels for t in plan.tiles):
             return less, 1
     raise InferenceError(

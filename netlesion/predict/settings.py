@@ -45,6 +45,9 @@ class InferenceOptions:
     connectivity: int = CONNECTIVITY
     organs: bool | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "flips", tuple(self.flips))
+
 
 @dataclass(frozen=True)
 class InferenceSettings:

@@ -15,7 +15,7 @@ from netlesion.data.dataset import Patches, WholeVisits, prepared_visits
 from netlesion.data.labels import LabelScheme
 from netlesion.data.prepared import PreparedVisit
 from netlesion.data.transforms import Augmentation, augmented
-from netlesion.errors import CohortError
+from netlesion.errors import CohortError, ConfigError
 from netlesion.image.split import Split
 from netlesion.io.bids.cohort import Cohort
 from netlesion.io.bids.visit_files import require_channels
@@ -26,7 +26,23 @@ KEYS = ("image", "label", "instance", "organ_class")
 
 
 class CohortDataModule(pl.LightningDataModule):
-    """Reads only the patients of its split: those of `train` and `val` are opened, those of `test` never."""
+    """Reads only the patients of its split: those of `train` and `val` are opened, those of `test` never.
+
+    Args:
+        cohort, split, card, labels: of the experiment.
+        augmentation: how far patches are randomised.
+        cache: folder of prepared visits.
+        seed: of the patches.
+        batch_size: patches in one step.
+        patches_per_visit: in one epoch.
+        lesion_fraction, physiologic_fraction: of patches centred on a lesion, and on physiologic uptake.
+        num_workers: processes that draw patches; 0: this one.
+        limit_visits: at most so many visits to train on and as many to validate on; None: all.
+        redraw: whether every epoch draws patches of its own.
+
+    Raises:
+        ConfigError: for a number that cannot be meant.
+    """
 
     def __init__(
         self,
@@ -42,11 +58,26 @@ class CohortDataModule(pl.LightningDataModule):
         lesion_fraction: float = 0.4,
         physiologic_fraction: float = 0.3,
         num_workers: int = 0,
+        limit_visits: int | None = None,
+        redraw: bool = True,
     ) -> None:
         super().__init__()
+        for name, value, low, high in (
+            ("batch_size", batch_size, 1, 4096),
+            ("patches_per_visit", patches_per_visit, 1, 100_000),
+            ("num_workers", num_workers, 0, 256),
+            ("limit_visits", 1 if limit_visits is None else limit_visits, 1, 10**9),
+        ):
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise ConfigError(f"data.{name} is {value!r}, expected a whole number from {low} to {high}")
+        if not 0.0 <= lesion_fraction <= 1.0 or not 0.0 <= physiologic_fraction <= 1.0 - lesion_fraction + 1e-9:
+            raise ConfigError(
+                f"data.lesion_fraction is {lesion_fraction} and data.physiologic_fraction {physiologic_fraction}, "
+                "expected two fractions of the patches, 1 together at most"
+            )
         self.cohort, self.split, self.card, self.labels, self.seed = cohort, split, card, labels, seed
         self.batch_size, self.patches_per_visit, self.cache = batch_size, patches_per_visit, cache
-        self.num_workers = num_workers
+        self.num_workers, self.limit_visits, self.redraw = num_workers, limit_visits, redraw
         self.random_part = augmented(card, labels, augmentation, lesion_fraction, physiologic_fraction)
         self.train_visits: tuple[PreparedVisit, ...] | None = None
         self.val_visits: tuple[PreparedVisit, ...] = ()
@@ -54,7 +85,7 @@ class CohortDataModule(pl.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         if self.train_visits is not None:
             return
-        train, val = self.cohort.of_patients(self.split.train), self.cohort.of_patients(self.split.val)
+        train, val = (self.cohort.of_patients(p)[: self.limit_visits] for p in (self.split.train, self.split.val))
         if not train:
             raise CohortError(
                 f"{self.cohort.root}: holds none of the {len(self.split.train)} training patients of its split"
@@ -70,7 +101,7 @@ class CohortDataModule(pl.LightningDataModule):
         epoch, done = 0, 0
         if self.trainer is not None:
             progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
-            epoch, done = self.trainer.current_epoch, progress.processed
+            epoch, done = self.trainer.current_epoch if self.redraw else 0, progress.processed
         patches = Patches(self.train_visits, self.random_part, self.patches_per_visit, self.seed, epoch)
         batches = RestOfEpoch(len(patches), self.batch_size, done)
         return DataLoader(patches, batch_sampler=batches, num_workers=self.num_workers, collate_fn=_patches)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from netlesion.data.labels import IGNORE, LabelScheme
+from netlesion.errors import ConfigError
 from netlesion.models.classes import LESION, ClassScheme
 
 #: Lesions below this many voxels weigh more, by the inverse of their size, at most so many times. Project choice.
@@ -40,11 +41,17 @@ class MarginalDiceCrossEntropy(nn.Module):
 
     The mean over tracers of cross entropy + (1 - soft Dice of lesion over the batch). Dice takes no part where the
     batch has no lesion of that tracer: it says nothing there. A tracer whose labels are all IGNORE adds nothing.
+    organ_weight: of the organ head's cross entropy, which the module adds.
     """
 
-    def __init__(self, scheme: ClassScheme, labels: LabelScheme, dice_weight: float = 1.0) -> None:
+    def __init__(
+        self, scheme: ClassScheme, labels: LabelScheme, dice_weight: float = 1.0, organ_weight: float = 0.3
+    ) -> None:
         super().__init__()
-        self.scheme, self.dice_weight = scheme, dice_weight
+        for name, weight in (("dice_weight", dice_weight), ("organ_weight", organ_weight)):
+            if not 0.0 <= weight < float("inf"):
+                raise ConfigError(f"loss.{name} is {weight}, expected 0 or more")
+        self.scheme, self.dice_weight, self.organ_weight = scheme, dice_weight, organ_weight
         for tracer in scheme.tracers:
             values = labels.values[tracer]
             table = torch.zeros((IGNORE + 1, len(scheme.tracers[tracer])), dtype=torch.bool)

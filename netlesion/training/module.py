@@ -1,18 +1,19 @@
-"""The one LightningModule: a network, its loss, its optimiser, and validation on whole volumes."""
+"""The one LightningModule: a network, its loss, its optimizer, and validation on whole volumes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from netlesion.data.labels import IGNORE, LabelScheme
-from netlesion.errors import ConfigError
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import CARD_KEY
 from netlesion.models.strided_unet import StridedUNet
@@ -30,10 +31,17 @@ class Detection(Protocol):
 class LesionModule(pl.LightningModule):
     """Trains `network` for the classes of `card`.
 
-    predict_volume: (network, image (C, I, J, K)) -> logits (K, I, J, K) of a whole volume, given by the entry
-    point, since training knows nothing of inference. warmup and cosine decay run over all optimiser steps.
-    freeze_norm_fraction: in this last part of the steps batch norms use their running statistics, as inference does:
-    what a few patches of a batch happen to hold no longer decides how they are normalised. Other norms have none.
+    Args:
+        network: planes of the input -> logits of every class.
+        card: stored in every checkpoint.
+        labels: what the labels of the masks mean.
+        predict_volume: (network, image (C, I, J, K)) -> logits (K, I, J, K) of a whole volume, given by the entry
+            point, since training knows nothing of inference.
+        detection: makes what gathers one validation.
+        loss: of logits, labels and weights of voxels.
+        optimizer: parameters -> optimizer.
+        scheduler: (optimizer, steps of the whole training) -> scheduler, stepped once a step.
+        seed: of dropout and the like.
     """
 
     def __init__(
@@ -43,26 +51,15 @@ class LesionModule(pl.LightningModule):
         labels: LabelScheme,
         predict_volume: Callable[[nn.Module, Tensor], Tensor],
         detection: Callable[[], Detection],
-        learning_rate: float,
-        weight_decay: float,
-        warmup_fraction: float,
+        loss: MarginalDiceCrossEntropy,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        scheduler: Callable[[Optimizer, int], LRScheduler],
         seed: int,
-        dice_weight: float = 1.0,
-        freeze_norm_fraction: float = 0.0,
-        organ_weight: float = 0.3,
     ) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.loss = network, loss
         self.card, self.labels, self.predict_volume, self.seed = card, labels, predict_volume, seed
-        self.detection = detection
-        self.learning_rate, self.weight_decay, self.warmup_fraction = learning_rate, weight_decay, warmup_fraction
-        if not 0.0 <= freeze_norm_fraction <= 1.0:
-            raise ConfigError(
-                f"optimisation.freeze_norm_fraction is {freeze_norm_fraction}, expected 0 to 1, a fraction of the steps"
-            )
-        self.freeze_norm_fraction = freeze_norm_fraction
-        self.organ_weight = organ_weight
-        self.loss = MarginalDiceCrossEntropy(card.scheme, labels, dice_weight)
+        self.detection, self.optimizer, self.scheduler = detection, optimizer, scheduler
 
     def forward(self, image: Tensor) -> Tensor:
         return self.network(image)
@@ -70,17 +67,13 @@ class LesionModule(pl.LightningModule):
     def on_train_batch_start(self, batch: dict, batch_index: int) -> None:
         """Dropout and the like draw from the batch's own stream, so that a resumed epoch equals the first try."""
         torch.manual_seed(((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_index) % 2**63)
-        if self.trainer.global_step >= (1.0 - self.freeze_norm_fraction) * self.trainer.estimated_stepping_batches:
-            for module in self.network.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()  # Lightning sets the whole network to training again after every epoch
 
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
         if not isinstance(self.network, StridedUNet) or self.network.organ_head is None:
             logits, organ_loss = self.network(batch["image"]), 0.0
         else:
             logits, organ_logits = self.network.with_organs(batch["image"])
-            organ_loss = self.organ_weight * organ_cross_entropy(organ_logits, batch["organ_class"])
+            organ_loss = self.loss.organ_weight * organ_cross_entropy(organ_logits, batch["organ_class"])
         loss = self.loss(logits, batch["label"], lesion_weights(batch["instance"])) + organ_loss
         self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["image"]))
         return loss
@@ -128,17 +121,9 @@ class LesionModule(pl.LightningModule):
             self.log("val/false_ml_lesion_free", _mean(self._false_ml), sync_dist=True)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
-        steps = max(1, int(self.trainer.estimated_stepping_batches))
-        warmup = max(1, round(self.warmup_fraction * steps))
-
-        def factor(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / warmup
-            return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup)))) + 1e-3
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        optimizer = self.optimizer(self.network.parameters())
+        schedule = self.scheduler(optimizer, max(1, int(self.trainer.estimated_stepping_batches)))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[CARD_KEY] = self.card.to_dict()

@@ -35,7 +35,7 @@ def test_a_renamed_key_is_refused_with_its_new_name(old, new):
     with pytest.raises(ConfigError, match=rf"{old} has been renamed; write {new} instead"):
         compose("train", ["experiment=sts", f"{old}=1"])
     with pytest.raises(ConfigError, match=f"write {new} instead"):
-        refuse_old_names(OmegaConf.create({old.split(".")[0]: {old.split(".")[1]: 1}}))
+        refuse_old_names(OmegaConf.from_dotlist([f"{old}=null"]))
 
 
 def test_a_script_refuses_a_renamed_key_in_one_line():

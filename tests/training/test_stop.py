@@ -16,10 +16,8 @@ from tests.training.test_resume import command
 
 
 def config_of(cohort, runs, *extra):
-    settings = command(cohort, runs, "trainer.max_epochs=2", "network.filters=[2,4,4]", "progress_refresh=0", *extra)[
-        2:
-    ]
-    return compose("train", settings)
+    small = ("trainer.max_epochs=2", "network.filters=[2,4,4]", "callbacks.progress_bar.refresh_rate=0")
+    return compose("train", command(cohort, runs, *small, *extra)[2:])
 
 
 @pytest.fixture(scope="module")
