@@ -6,7 +6,7 @@ acquisition, and what images cannot give (`io.bids.clinical`). Images are read w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -120,7 +120,7 @@ class _Gatherer:
         self.frames = _Frames(self.source.cohort, self.patient_id, _session(first))
         for cases in by_visit.values():
             self.frames.by_visit.append([_session(c) for c in cases])
-        visits = tuple(self._visit(name, cases, _session(first)) for name, cases in by_visit.items())
+        visits = tuple(self._visit(name, cases) for name, cases in by_visit.items())
         who = self.source.participants.get(self.patient_id, Participant())
         diameters = {
             f"{case}/{lesion}": Diameters(*axes)
@@ -134,11 +134,11 @@ class _Gatherer:
         told = self.facts.get(session, SessionFacts()).visit
         return told or session or "visit-1"
 
-    def _visit(self, name: str, cases: list[str], first: str) -> Visit:
+    def _visit(self, name: str, cases: list[str]) -> Visit:
         pets = tuple(self._pet(case, name) for case in cases)
         facts = [self.facts[s] for s in dict.fromkeys(map(_session, cases)) if s in self.facts]
-        start = self.facts.get(first, SessionFacts()).acq_time
-        days = [(f.acq_time - start).total_seconds() / 86400 for f in facts if f.acq_time and start]
+        start = self.facts.get(self.frames.first, SessionFacts()).acq_time
+        days = [d for d in map(self._days, dict.fromkeys(map(_session, cases))) if d is not None]
         surgery = [(f.surgery_date - start).total_seconds() / 86400 for f in facts if f.surgery_date and start]
         return Visit(
             name,
@@ -149,10 +149,15 @@ class _Gatherer:
             max(surgery, default=None),
         )
 
+    def _days(self, session: str) -> float | None:
+        """Since the patient's first session."""
+        start, moment = (self.facts.get(s, SessionFacts()).acq_time for s in (self.frames.first, session))
+        return None if start is None or moment is None else (moment - start).total_seconds() / 86400
+
     def _pet(self, case: str, visit: str) -> Pet:
         session, tracer = _session(case), _tracer(case)
         mask = instances(read_volume(self.masks[case].path, Quantity.LABEL))
-        transform, placed, residual = self.frames.of(session)
+        place = self.frames.of(session)
         pet = Pet(
             case=case,
             tracer=tracer,
@@ -160,9 +165,11 @@ class _Gatherer:
             visit=visit,
             geometry=mask.geometry,
             references=self.source.references.get(case, ReferenceOrgans()),
-            from_patient=transform,
-            placed=placed,
-            residual_mm=residual,
+            frame=place.frame,
+            from_patient=place.transform,
+            placed=place.placed,
+            residual_mm=place.residual_mm,
+            days=self._days(session),
         )
         files = self.sessions.get(session)
         if files is not None and tracer in files.images:
@@ -241,6 +248,17 @@ class _Gatherer:
         return read_bed_points(self.source.cohort / DERIVATIVES / name / f"{name}_desc-bed_points.tsv")
 
 
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """The frame that a PET is placed in, and how: transform takes points of the frame to the PET, None for none
+    needed."""
+
+    frame: str
+    placed: bool
+    transform: Transform | None = None
+    residual_mm: float | None = None
+
+
 @dataclass
 class _Frames:
     """Stored transforms of one patient: from the frame of the first session to that of any other."""
@@ -250,24 +268,27 @@ class _Frames:
     first: str
     by_visit: list[list[str]] = field(default_factory=list)
 
-    def of(self, session: str) -> tuple[Transform | None, bool, float | None]:
-        """The transform, whether the session can be placed, and how well the transform fits."""
-        if session == self.first:
-            return None, True, None
-        chain = self._chain(session)
+    def of(self, session: str) -> Placement:
+        """Where a session's PET lies: in the patient's frame, else in that of its visit, else nowhere."""
+        of_visit = next((sessions for sessions in self.by_visit if session in sessions), [session])
+        base = of_visit[0]
+        frame = self.first if self._chain(base, self.first, of_visit) is not None else base
+        chain = self._chain(session, frame, of_visit)
         if chain is None:
-            return None, False, None
+            return Placement(frame, False)
         residuals = [read_record(p).get("Quality", {}).get("inverse_consistency_mm") for p in chain]
         known = [float(r) for r in residuals if isinstance(r, (int, float)) and np.isfinite(r)]
-        return compose([read_transform(p) for p in chain]), True, max(known, default=None)
+        return Placement(frame, True, compose([read_transform(p) for p in chain]), max(known, default=None))
 
-    def _chain(self, session: str) -> tuple[Path, ...] | None:
-        direct = self._path(session, self.first)
+    def _chain(self, session: str, frame: str, of_visit: Sequence[str]) -> tuple[Path, ...] | None:
+        """Stored transforms from a frame to a session, first to last; empty for the frame itself, None for none."""
+        if session == frame:
+            return ()
+        direct = self._path(session, frame)
         if direct is not None:
             return (direct,)
-        of_visit = next((sessions for sessions in self.by_visit if session in sessions), [session])
         for between in dict.fromkeys(of_visit):
-            one, two = self._path(between, self.first), self._path(session, between)
+            one, two = self._path(between, frame), self._path(session, between)
             if one is not None and two is not None:
                 return one, two
         return None

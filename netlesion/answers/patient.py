@@ -1,7 +1,8 @@
 """What every answer takes: a patient's visits, their PETs by tracer, and the lesions of each with their facts.
 
 Plain records, made from files by `answers.gather` and by hand in tests. What is not known is None, never a default.
-Points are RAS+ mm; those called `placed` lie in the patient's frame, which is that of the first PET of the first visit.
+Points are RAS+ mm; those called `placed` lie in the patient's frame, which is that of the first PET of the first visit,
+or, where no transform leads there from a later visit, in that visit's own frame (`Pet.frame` tells which).
 Knows nothing about files or what a question asks.
 """
 
@@ -101,9 +102,11 @@ class Pet:
         modality: PET/CT or PET/MR; None where neither CT nor MR is there.
         reconstruction: As the side-car says.
         sul_per_suv: LBM / weight (Janmahasatian), so that SUL = SUVbw times it; None without weight, height and sex.
-        from_patient: Takes points of the patient's frame to this PET's; None where both are one frame.
-        placed: Whether from_patient is known (or not needed); False: another frame and no transform.
+        frame: Session whose frame it is placed in; two PETs can be compared point by point where it is the same.
+        from_patient: Takes points of that frame to this PET's; None where both are one frame.
+        placed: Whether from_patient is known (or not needed); False: no transform leads to its visit's first PET.
         residual_mm: How well the transform fits; None where not known or not needed.
+        days: Since the first session, by acq_time of sessions.tsv; None where it does not tell.
         read_organs: Reads the organ map in this PET's own frame; None without one.
         read_suv: Reads the PET in SUVbw; None without a cohort.
         read_anatomy: channel (ct, mr_t1, mr_t2) -> reads that image in its own frame.
@@ -120,9 +123,11 @@ class Pet:
     modality: Literal["PET/CT", "PET/MR"] | None = None
     reconstruction: str | None = None
     sul_per_suv: float | None = None
+    frame: str = ""
     from_patient: Transform | None = None
     placed: bool = True
     residual_mm: float | None = None
+    days: float | None = None
     read_organs: Callable[[], OrganMap] | None = None
     read_suv: Callable[[], Volume] | None = None
     read_anatomy: Mapping[str, Callable[[], Volume]] = field(default_factory=dict)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from netlesion.answers import staging
+from netlesion.answers import discordance, expression, primary, staging
 from netlesion.answers.answer import Question
 from netlesion.errors import ConfigError
 
-QUESTIONS: Mapping[str, Question] = MappingProxyType(
-    {q.name: q for q in sorted((staging.QUESTION,), key=lambda q: q.number)}
+_ALL = (
+    primary.QUESTION,
+    staging.QUESTION,
+    expression.QUESTION,
+    discordance.QUESTION,
 )
+QUESTIONS: Mapping[str, Question] = MappingProxyType({q.name: q for q in sorted(_ALL, key=lambda q: q.number)})
 
 
 def chosen(names: Sequence[str]) -> tuple[Question, ...]:

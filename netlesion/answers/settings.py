@@ -21,6 +21,162 @@ def require(name: str, good: bool, value: object, expected: str) -> None:
 
 
 @dataclass(frozen=True)
+class MatchSettings:
+    """clinical.md 4.5: reach of dilation, usual and within near_mm of diaphragm or bowel; the least share of the
+    smaller lesion that counts as sharing voxels; the fall-back by centroids; cost in complex components.
+    """
+
+    reach_mm: float = 5.0
+    reach_near_mm: float = 10.0
+    near_mm: float = 50.0
+    share: float = 0.1
+    centroid_mm: float = 15.0
+    cost_mm: float = 30.0
+    cost_max: float = 1.5
+
+    def _check(self, question: str) -> None:
+        for name in ("reach_mm", "reach_near_mm", "near_mm", "share", "centroid_mm", "cost_mm", "cost_max"):
+            require(f"{question}.{name}", getattr(self, name) > 0, getattr(self, name), "above 0")
+        require(
+            f"{question}.reach_near_mm",
+            self.reach_near_mm >= self.reach_mm,
+            self.reach_near_mm,
+            f"at least reach_mm ({self.reach_mm:g})",
+        )
+        require(f"{question}.share", self.share <= 1.0, self.share, "at most 1")
+
+
+@dataclass(frozen=True)
+class PrimarySettings:
+    """How much a region speaks for a primary, 0 to 1; bonus: factor for nodes or deposits of its drainage; threshold:
+    from which a candidate is named; given_site: factor of every region but that of the primary site that is given.
+    """
+
+    pancreas: float = 0.9
+    small_bowel: float = 0.9
+    duodenum: float = 0.8
+    stomach: float = 0.6
+    colon: float = 0.6
+    lung: float = 0.3
+    thymus: float = 0.4
+    abdominal_other: float = 0.1
+    elsewhere: float = 0.02
+    many_in_lung: int = 2
+    given_site: float = 0.2
+    threshold: float = 0.25
+    same_mm: float = 5.0
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name not in ("many_in_lung", "same_mm"):
+                require(f"primary.{f.name}", 0.0 <= value <= 1.0, value, "0 to 1")
+        require("primary.many_in_lung", self.many_in_lung >= 1, self.many_in_lung, "1 or more")
+        require("primary.same_mm", self.same_mm >= 0, self.same_mm, "0 or more")
+
+
+@dataclass(frozen=True)
+class ExpressionSettings:
+    """clinical.md 3.2 to 3.4. low, high: of qkrenning, times liver; sweep_*: other values it is told for; statistic:
+    peak or mean, of lesion and organs alike; least_ml: below it a low score is indeterminate; sink_ml: whole-body
+    volume from which uptake of normal organs may be lowered; targets, targets_per_organ: of SSTR-RADS.
+    """
+
+    statistic: str = "peak"
+    low: float = 0.8
+    high: float = 1.1
+    sweep_low: tuple[float, ...] = (0.7, 0.8, 0.9)
+    sweep_high: tuple[float, ...] = (1.0, 1.1, 1.2, 1.3)
+    least_ml: float = 1.0
+    least_axis_mm: float = 10.0
+    sink_ml: float = 500.0
+    targets: int = 5
+    targets_per_organ: int = 3
+
+    def __post_init__(self) -> None:
+        require("expression.statistic", self.statistic in ("peak", "mean"), self.statistic, "peak or mean")
+        require("expression.low", 0.0 < self.low < self.high, self.low, f"above 0 and below high ({self.high:g})")
+        lows, highs = self.sweep_low, self.sweep_high
+        good = bool(lows) and bool(highs) and max(lows) < min(highs) and min(lows) > 0
+        require("expression.sweep_low", good, list(lows), f"above 0 and below every sweep_high {list(highs)}")
+        for name in ("least_ml", "least_axis_mm", "sink_ml", "targets", "targets_per_organ"):
+            require(f"expression.{name}", getattr(self, name) > 0, getattr(self, name), "above 0")
+
+
+@dataclass(frozen=True)
+class DiscordanceSettings(MatchSettings):
+    """clinical.md 3.5 and 3.6, with the matching of 4.5. shell_*: of the local background; num_sd: above it; least_ml:
+    below it a finding is indeterminate; hot_mm: nearness to an organ hot in the negative tracer; below_liver: of a
+    call in or near the liver; equal_ratio: of NETPET's P3; few: lesions of NETPET's suffix a.
+    """
+
+    shell_inner_mm: float = 5.0
+    shell_outer_mm: float = 15.0
+    num_sd: float = 2.0
+    least_ml: float = 0.5
+    hot_mm: float = 10.0
+    below_liver: float = 0.8
+    equal_ratio: float = 1.5
+    few: int = 2
+    most_days: float = 31.0
+
+    def __post_init__(self) -> None:
+        self._check("discordance")
+        require(
+            "discordance.shell_inner_mm",
+            0.0 <= self.shell_inner_mm < self.shell_outer_mm,
+            self.shell_inner_mm,
+            f"0 to shell_outer_mm ({self.shell_outer_mm:g})",
+        )
+        require("discordance.equal_ratio", self.equal_ratio > 1.0, self.equal_ratio, "above 1")
+        require("discordance.below_liver", 0.0 < self.below_liver <= 1.0, self.below_liver, "above 0, at most 1")
+        for name in ("least_ml", "hot_mm", "num_sd", "few", "most_days"):
+            require(f"discordance.{name}", getattr(self, name) > 0, getattr(self, name), "above 0")
+
+
+@dataclass(frozen=True)
+class ResponseSettings(MatchSettings):
+    """clinical.md 4. percist_*: per cent and SUL of PERCIST 1.0; targets, targets_per_organ: of PERCIST-5, EORTC and
+    RECIST; eortc_*: per cent; uptake_s, liver_percent, liver_sul: what makes two scans comparable; new_ml, new_ratio:
+    of new against newly segmented; hot_mm: nearness to a hot organ in which nothing resolves; sstr_percent, sstr_suv:
+    display bands of DOTATATE; bed_mm: from the resection bed.
+    """
+
+    percist_percent: float = 30.0
+    percist_sul: float = 0.8
+    percist_tlg_percent: float = 75.0
+    targets: int = 5
+    targets_per_organ: int = 2
+    eortc_partial_first_percent: float = 15.0
+    eortc_partial_percent: float = 25.0
+    eortc_progress_percent: float = 25.0
+    eortc_extent_percent: float = 20.0
+    uptake_s: float = 900.0
+    least_uptake_s: float = 3000.0
+    liver_percent: float = 20.0
+    liver_sul: float = 0.3
+    new_ml: float = 0.5
+    new_ratio: float = 0.5
+    hot_mm: float = 10.0
+    sstr_percent: float = 30.0
+    sstr_suv: float = 1.5
+    bed_mm: float = 10.0
+
+    def __post_init__(self) -> None:
+        self._check("response")
+        for f in fields(self):
+            value = getattr(self, f.name)
+            require(f"response.{f.name}", value > 0, value, "above 0")
+        require("response.new_ratio", self.new_ratio <= 1.0, self.new_ratio, "at most 1")
+        require(
+            "response.eortc_partial_first_percent",
+            self.eortc_partial_first_percent <= self.eortc_partial_percent,
+            self.eortc_partial_first_percent,
+            f"at most eortc_partial_percent ({self.eortc_partial_percent:g})",
+        )
+
+
+@dataclass(frozen=True)
 class StagingSettings:
     """clinical.md 5.2. A lesion counts if its score is at least p_lesion; below p_certain, or where its region won by
     less than region_margin, it is uncertain and may flip.
@@ -45,7 +201,11 @@ class StagingSettings:
 class Settings:
     """All questions' settings; a field is named after its question."""
 
+    primary: PrimarySettings = field(default_factory=PrimarySettings)
     staging: StagingSettings = field(default_factory=StagingSettings)
+    expression: ExpressionSettings = field(default_factory=ExpressionSettings)
+    discordance: DiscordanceSettings = field(default_factory=DiscordanceSettings)
+    response: ResponseSettings = field(default_factory=ResponseSettings)
 
 
 def settings_of(given: Mapping[str, Mapping[str, Any]]) -> Settings:

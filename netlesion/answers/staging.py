@@ -22,9 +22,9 @@ NAME = "staging"
 #: Primary site -> (regions that hold it, stations of its regional nodes). The stations are AJCC 8's lists in the words
 #: of clinical.md 5.3 [M:med]; a physician must confirm them.
 SITES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    "pancreas": (frozenset({"pancreas"}), frozenset({"peripancreatic", "hilar", "mesenteric"})),
-    "stomach": (frozenset({"stomach"}), frozenset({"perigastric", "peripancreatic", "hilar"})),
-    "duodenum": (frozenset({"duodenum"}), frozenset({"peripancreatic", "hilar", "mesenteric"})),
+    "pancreas": (frozenset({"pancreas"}), frozenset({"hilar_hepatic", "mesenteric"})),
+    "stomach": (frozenset({"stomach"}), frozenset({"hilar_hepatic"})),
+    "duodenum": (frozenset({"duodenum"}), frozenset({"hilar_hepatic", "mesenteric"})),
     "jejunum": (frozenset({"small_bowel"}), frozenset({"mesenteric"})),
     "ileum": (frozenset({"small_bowel"}), frozenset({"mesenteric"})),
     "small_bowel": (frozenset({"small_bowel"}), frozenset({"mesenteric"})),
@@ -86,6 +86,11 @@ class _Role:
     @property
     def all(self) -> tuple[str, ...]:
         return (self.nominal, *self.others)
+
+
+def station_name(station: str) -> str:
+    """A station without its side."""
+    return station.removesuffix("_left").removesuffix("_right")
 
 
 def answer(patient: Patient, settings: StagingSettings) -> tuple[Answer, ...]:
@@ -191,7 +196,7 @@ def _roles_of(region: str | None, station: str | None, site: str | None) -> tupl
         return DISTANT, NODE
     if station is None:
         return NODE, DISTANT
-    return (NODE,) if station in stations else (DISTANT,)
+    return (NODE,) if station_name(station) in stations else (DISTANT,)
 
 
 def _found(roles) -> tuple[bool, bool]:

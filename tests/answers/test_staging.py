@@ -121,7 +121,7 @@ def test_n_is_suggested_by_number_and_by_a_readers_diameter():
     mass = {nodes[0].key: Diameters(21.0)}
     assert staged(nodes[0], diameters=mass).values["n_suggested"] == "N2"
     assert staged(nodes[0], diameters={nodes[0].key: Diameters(20.0)}).values["n_suggested"] == "N1"
-    pancreatic = staged(*[replace(x, station="peripancreatic") for x in nodes], site="pancreas")
+    pancreatic = staged(*[replace(x, station="hilar_hepatic") for x in nodes], site="pancreas")
     assert pancreatic.values["n_suggested"] == "N1"
 
 
