@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from netlesion.phantom.focus import Focus
     from netlesion.phantom.stage import Stage
 
-#: A lesion shows in a tracer's map from this contrast on (true mean over what lies around it before it grew).
+#: A lesion shows in a tracer's map from this contrast on (true mean over what lies around it before it grew), and above
+#: the blood pool of that PET: no reader calls a lesion of SUV 0.6 FDG-avid because fat around it holds 0.3. Readers'
+#: "positive" is above background, a modified Krenning score of 2 (clinical.md 3.1, 3.5) [P].
 LEAST_CONTRAST = 1.5
 #: How far around a lesion its background is looked at.
 SURROUNDINGS_MM = 5.0
@@ -123,7 +125,10 @@ def paint_tracers(
         if part.organ:
             np.copyto(organ[share.box], LABELS[part.organ], where=inside)
     drawn = _draw_foci(stage, foci)
-    return {channel: _with_foci(channel, suv[channel], tissue, organ, drawn, settings) for channel in channels}
+    return {
+        channel: _with_foci(channel, suv[channel], tissue, organ, drawn, settings, uptake.suv[channel]["blood"])
+        for channel in channels
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +160,7 @@ def _with_foci(
     organ: np.ndarray,
     drawn: list[_DrawnFocus],
     settings: PaintSettings,
+    blood_suv: float,
 ) -> TracerTruth:
     """Paints the foci over the body's uptake, in place, and notes what is true of each lesion."""
     lesions = [d for d in drawn if d.focus.kind in LESION_KINDS]
@@ -164,7 +170,7 @@ def _with_foci(
         contrast = mimic.focus.suv[channel] / max(_mean(suv, mimic.around), 1e-3)
         mimic_contrasts.append(contrast)
         blend(suv, mimic.share, mimic.focus.suv[channel])
-        if contrast >= LEAST_CONTRAST and mimic.share.share.size:
+        if contrast >= LEAST_CONTRAST and mimic.focus.suv[channel] > blood_suv and mimic.share.share.size:
             mimic_map[mimic.share.box][_voxels_of(mimic.share)] = number
     contrasts = [d.focus.mean_suv(channel) / max(_mean(suv, d.around), 1e-3) for d in lesions]
     instances = np.zeros(suv.shape, dtype=np.uint16)
@@ -178,7 +184,7 @@ def _with_foci(
             blend(suv, lesion.core, focus.suv[channel] * focus.core_ratio)
         voxels = _voxels_of(share)
         of_lesions[share.box][voxels] = True
-        if contrast >= LEAST_CONTRAST:
+        if contrast >= LEAST_CONTRAST and focus.mean_suv(channel) > blood_suv:
             instances[share.box][voxels] = focus.lesion_id
     physiologic = (suv >= settings.physiologic_min_suv[channel]) & ~of_lesions
     mimic_map[of_lesions] = 0

@@ -44,7 +44,7 @@ COLUMNS = {
     "suv_mean_true": "true SUVbw, mean over the lesion, before blur and noise (g/ml)",
     "suv_max_true": "true SUVbw of its hottest part",
     "contrast": "suv_mean_true over the mean of the body where it grew and 5 mm around",
-    "in_map": "1 when it has voxels in desc-lesions: contrast at least 1.5 and inside the field of view",
+    "in_map": "1 when it has voxels in desc-lesions: contrast at least 1.5, above the blood pool, in the field of view",
     "num_voxels": "of desc-lesions",
     "mask_suv_mean": "mean of the noise-free image over those voxels; n/a without any",
     "mask_suv_max": "maximum of the noise-free image over those voxels",
@@ -57,7 +57,7 @@ COLUMNS = {
 MIMIC_COLUMNS = {
     "lesion_id": "number of the mimic, unique within the patient, as in desc-mimics",
     "kind": "fracture, degenerative, inflamed_node, brown_fat or uncinate",
-    "in_map": "1 when it has voxels in desc-mimics: contrast at least 1.5, in the field of view, not under a lesion",
+    "in_map": "1 when it has voxels in desc-mimics: as of a lesion, and not under one",
     "num_voxels": "of desc-mimics",
     "twins": "n/a",
     "relation": "n/a",
