@@ -19,7 +19,11 @@ CONNECTIVITY: Connectivity = 18
 
 
 def extract(
-    probability: Volume, threshold: float = 0.5, connectivity: int = CONNECTIVITY, peak_threshold: float = 0.0
+    probability: Volume,
+    threshold: float = 0.5,
+    connectivity: int = CONNECTIVITY,
+    peak_threshold: float = 0.0,
+    min_volume_ml: float = 0.0,
 ) -> Volume:
     """Lesion label map (1..n, largest first) of the voxels whose probability is at least the threshold.
 
@@ -28,12 +32,14 @@ def extract(
         threshold: from which a voxel belongs to a lesion.
         connectivity: 6, 18 or 26.
         peak_threshold: what the highest voxel of a lesion must reach (hysteresis); 0 keeps every component.
+        min_volume_ml: what a lesion must measure; 0 keeps every component.
 
     Raises QuantityError unless the volume is a PROBABILITY. No voxel above threshold gives a map of zeros.
     """
     if probability.quantity is not Quantity.PROBABILITY:
         raise QuantityError(f"lesions are extracted from a PROBABILITY, not from {probability.quantity.name}")
-    found = components(probability.with_array(probability.array >= threshold, Quantity.LABEL), connectivity)
+    mask = probability.with_array(probability.array >= threshold, Quantity.LABEL)
+    found = components(mask, connectivity, min_volume_ml)
     if peak_threshold <= threshold or not found.array.any():
         return found
     strong = np.unique(found.array[probability.array >= peak_threshold])
@@ -43,28 +49,42 @@ def extract(
     return found.with_array(renumber[found.array], Quantity.LABEL)
 
 
-def instances(mask: Volume, connectivity: int = CONNECTIVITY) -> Volume:
-    """The lesions of a mask: one holding only 0 and 1 is split into components, larger labels are kept."""
+def instances(mask: Volume, connectivity: int = CONNECTIVITY, min_volume_ml: float = 0.0) -> Volume:
+    """The lesions of a mask: one holding only 0 and 1 is split into components, larger labels are kept as they are."""
     if mask.quantity is not Quantity.LABEL:
         raise QuantityError(f"a lesion mask is a LABEL, not {mask.quantity.name}")
-    return components(mask, connectivity) if mask.array.max(initial=0) <= 1 else mask
+    return components(mask, connectivity, min_volume_ml) if mask.array.max(initial=0) <= 1 else mask
 
 
-def components(mask: Volume, connectivity: int = CONNECTIVITY) -> Volume:
-    """Connected components of the non-zero voxels, numbered from 1 by falling size, ties by position."""
+def components(mask: Volume, connectivity: int = CONNECTIVITY, min_volume_ml: float = 0.0) -> Volume:
+    """Connected components of the non-zero voxels, numbered from 1 by falling size, ties by position.
+
+    The same mask gives the same numbers, in whatever order its array lies in memory.
+    """
     import cc3d
 
     inside = mask.array != 0
     box = bounding_box(inside)
     voxels = np.ascontiguousarray(inside[box])
     labels, count = cc3d.connected_components(voxels, connectivity=checked(connectivity), return_N=True)
+    found = np.zeros_like(mask.array, dtype=np.min_scalar_type(count))
+    found[box] = numbered_by_size(labels, count, _voxels_of(min_volume_ml, mask))
+    return mask.with_array(found, Quantity.LABEL)
+
+
+def _voxels_of(volume_ml: float, volume: Volume) -> int:
+    """The fewest voxels that hold this volume; a rounding error of the grid asks for none more."""
+    return int(np.ceil(volume_ml / volume.geometry.voxel_volume_ml - 1e-6))
+
+
+def numbered_by_size(labels: np.ndarray, count: int, min_voxels: int = 1) -> np.ndarray:
+    """Labels 1..count of a map numbered anew from 1 by falling size, ties in their order; smaller ones are left out."""
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     order = np.argsort(-sizes[1:], kind="stable")
+    kept = order[sizes[1:][order] >= max(min_voxels, 1)]
     renumber = np.zeros(count + 1, dtype=np.min_scalar_type(count))
-    renumber[order + 1] = np.arange(1, count + 1)
-    found = np.zeros_like(mask.array, dtype=renumber.dtype)
-    found[box] = renumber[labels]
-    return mask.with_array(found, Quantity.LABEL)
+    renumber[kept + 1] = np.arange(1, len(kept) + 1)
+    return renumber[labels]
 
 
 def voxels_by_label(labels: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -6,9 +6,10 @@ nothing about PET, masks on disk, or what a region means for a stage.
 
 Rule [P], each organ grown by 3 mm: liver, if half of the lesion lies there, or a fifth of it and its centroid within
 15 mm of the liver's dome (breathing); bone, if three tenths; lung, if half; else the other organ that holds most, if
-three tenths (ureter and renal pelvis: half, for nodes lie beside them). Else a node, if it is at most 50 ml and beside
-what nodes lie beside (`stations`); else head_neck above the lungs, abdominal_other among the organs of the trunk, or
-soft_tissue.
+three tenths (ureter and renal pelvis: half, for nodes lie beside them; bowel: six tenths without growing it, for nodes
+of the mesentery lie between its loops). Voxels inside vessels do not count where a fifth lies elsewhere: a mask spills
+into them. Else a node, if it is at most 50 ml and beside what nodes lie beside (`stations`); else head_neck above the
+lungs, abdominal_other among the organs of the trunk, or soft_tissue.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ DILATION_MM = 3.0
 DOME_MM = 15.0
 NODE_MAX_ML = 50.0
 LIVER_SHARE, DOME_SHARE, BONE_SHARE, LUNG_SHARE, ORGAN_SHARE, TRACT_SHARE = 0.5, 0.2, 0.3, 0.5, 0.3, 0.5
+BOWEL_SHARE, OUTSIDE_VESSELS = 0.6, 0.2
+BOWEL = ("small_bowel", "duodenum", "colon")
 NODE, HEAD_NECK, ABDOMINAL_OTHER, SOFT_TISSUE = "node", "head_neck", "abdominal_other", "soft_tissue"
 DOME_FLAG = "liver_dome_or_lung"
 _TRUNK = ("liver", "spleen", "kidney", "stomach", "pancreas", "small_bowel", "colon", "urinary_bladder")
@@ -70,7 +73,7 @@ class LesionRegion:
 
 def region_of(organs: OrganMap, points_mm: np.ndarray, volume_ml: float) -> LesionRegion:
     """The region of the lesion whose voxels (N, 3) are at these places; one point will do (a reader's mark)."""
-    shares, organ_shares = _shares(organs, points_mm)
+    shares, organ_shares = _shares(organs, _outside_vessels(organs, points_mm))
     centroid = points_mm.mean(axis=0)
     winner = _winner(organs, shares, centroid)
     if winner is not None:
@@ -79,6 +82,10 @@ def region_of(organs: OrganMap, points_mm: np.ndarray, volume_ml: float) -> Lesi
         lead = shares[winner] - (0.0 if second is None else rest[second])
         inside = {o: s for (region, o), s in organ_shares.items() if region == winner}
         found = LesionRegion(winner, max(lead, 0.0), second, max(inside, key=lambda o: inside[o]))
+        if winner in BOWEL:  # what lies between the loops competes, too
+            between = 1.0 - shares[winner]
+            if between > (0.0 if second is None else rest[second]):
+                found = replace(found, confidence=max(shares[winner] - between, 0.0), runner_up=NODE)
         near_dome = winner == "lung" and organs.distance_mm(points_mm, ("liver",)) <= DOME_MM
         return replace(found, flag=DOME_FLAG, runner_up="liver", confidence=0.0) if near_dome else found
     best = max(shares, key=lambda name: shares[name], default=None)
@@ -102,27 +109,37 @@ def _winner(organs: OrganMap, shares: dict[str, float], centroid_mm: np.ndarray)
     if shares.get("lung", 0.0) >= LUNG_SHARE:
         return "lung"
     others = {name: share for name, share in shares.items() if name not in ("liver", "bone", "lung")}
-    enough = {n: s for n, s in others.items() if s >= (TRACT_SHARE if n == "urinary_tract" else ORGAN_SHARE)}
+    least = {"urinary_tract": TRACT_SHARE, **dict.fromkeys(BOWEL, ORGAN_SHARE)}
+    if sum(others.get(name, 0.0) for name in BOWEL) < BOWEL_SHARE:
+        others = {name: share for name, share in others.items() if name not in BOWEL}
+    enough = {n: s for n, s in others.items() if s >= least.get(n, ORGAN_SHARE)}
     return max(enough, key=lambda name: enough[name], default=None)
 
 
 def _shares(organs: OrganMap, points_mm: np.ndarray) -> tuple[dict[str, float], dict[tuple[str, str], float]]:
-    """Share of the points within 3 mm of each region, and of each (region, organ)."""
-    near = organs.labels_near(points_mm, DILATION_MM)
+    """Share of the points within 3 mm of each region (in it, of bowel), and of each (region, organ)."""
+    grown, own = organs.labels_near(points_mm, DILATION_MM), organs.labels_near(points_mm, 0.0)
     shares: dict[str, float] = {}
     organ_shares: dict[tuple[str, str], float] = {}
     labels_of_region: dict[str, list[int]] = {}
-    for label in np.unique(near).tolist():
-        name = organs.names.get(label)
-        organ = None if name is None else organ_of(name)
-        if organ is None or organ.region is None:
-            continue
-        labels_of_region.setdefault(organ.region, []).append(label)
-        key = organ.region, organ.organ
-        organ_shares[key] = organ_shares.get(key, 0.0) + float((near == label).any(axis=1).mean())
+    for label in np.unique(grown).tolist():
+        organ = organ_of(organs.names.get(label, ""))
+        if organ is not None and organ.region is not None:
+            near = own if organ.region in BOWEL else grown
+            labels_of_region.setdefault(organ.region, []).append(label)
+            key = organ.region, organ.organ
+            organ_shares[key] = organ_shares.get(key, 0.0) + float((near == label).any(axis=1).mean())
     for region, labels in labels_of_region.items():
+        near = own if region in BOWEL else grown
         shares[region] = float(np.isin(near, labels).any(axis=1).mean())
-    return shares, organ_shares
+    return {region: share for region, share in shares.items() if share > 0}, organ_shares
+
+
+def _outside_vessels(organs: OrganMap, points_mm: np.ndarray) -> np.ndarray:
+    """The points that lie in no vessel, or all where hardly any does."""
+    vessels = [label for label, name in organs.names.items() if (o := organ_of(name)) and o.unmapped == "vessel"]
+    outside = ~np.isin(organs.labels_near(points_mm, 0.0)[:, 0], vessels)
+    return points_mm[outside] if outside.mean() >= OUTSIDE_VESSELS else points_mm
 
 
 def _inside_map(organs: OrganMap, centroid_mm: np.ndarray) -> bool:

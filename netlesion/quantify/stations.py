@@ -18,6 +18,9 @@ from netlesion.quantify.organ_map import OrganMap
 REACH_MM = 25.0
 #: A node of the mesentery is near the small bowel and further than this from the aorta (clinical.md 5.3).
 MESENTERIC_MM = 15.0
+#: What lies in the muscle of the abdominal wall by this share, far from the great vessels, is no node of the mesentery
+#: but a deposit of the peritoneum [P].
+WALL_SHARE = 0.1
 #: Axillary and inguinal nodes lie beside joints, whose bones are further away [P].
 JOINT_MM = 60.0
 
@@ -69,6 +72,8 @@ def station_of(points_mm: np.ndarray, organs: OrganMap) -> Station | None:
         chest = near(CHEST)
         return Station("mediastinal", chest) if chest <= REACH_MM else None
     great, bowel, portal, iliac = near(GREAT), near(BOWEL), near(PORTAL), near(ILIAC)
+    if min(great, portal, iliac) > REACH_MM and _in_wall(points_mm, organs):
+        return None
     if in_pelvis and iliac <= REACH_MM:
         return Station(f"iliac_{side}", iliac)
     if portal <= min(great, bowel, REACH_MM):
@@ -80,6 +85,11 @@ def station_of(points_mm: np.ndarray, organs: OrganMap) -> Station | None:
     if iliac <= REACH_MM:
         return Station(f"iliac_{side}", iliac)
     return Station("mesenteric", bowel) if bowel <= REACH_MM else None
+
+
+def _in_wall(points_mm: np.ndarray, organs: OrganMap) -> bool:
+    muscle = organs.labels_of(("muscle", "autochthon", "iliopsoas", "gluteus"))
+    return bool(np.isin(organs.labels_near(points_mm, 0.0)[:, 0], muscle).mean() >= WALL_SHARE)
 
 
 def _beside_joint(points_mm: np.ndarray, organs: OrganMap, side: str) -> Station | None:
