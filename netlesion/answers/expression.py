@@ -16,7 +16,7 @@ import numpy as np
 from netlesion.answers.answer import Answer, Question, Reason, keys, not_assessable, settings_dict
 from netlesion.answers.patient import Fact, Lesion, Patient, Pet, Visit
 from netlesion.answers.settings import ExpressionSettings
-from netlesion.answers.uptake import of_lesion, of_organ, qkrenning
+from netlesion.answers.uptake import hottest, of_lesion, of_organ, qkrenning
 from netlesion.answers.words import counted, named, number
 
 NAME = "expression"
@@ -96,15 +96,6 @@ def answer(patient: Patient, settings: ExpressionSettings) -> tuple[Answer, ...]
     return tuple(_at(patient, visit, settings) for visit in patient.visits)
 
 
-def targets_of(lesions: Sequence[Lesion], most: int, per_organ: int) -> tuple[Lesion, ...]:
-    """The hottest by SUVpeak, at most so many of one region; lesions without a region count as of one organ."""
-    chosen: list[Lesion] = []
-    for lesion in sorted(lesions, key=lambda x: (-x.suvpeak, x.key)):
-        if len(chosen) < most and sum(x.region == lesion.region for x in chosen) < per_organ:
-            chosen.append(lesion)
-    return tuple(chosen)
-
-
 def _at(patient: Patient, visit: Visit, settings: ExpressionSettings) -> Answer:
     pet = visit.pet("sstr")
     liver = None if pet is None else of_organ(pet.references.liver, settings.statistic)
@@ -119,7 +110,7 @@ def _at(patient: Patient, visit: Visit, settings: ExpressionSettings) -> Answer:
         )
     spleen, blood = (of_organ(pet.references.found.get(o), settings.statistic) for o in ("spleen", "blood_pool"))
     scored = [_scored(patient, lesion, blood, liver, spleen, settings) for lesion in pet.lesions]
-    targets = targets_of(pet.lesions, settings.targets, settings.targets_per_organ)
+    targets = hottest(pet.lesions, settings.targets, settings.targets_per_organ)
     doubtful = (spleen is not None and spleen <= liver) or bool(pet.references.found["liver"].flags)
     category, alternatives = _category(scored)
     values = _values(pet, scored, settings) | {

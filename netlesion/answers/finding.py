@@ -48,6 +48,8 @@ HOT: Mapping[str, tuple[str, ...]] = {
 }
 #: What stands for the threshold "liver" in each tracer (clinical.md 3.6, step 5).
 REFERENCE: Mapping[str, str] = {SSTR: "liver", FDG: "blood_pool"}
+#: A peak of a flat background is not above it by what rounding makes of its sum.
+ROUNDING = 1e-4
 #: What peristalsis moves, and how near to it that counts.
 BOWEL, BOWEL_MM = ("small_bowel", "colon", "duodenum", "stomach"), 10.0
 SSTR_ONLY, FDG_ONLY, CONCORDANT, NEITHER, INDETERMINATE = (
@@ -186,7 +188,7 @@ def _side(
         hot = tuple(h for h in HOT[pet.tracer] if h not in own_regions)
         shell = shell_around(pet, suv, voxels, settings.shell_inner_mm, settings.shell_outer_mm, hot)
     threshold = None if shell is None else shell.mean + settings.num_sd * shell.sd
-    above = uptake is not None and threshold is not None and uptake.peak > threshold
+    above = uptake is not None and threshold is not None and uptake.peak > (1.0 + ROUNDING) * threshold
     return TracerFinding(
         lesions=tuple(own),
         uptake=uptake,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from netlesion.answers import discordance, expression, primary, staging
+from netlesion.answers import discordance, expression, primary, response, staging
 from netlesion.answers.answer import Question
 from netlesion.errors import ConfigError
 
@@ -14,6 +14,7 @@ _ALL = (
     staging.QUESTION,
     expression.QUESTION,
     discordance.QUESTION,
+    response.QUESTION,
 )
 QUESTIONS: Mapping[str, Question] = MappingProxyType({q.name: q for q in sorted(_ALL, key=lambda q: q.number)})
 

@@ -69,6 +69,15 @@ def qkrenning(
     return 4
 
 
+def hottest(lesions: Sequence[Lesion], most: int, per_organ: int) -> tuple[Lesion, ...]:
+    """By SUVpeak, at most so many of one region; lesions without a region count as of one."""
+    chosen: list[Lesion] = []
+    for lesion in sorted(lesions, key=lambda x: (-x.suvpeak, x.key)):
+        if len(chosen) < most and sum(x.region == lesion.region for x in chosen) < per_organ:
+            chosen.append(lesion)
+    return tuple(chosen)
+
+
 def voxels_at(pet: Pet, points_mm: np.ndarray) -> np.ndarray:
     """(M, 3) voxels of this PET that hold points (N, 3) of the patient's frame, each once, inside the grid."""
     index = np.rint(pet.geometry.to_index(pet.of_patient(points_mm))).astype(int)

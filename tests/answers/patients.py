@@ -8,6 +8,8 @@ import numpy as np
 
 from netlesion.answers.patient import Lesion, Patient, Pet, Visit
 from netlesion.image.geometry import Geometry
+from netlesion.image.volume import Quantity, Volume
+from netlesion.quantify.organ_map import OrganMap
 from netlesion.quantify.references import ReferenceOrgan, ReferenceOrgans
 
 #: 400 x 400 x 1050 mm around the origin.
@@ -84,6 +86,27 @@ def references(tracer: str, **means: float | None) -> ReferenceOrgans:
         if m is not None
     }
     return ReferenceOrgans(found, {name: "the organ was taken out" for name, m in means.items() if m is None})
+
+
+def with_image(one: Pet, background: float = 1.0, spots=()) -> Pet:
+    """The PET with an image: background, each lesion at its `suvpeak`, and spots of (centre, radius in mm, SUV)."""
+
+    def read() -> Volume:
+        array = np.full(GRID.shape, background, dtype=np.float32)
+        painted = [(x.points_mm, x.suvpeak) for x in one.lesions] + [(ball(c, r), suv) for c, r, suv in spots]
+        for points, suv in painted:
+            array[tuple(np.rint(GRID.to_index(points)).astype(int).T)] = suv
+        return Volume(array, GRID, Quantity.SUVBW)
+
+    return replace(one, read_suv=read)
+
+
+def organ_map(**balls) -> OrganMap:
+    """An organ map of balls, name -> (centre, radius in mm)."""
+    labels = np.zeros(GRID.shape, dtype=np.uint8)
+    for n, (centre, radius_mm) in enumerate(balls.values(), start=1):
+        labels[tuple(np.rint(GRID.to_index(ball(centre, radius_mm))).astype(int).T)] = n
+    return OrganMap(labels, GRID, dict(enumerate(balls, start=1)))
 
 
 def patient(*pets: Pet, site: str | None = "ileum", **more) -> Patient:
