@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from netlesion.evaluate.case.detections import CaseDetections
 from netlesion.evaluate.case.result import CaseResult
-from netlesion.evaluate.cohort.froc import CaseDetections, DetectionTable
+from netlesion.evaluate.cohort.froc import DetectionTable
 from netlesion.evaluate.cohort.jobs import Job
 from netlesion.evaluate.cohort.score import EvaluationSettings, score
 

@@ -23,8 +23,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from netlesion.evaluate.case.detections import CaseDetections
 from netlesion.evaluate.case.localise import TopCandidate
-from netlesion.evaluate.cohort.froc import FROC_RATES, CaseDetections
+from netlesion.evaluate.cohort.froc import FROC_RATES
 from netlesion.evaluate.compare.figures import Paired, compare_figures
 from netlesion.evaluate.compare.paired_curves import CULPRIT_FIGURES
 from netlesion.statistics.paired_proportions import PairedCounts, newcombe

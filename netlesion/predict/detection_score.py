@@ -11,8 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from netlesion.data.labels import IGNORE, LabelScheme
+from netlesion.evaluate.case.detections import CaseDetections, case_detections
 from netlesion.evaluate.case.match import match_lesions
-from netlesion.evaluate.cohort.froc import CaseDetections, DetectionTable, case_detections
+from netlesion.evaluate.cohort.froc import DetectionTable
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
 from netlesion.models.card import ModelCard

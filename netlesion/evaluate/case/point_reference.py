@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from netlesion.errors import CohortError, NetlesionError
+from netlesion.evaluate.case.detections import case_detections
 from netlesion.evaluate.case.facts import NO_FACTS, CaseFacts
 from netlesion.evaluate.case.lesion_rows import rows_against_points
 from netlesion.evaluate.case.localise import HIT_TOLERANCE_MM, CaseCandidates
@@ -25,7 +26,6 @@ from netlesion.evaluate.case.outcome import DEFAULT_SETTINGS, MatchSettings
 from netlesion.evaluate.case.pairs import lesion_scores, pairs_against_points, require_inside
 from netlesion.evaluate.case.result import TASKS, CaseResult, blank_columns
 from netlesion.evaluate.case.score import detection_columns
-from netlesion.evaluate.cohort.froc import case_detections
 from netlesion.image.volume import Volume
 
 NAN = float("nan")

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any
 
+from netlesion.evaluate.case.detections import CaseDetections
 from netlesion.evaluate.case.lesion_rows import LesionResult
 from netlesion.evaluate.case.localise import CaseCandidates
 from netlesion.evaluate.case.outcome import MatchSettings, PanopticCounts
-from netlesion.evaluate.cohort.froc import CaseDetections
 
 TASKS = ("detection", "segmentation", "challenge")
 NAN = float("nan")

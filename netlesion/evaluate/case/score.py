@@ -17,6 +17,7 @@ from scipy.spatial import KDTree
 from netlesion.errors import NetlesionError
 from netlesion.evaluate.case.challenge import AUTOPET_CONNECTIVITY, challenge_components, contour_dice, untouched_voxels
 from netlesion.evaluate.case.detection import detection, panoptic_quality
+from netlesion.evaluate.case.detections import case_detections
 from netlesion.evaluate.case.facts import NO_FACTS, CaseFacts
 from netlesion.evaluate.case.foreground import Foreground, foreground
 from netlesion.evaluate.case.lesion_rows import lesion_rows, point_rows
@@ -34,7 +35,6 @@ from netlesion.evaluate.case.surface import (
     surface_distances,
     surface_voxels,
 )
-from netlesion.evaluate.cohort.froc import case_detections
 from netlesion.image.volume import Volume
 from netlesion.quantify.organ_map import OrganMap
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.errors import CohortError
+from netlesion.evaluate.case.detections import CaseDetections
 from netlesion.evaluate.case.localise import TopCandidate
 from netlesion.evaluate.case.reference_standard import LesionReference, parse_standard
-from netlesion.evaluate.cohort.froc import CaseDetections
 from netlesion.io.bids.masks import patient_of
 from netlesion.io.table_file import read_table
 

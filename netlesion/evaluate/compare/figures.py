@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netlesion.errors import CohortError
+from netlesion.evaluate.case.detections import CaseDetections
 from netlesion.evaluate.case.localise import TopCandidate
 from netlesion.evaluate.cohort.evaluation_folder import CaseRow, Evaluation
-from netlesion.evaluate.cohort.froc import CaseDetections
 from netlesion.evaluate.compare.paired_curves import (
     CULPRIT_FIGURES,
     FROC_FIGURES,

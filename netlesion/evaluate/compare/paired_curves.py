@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlesion.evaluate.case.detections import CaseDetections
 from netlesion.evaluate.case.localise import TopCandidate, lroc_areas
-from netlesion.evaluate.cohort.froc import FROC_RATES, CaseDetections, DetectionTable
+from netlesion.evaluate.cohort.froc import FROC_RATES, DetectionTable
 from netlesion.statistics.bootstrap import NUM_RESAMPLES, Statistic
 from netlesion.statistics.estimate import Comparison, join_notes
 from netlesion.statistics.paired_bootstrap import compare_statistics

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from netlesion.evaluate.case.detections import CaseDetections
 from netlesion.evaluate.case.score import evaluate_points
 from netlesion.evaluate.cohort.discrimination import discrimination
-from netlesion.evaluate.cohort.froc import CaseDetections
 from netlesion.evaluate.cohort.interval import Resampling
 
 

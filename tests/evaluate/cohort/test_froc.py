@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from netlesion.evaluate.case.detections import CaseDetections, case_detections
 from netlesion.evaluate.case.match import match_lesions
-from netlesion.evaluate.cohort.froc import FROC_RATES, CaseDetections, DetectionTable, case_detections
+from netlesion.evaluate.cohort.froc import FROC_RATES, DetectionTable
 from netlesion.image.volume import Quantity
 
 MISSED = -math.inf

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from netlesion.errors import CohortError, QuantityError
+from netlesion.evaluate.case.detections import CaseDetections
 from netlesion.evaluate.case.score import evaluate_points
-from netlesion.evaluate.cohort.froc import CaseDetections
 from netlesion.evaluate.cohort.interval import Resampling
 from netlesion.evaluate.cohort.reliability import detections_of, score_reliability
 from netlesion.statistics.calibration import Recalibration

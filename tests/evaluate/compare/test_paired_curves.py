@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from netlesion.evaluate.case.detections import CaseDetections
 from netlesion.evaluate.case.localise import CaseCandidates, lroc_area
-from netlesion.evaluate.cohort.froc import CaseDetections, DetectionTable
+from netlesion.evaluate.cohort.froc import DetectionTable
 from netlesion.evaluate.compare.paired_curves import compare_culprits, compare_froc
 from netlesion.statistics.bootstrap import patient_weights
 from netlesion.statistics.paired_proportions import mcnemar
