@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from netlesion.answers import discordance, expression, primary, response, staging
+from netlesion.answers import biopsy, differential, discordance, expression, primary, response, staging
 from netlesion.answers.answer import Question
 from netlesion.errors import ConfigError
 
 _ALL = (
+    differential.QUESTION,
     primary.QUESTION,
     staging.QUESTION,
     expression.QUESTION,
     discordance.QUESTION,
     response.QUESTION,
+    biopsy.QUESTION,
 )
 QUESTIONS: Mapping[str, Question] = MappingProxyType({q.name: q for q in sorted(_ALL, key=lambda q: q.number)})
 

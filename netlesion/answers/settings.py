@@ -198,9 +198,61 @@ class StagingSettings:
 
 
 @dataclass(frozen=True)
+class DifferentialSettings:
+    """clinical.md 6.2, 7.2. Uptake of a normal organ: SUVmax up to usual_factor times what is typical there. Weak: up
+    to the liver's for DOTATATE, up to fdg_weak_over_liver times it for FDG. The other tracer speaks against a benign
+    explanation from sstr_avid_suv, fdg_avid_suv (SUVpeak) on. Liver mottle: SUVpeak up to mean + mottle_sd SD.
+    """
+
+    usual_factor: float = 1.5
+    fdg_weak_over_liver: float = 1.6
+    sstr_avid_suv: float = 5.0
+    fdg_avid_suv: float = 4.0
+    mottle_sd: float = 2.0
+    near_spleen_mm: float = 30.0
+    accessory_spleen_ml: float = 10.0
+    like_spleen: tuple[float, float] = (0.4, 1.2)
+    ureter_elongation: float = 2.5
+    bone_pitfall_ml: float = 4.0
+    sclerotic_hu: float = 250.0
+    many_bone_lesions: int = 3
+    fat_hu: tuple[float, float] = (-150.0, -30.0)
+
+    def __post_init__(self) -> None:
+        for name in ("usual_factor", "fdg_weak_over_liver", "sstr_avid_suv", "fdg_avid_suv", "ureter_elongation"):
+            require(f"differential.{name}", getattr(self, name) > 0, getattr(self, name), "a number above 0")
+        for name in ("like_spleen", "fat_hu"):
+            low_high = getattr(self, name)
+            good = len(low_high) == 2 and low_high[0] < low_high[1]
+            require(f"differential.{name}", good, list(low_high), "two numbers, the lower one first")
+
+
+@dataclass(frozen=True)
+class BiopsySettings:
+    """Weights of the utility's terms, on any scale; how far a way keeps from vessels; how many are ranked and told."""
+
+    weight_uptake: float = 0.25
+    weight_fdg_clone: float = 0.2
+    weight_size: float = 0.2
+    weight_depth: float = 0.1
+    weight_path: float = 0.2
+    weight_confidence: float = 0.05
+    vessel_margin_mm: float = 3.0
+    most_candidates: int = 10
+    most_reasons: int = 5
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            require(f"biopsy.{f.name}", value >= 0, value, "0 or more")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All questions' settings; a field is named after its question."""
 
+    differential: DifferentialSettings = field(default_factory=DifferentialSettings)
+    biopsy: BiopsySettings = field(default_factory=BiopsySettings)
     primary: PrimarySettings = field(default_factory=PrimarySettings)
     staging: StagingSettings = field(default_factory=StagingSettings)
     expression: ExpressionSettings = field(default_factory=ExpressionSettings)
