@@ -52,9 +52,7 @@ def run_demo(out: Path, patients: int, seed: int) -> None:
     from netlesion.cli.train import train
     from netlesion.image.split import read_split
     from netlesion.io.bids.cohort import open_cohort
-    from netlesion.models.checkpoint import shipped_checkpoint
-    from netlesion.output.provenance import hash_file
-    from netlesion.predict.batch import write_cohort
+    from netlesion.report.results_report import write_reports
 
     paths = [f"runs_dir={out}", f"cohort={cohort}", f"seed={seed}"]
     _draw_split(compose("train", ["experiment=demo", *paths]))
@@ -75,13 +73,7 @@ def run_demo(out: Path, patients: int, seed: int) -> None:
         print(
             f"\n{table.title}\n" + "\n".join("  ".join(f"{c:>26}" for c in row) for row in (table.header, *table.rows))
         )
-    report = write_cohort(
-        visits,
-        shipped,
-        hash_file(shipped_checkpoint()),
-        tables=tables,
-        title="netlesion demo: lesions of a digital cohort",
-    )
+    report = write_reports(shipped, visits, tables=tables, title="netlesion demo: lesions of a digital cohort")
     print("\nResearch software, not a medical device. The cohort is digital; these numbers say nothing about patients.")
     print(report.resolve())
 
@@ -116,7 +108,7 @@ def _compare(cohort: Path, scored: Mapping[str, Path], seed: int) -> list:
     from netlesion.evaluate.cohort.summary import summarise
     from netlesion.evaluate.cohort.summary_text import estimate_text
     from netlesion.report.evaluation_folder import evaluate_folders
-    from netlesion.report.results import TextTable
+    from netlesion.report.text_table import TextTable
 
     for folder in scored.values():
         evaluate_folders(cohort, folder, folder / "evaluation", seed=seed)

@@ -24,6 +24,7 @@ from netlesion.models.checkpoint import SHIPPED, shipped_checkpoint
 from netlesion.predict.batch import run_batch
 from netlesion.predict.load import ready, require_tested
 from netlesion.predict.model import load_networks
+from netlesion.report.results_report import write_reports
 
 
 def infer(config: DictConfig) -> int:
@@ -52,12 +53,13 @@ def infer(config: DictConfig) -> int:
     result = run_batch(visits, output, model, model.settings, record, seed, bool(config.overwrite), parts)
     print(f"{len(result.done)} visits done, {len(result.skipped)} done before, {len(result.failures)} failed")
     print(f"lesions {output / 'lesions.tsv'}")
-    print(f"report {result.report}")
     failures = list(result.failures.values())
     if config.answers and (result.done or result.skipped):
         answered = answer_cohort(output, config.input if cohort.layout == "bids" else None, settings=answer_settings)
         print(f"answers {answered.folder}")
         failures += answered.failures.values()
+    if config.report:
+        print(f"report {write_reports(output, visits, tables=result.tables)}")
     for line in failures:
         print(f"error: {line}", file=sys.stderr)
     return 1 if failures else 0

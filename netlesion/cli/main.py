@@ -17,6 +17,7 @@ from netlesion.cli.measure import measure
 from netlesion.cli.phantom import phantom
 from netlesion.cli.plan_study import plan_study
 from netlesion.cli.register import register
+from netlesion.cli.report import report
 from netlesion.cli.suv import suv
 from netlesion.cli.validate import validate
 from netlesion.output.version import __version__
@@ -32,7 +33,9 @@ app = typer.Typer(
 imports.add_verbs(app)
 exports.add_verbs(app)
 run.add_verbs(app)
-for verb in (suv, register, measure, validate, answer, evaluate, calibrate, compare, plan_study, phantom, demo):
+for verb in (
+    suv, register, measure, validate, answer, report, evaluate, calibrate, compare, plan_study, phantom, demo,
+):  # fmt: skip
     app.command()(verb)
 
 

@@ -7,7 +7,7 @@ written by a third. At most three visits are in memory. Whatever a thread raises
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,7 +33,8 @@ from netlesion.predict.stages import StageTable
 from netlesion.predict.visit import Logits, Prepared, finish, forward, prepare
 from netlesion.quantify.row import LesionRow
 from netlesion.quantify.table import read_lesions, write_lesions
-from netlesion.report.results import CasePage, TextTable, write_report
+from netlesion.report.run_facts import MODEL_CARD, public_card
+from netlesion.report.text_table import TextTable
 
 #: Settings in records written before -> their names now.
 RENAMED_SETTINGS = {"audit": "agreement"}
@@ -43,12 +44,12 @@ WIND_DOWN_S = 7.0
 
 @dataclass(frozen=True)
 class BatchResult:
-    """Visits done now, skipped as done before, and one line for each that failed."""
+    """Visits done now, skipped as done before, one line for each that failed, and tables for the cohort's page."""
 
     done: tuple[str, ...]
     skipped: tuple[str, ...]
     failures: Mapping[str, str]
-    report: Path
+    tables: tuple[TextTable, ...]
 
 
 def run_batch(
@@ -136,11 +137,10 @@ def _run_batch(visits, output, model, settings, config, seed, overwrite, parts) 
     if done:
         print(table.row(f"{len(done)} visits", total))
     finished = [f for f in visits if f.visit_id not in failures]
-    with total.stage("report"):
-        recorded = {
-            f.visit_id: without_folders(failures[f.visit_id], f.paths) for f in visits if f.visit_id in failures
-        }
-        report = write_cohort(finished, output, model.checkpoint_sha256, list(recorded.values()))
+    recorded = {f.visit_id: without_folders(failures[f.visit_id], f.paths) for f in visits if f.visit_id in failures}
+    with total.stage("tables"):
+        tables = _write_lesion_table(finished, output)
+        write_json(output / MODEL_CARD, public_card(model.card.to_dict()))
     record = provenance(
         config=config,
         seed=seed,
@@ -152,7 +152,7 @@ def _run_batch(visits, output, model, settings, config, seed, overwrite, parts) 
         failures=recorded,
     )
     write_json(output / RECORD, record)
-    return BatchResult(tuple(done), tuple(skipped), failures, report)
+    return BatchResult(tuple(done), tuple(skipped), failures, tables)
 
 
 @dataclass(frozen=True)
@@ -276,43 +276,27 @@ def agreements_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
     return record.get("agreements", record.get("audits", {}))
 
 
-def _agreement_table(agreements: Mapping[str, Agreement]) -> TextTable:
-    """What the chosen way of computing costs or buys, case by case, and the mean over the cases with a reference."""
+def agreement_tables(records: Iterable[Mapping[str, Any]]) -> tuple[TextTable, ...]:
+    """What the chosen way of computing costs or buys, case by case, and the mean over the cases with a reference.
+
+    records: of visits; none of them was computed in two ways: no table.
+    """
+    agreements = {case: Agreement(**a) for record in records for case, a in agreements_of(record).items()}
+    if not agreements:
+        return ()
     told = [a.gain for a in agreements.values() if a.gain is not None]
     note = f"mean difference {fmean(told):+.3f} over {len(told)} cases with a reference" if told else "no reference"
     first = next(iter(agreements.values()))
     rows = tuple((case, *agreement.cells()) for case, agreement in agreements.items())
-    return TextTable(f"{first.chosen} beside {first.other}".capitalize(), HEADER, rows, note)
+    return (TextTable(f"{first.chosen} beside {first.other}".capitalize(), HEADER, rows, note),)
 
 
-def write_cohort(
-    visits: Sequence[VisitFiles],
-    output: Path,
-    checkpoint_sha256: str,
-    failures: Sequence[str] = (),
-    tables: Sequence[TextTable] = (),
-    title: str = "Lesions of a cohort",
-) -> Path:
-    """The lesion table and the report over every finished visit, whichever run finished it; the report's path."""
+def _write_lesion_table(visits: Sequence[VisitFiles], output: Path) -> tuple[TextTable, ...]:
+    """The lesion table over every finished visit, whichever run finished it; what the reports show first."""
     rows: dict[str, Sequence[LesionRow]] = {}
-    pages, channels, agreements = [], [], {}
-    for files in visits:
-        record = record_of(output / files.visit_id) or {}
-        agreements |= {case: Agreement(**agreement) for case, agreement in agreements_of(record).items()}
-        for channel, case in record.get("cases", {}).items():
-            folder = output / files.visit_id
-            rows[case] = read_lesions(folder / f"{case}_desc-lesions.tsv").get(case, ())
-            channels = list(record["channels_present"])
-            absent = tuple(c for c, there in record["channels_present"].items() if not there)
-            pages.append(CasePage(case, channel, (folder / f"{case}_mip.png").read_bytes(), tuple(rows[case]), absent))
+    records = {files.visit_id: record_of(output / files.visit_id) or {} for files in visits}
+    for visit_id, record in records.items():
+        for case in record.get("cases", {}).values():
+            rows[case] = read_lesions(output / visit_id / f"{case}_desc-lesions.tsv").get(case, ())
     write_lesions(output / "lesions.tsv", rows)
-    facts = {
-        "checkpoint": checkpoint_sha256[:12],
-        "channels": ", ".join(channels) or "n/a",
-        "visits": str(len(visits)),
-        "failed": str(len(failures)),
-    }
-    if agreements:
-        tables = [*tables, _agreement_table(agreements)]
-    write_report(output / "report.html", title, pages, facts, tables, failures)
-    return output / "report.html"
+    return agreement_tables(records.values())

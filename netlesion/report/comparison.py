@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.output.atomic import write_text
-from netlesion.output.html import render
-from netlesion.output.version import __version__
-from netlesion.report.results import TEMPLATES
+from netlesion.report.page import page_text
 
 
 def write_comparison(path: str | Path, summary: Mapping[str, Any]) -> None:
     """Writes the page atomically; the notice on research use is always shown."""
     filters = {"estimate": _estimate, "p": _p}
-    write_text(path, render(TEMPLATES / "comparison.html.j2", {"version": __version__, **summary}, filters))
+    write_text(path, page_text("comparison.html.j2", summary, filters))
 
 
 def _estimate(estimate: Mapping[str, Any]) -> str:

@@ -13,7 +13,17 @@ from typing import Any
 
 WIDTH, HEIGHT = 460, 320
 LEFT, RIGHT, TOP, BOTTOM = 58, 26, 14, 46
-INK, LINE, BAND, GREY = "#1b1f24", "#0550ae", "#a5c8f4", "#8c959f"
+#: Colours of the page that a figure stands in, with those of a light page where it stands alone.
+INK, LINE, BAND, GREY, GRID = (
+    f"var(--{name}, {colour})"
+    for name, colour in (
+        ("ink", "#1b1f24"),
+        ("link", "#0550ae"),
+        ("band", "#a5c8f4"),
+        ("muted", "#57606a"),
+        ("grid", "#e4e8ec"),
+    )
+)
 
 
 class Axes:
@@ -29,18 +39,19 @@ class Axes:
         y_ticks: Sequence[float],
         *,
         log_x: bool = False,
+        log_y: bool = False,
         tick_text: Callable[[float], str] = lambda v: f"{v:g}",
     ) -> None:
-        self._x, self._y = _scale(x, LEFT, WIDTH - RIGHT, log_x), _scale(y, HEIGHT - BOTTOM, TOP, False)
+        self._x, self._y = _scale(x, LEFT, WIDTH - RIGHT, log_x), _scale(y, HEIGHT - BOTTOM, TOP, log_y)
         self._parts: list[str] = []
         for value in x_ticks:
             at = self._x(value)
-            self._line(at, HEIGHT - BOTTOM, at, TOP, "#eaeef2")
+            self._line(at, HEIGHT - BOTTOM, at, TOP, GRID)
             self.text(at, HEIGHT - BOTTOM + 16, tick_text(value), "middle")
         for value in y_ticks:
             at = self._y(value)
-            self._line(LEFT, at, WIDTH - RIGHT, at, "#eaeef2")
-            self.text(LEFT - 6, at + 4, f"{value:g}", "end")
+            self._line(LEFT, at, WIDTH - RIGHT, at, GRID)
+            self.text(LEFT - 6, at + 4, tick_text(value) if log_y else f"{value:g}", "end")
         self._line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, INK)
         self._line(LEFT, HEIGHT - BOTTOM, LEFT, TOP, INK)
         self.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, x_label, "middle")
@@ -78,6 +89,14 @@ class Axes:
         """Vertical error bars, rows of x, low, high."""
         for x, low, high in rows:
             self._line(self._x(x), self._y(low), self._x(x), self._y(high), colour, 1.4)
+
+    def column(self, left: float, right: float, top: float, title: str) -> None:
+        """A bar from 0 to `top`."""
+        x, y = self._x(left), self._y(top)
+        self._parts.append(
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="{self._x(right) - x:.1f}" height="{self._y(0) - y:.1f}" '
+            f'fill="{LINE}" fill-opacity="0.75"><title>{escape(title)}</title></rect>'
+        )
 
     def svg(self, title: str) -> str:
         return (

@@ -66,7 +66,7 @@ def test_a_second_run_is_refused_and_a_killed_one_is_finished_by_the_next(runnin
     result = run(cohort, output)
     assert "P0" in result.skipped
     assert set(result.done) | set(result.skipped) == {"P0", "P1", "P2"}
-    whole = run(cohort, tmp_path / "whole").report.parent
+    run(cohort, whole := tmp_path / "whole")
     for visit in ("P0", "P1", "P2"):
         assert not list((output / visit).glob(".part-*"))
         name = f"{visit}/{visit}_trc-fdg_desc-lesions_dseg.nii.gz"
