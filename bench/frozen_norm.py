@@ -28,7 +28,7 @@ from netlesion.io.bids.visit_files import REFERENCE_DESC, load_visit
 from netlesion.models.checkpoint import load_checkpoint, load_network
 from netlesion.output.provenance import Stopwatch
 from netlesion.predict.model import build_network
-from netlesion.predict.settings import InferenceSettings
+from netlesion.predict.settings import InferenceSettings, Machine
 from netlesion.predict.visit import finish, forward, prepare
 
 #: A window whose CT is on average below this (network units, -1 is air) holds no body.
@@ -48,7 +48,7 @@ def main() -> None:
     trained = load_network(build_network(card), weights, arguments.checkpoint)
     fixed, fixed_card = with_fixed_statistics(trained), replace(card, network=card.network | {"norm": "batch"})
     ways = {
-        "as trained": (trained, card, InferenceSettings(mode="exact", batch_size=4)),
+        "as trained": (trained, card, InferenceSettings(mode="exact", machine=Machine(batch_size=4))),
         "fixed per case": (fixed, fixed_card, InferenceSettings(mode="stream")),
     }
     counts: dict[str, list[tuple[float, int, int, int]]] = {way: [] for way in ways}

@@ -44,7 +44,7 @@ def _netlesion(folder: Path) -> Callable:
     from netlesion.predict.batch import run_batch
     from netlesion.predict.model import Model
     from netlesion.predict.plan import cost_of
-    from netlesion.predict.settings import InferenceSettings
+    from netlesion.predict.settings import InferenceSettings, Machine
 
     reuse_freed_memory()
     network, stored = load(folder / "network.pt"), torch.load(folder / "network.pt", weights_only=True)
@@ -57,7 +57,7 @@ def _netlesion(folder: Path) -> Callable:
 
     engine = choose(network, 2, WINDOW, chunk=chunk)
     settings = InferenceSettings(
-        "stream", engine=engine.name, precision=engine.precision, memory_gb=memory_gb, chunked=True
+        "stream", engine=engine.name, precision=engine.precision, machine=Machine(memory_gb=memory_gb, chunked=True)
     )
     model = Model(card, (engine.predict,), "0" * 64)
     visits = {v.visit_id: v for v in open_cohort(folder / "cohort").visits}

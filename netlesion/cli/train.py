@@ -39,7 +39,7 @@ from netlesion.output.provenance import Stopwatch, hash_file, provenance
 from netlesion.predict.detection_score import DetectionScore
 from netlesion.predict.model import build_network
 from netlesion.predict.plan import plan_of, require_window
-from netlesion.predict.settings import InferenceOptions, InferenceSettings, mode_of
+from netlesion.predict.settings import InferenceOptions, InferenceSettings, Machine, mode_of
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
@@ -190,7 +190,7 @@ def _whole_volume(card: ModelCard, options: InferenceOptions):
     mode, batch_size = mode_of(options.mode if options.mode != "crop" else "auto", card), options.batch_size or 1
 
     def predict(network: nn.Module, image: Tensor) -> Tensor:
-        settings = InferenceSettings(mode, options.overlap, memory_gb=available_gb(image.device.type))
+        settings = InferenceSettings(mode, options.overlap, machine=Machine(memory_gb=available_gb(image.device.type)))
         i, j, k = image.shape[1:]
         return sliding(image, plan_of(card, settings, (i, j, k)), network, batch_size)
 

@@ -247,13 +247,13 @@ def _require_same(record: Mapping[str, Any], signature: Mapping[str, Any], visit
 
 
 def _deciding(value: Any) -> Any:
-    """Settings without those that cannot change a result, so that a run may be finished on another device."""
+    """Settings without the machine's (flat in records of before), so that a run may be finished on another device."""
     if not isinstance(value, Mapping):
         return value
     return {
         RENAMED_SETTINGS.get(k, k): list(v) if isinstance(v, tuple) else v
         for k, v in value.items()
-        if k not in ("batch_size", "device", "memory_gb", "chunked", "by_level")
+        if k not in ("machine", "batch_size", "device", "memory_gb", "chunked", "by_level")
     }
 
 

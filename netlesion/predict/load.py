@@ -26,7 +26,7 @@ from netlesion.output.html import fact_table
 from netlesion.output.provenance import Stopwatch
 from netlesion.predict.model import Model, checkpoint_hash, load_networks
 from netlesion.predict.plan import cost_of, require_window
-from netlesion.predict.settings import InferenceOptions, InferenceSettings, mode_of
+from netlesion.predict.settings import InferenceOptions, InferenceSettings, Machine, mode_of
 from netlesion.predict.visit import TracerResult, predict_visit
 from netlesion.preprocess.normalise import num_inputs
 
@@ -147,20 +147,17 @@ def ready(
     settings = InferenceSettings(
         mode=mode,
         overlap=options.overlap,
-        batch_size=options.batch_size,
         threshold=0.5 if options.threshold is None else options.threshold,
         tracer_thresholds=dict(card.thresholds) if options.threshold is None else {},
         tracer_peak_thresholds=dict(card.peak_thresholds) if options.threshold is None else {},
         connectivity=options.connectivity,
-        device=device,
         engine=engine.name,
         precision=engine.precision,
-        memory_gb=memory_gb,
         flips=options.flips,
         folds=len(engines),
         agreement=options.agreement,
-        chunked=chunked,
         organs=organs,
+        machine=Machine(device, options.batch_size, memory_gb, chunked),
     )
     chosen = (
         engine.explain() + (f"; {len(engines)} networks averaged" if len(engines) > 1 else ""),

@@ -29,10 +29,10 @@ def plan_of(
     card: ModelCard, settings: InferenceSettings, shape: tuple[int, int, int], box: tuple | None = None
 ) -> Plan:
     """The plan of one volume; box: the body's (low, high), used by stream and crop, None for the whole volume."""
-    kind, cost = architecture_of(card.network), cost_of(card, settings.engine, settings.chunked)
+    kind, cost = architecture_of(card.network), cost_of(card, settings.engine, settings.machine.chunked)
     body = None if box is None else Box(*box)
     if settings.mode == "stream":
-        memory = None if settings.memory_gb is None else settings.memory_gb * 1e9
+        memory = None if settings.machine.memory_gb is None else settings.machine.memory_gb * 1e9
         return plan_stream(shape, kind.divisor(card.network), kind.margin(card.network), body, cost, memory)
     if settings.mode == "crop":
         return plan_windows(shape, card.window, settings.overlap, body or Box((0, 0, 0), shape), cost)

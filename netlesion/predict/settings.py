@@ -50,16 +50,36 @@ class InferenceOptions:
 
 
 @dataclass(frozen=True)
-class InferenceSettings:
-    """How a network is run and its probabilities become lesions.
+class Machine:
+    """Where a network runs and what it may take there. Nothing of it decides a result: a run may be finished elsewhere.
 
-    mode: exact, stream or crop (inference.plan); memory_gb: what the activations of a tile may take; connectivity:
-    6, 18 or 26. tracer_thresholds: where a tracer's threshold is another than `threshold`; tracer_peak_thresholds: what
-    the highest voxel of a lesion must reach, where that is more. batch_size: windows in one forward; None: one on a
-    CPU, on a GPU what `memory_gb` holds. flips: axes (0 left-right, 1 front-back, 2 head-foot) over whose mirror images
-    logits are averaged.
+    Attributes:
+        device: cpu or cuda.
+        batch_size: Windows in one forward; None: one on a CPU, on a GPU what `memory_gb` holds.
+        memory_gb: What the activations of a tile may take.
+        chunked: The networks take a tile of mode stream that does not fit at once (`inference.engines.chunked`).
+    """
+
+    device: str = "cpu"
+    batch_size: int | None = 1
+    memory_gb: float | None = None
+    chunked: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ConfigError(f"inference.batch_size is {self.batch_size}, expected at least 1, or null for what fits")
+        if self.memory_gb is not None and self.memory_gb <= 0:
+            raise ConfigError(f"inference.memory_gb is {self.memory_gb}, expected above 0, or null for what is free")
+
+
+@dataclass(frozen=True)
+class InferenceSettings:
+    """How a network is run and its probabilities become lesions: what decides a result, and the machine it runs on.
+
+    mode: exact, stream or crop (inference.plan); connectivity: 6, 18 or 26. tracer_thresholds: where a tracer's
+    threshold is another than `threshold`; tracer_peak_thresholds: what the highest voxel of a lesion must reach, where
+    that is more. flips: axes (0 left-right, 1 front-back, 2 head-foot) over whose mirror images logits are averaged.
     folds: networks whose logits are averaged. agreement: mode crop computes exact as well, to be compared with it.
-    chunked: the networks take a tile of mode stream that does not fit at once (`inference.engines.chunked`).
     organs: the networks give organ logits beside the others (`models.strided_unet.BesideOrgans`).
 
     Raises ConfigError, with the setting's name, for a value that cannot be meant.
@@ -67,20 +87,17 @@ class InferenceSettings:
 
     mode: str = "exact"
     overlap: float = 0.5
-    batch_size: int | None = 1
     threshold: float = 0.5
     tracer_thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
     tracer_peak_thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
     connectivity: int = CONNECTIVITY
-    device: str = "cpu"
     engine: str = "torch"
     precision: str = "fp32"
-    memory_gb: float | None = None
     flips: tuple[int, ...] = ()
     folds: int = 1
     agreement: bool = False
-    chunked: bool = False
     organs: bool = False
+    machine: Machine = Machine()
 
     def __post_init__(self) -> None:
         for name, good, expected in (
@@ -96,8 +113,6 @@ class InferenceSettings:
                 "at least the tracer's threshold and at most 1",
             ),
             ("connectivity", self.connectivity in (6, 18, 26), "6, 18 or 26"),
-            ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1, or null for what fits"),
-            ("memory_gb", self.memory_gb is None or self.memory_gb > 0, "above 0, or null for what is free"),
             ("flips", sorted(set(self.flips) & {0, 1, 2}) == sorted(self.flips), "some of 0, 1, 2, each once"),
             (
                 "agreement",

@@ -107,7 +107,7 @@ def prepare(visit: Visit, card: ModelCard, settings: InferenceSettings, stopwatc
     with stopwatch.stage("harmonise"):
         grid = harmonise(visit, card.channels, card.spacing_mm)
         image = torch.from_numpy(network_input(grid, card.required_channels))
-        if settings.device != "cpu":
+        if settings.machine.device != "cpu":
             image = image.pin_memory()
         box = None if settings.mode == "exact" else body_box(grid)
         pets = replace(visit, scans={c: s for c, s in visit.scans.items() if c in visit.tracer_channels})
@@ -139,7 +139,7 @@ def forward(
         groups += [(slice(span.start + outputs, span.stop + outputs), chosen) for span, chosen in groups]
     reduction, run = lesion_logit(groups, organs), partial(_run, prepared.visit.visit_id)
     with stopwatch.stage("network"):
-        image = prepared.image.to(settings.device, non_blocking=True)
+        image = prepared.image.to(settings.machine.device, non_blocking=True)
         maps = run(image, prepared.plan, card, predict, reduction, settings, note)
         lesion, compared = maps[:tracers], maps[tracers : len(groups)] if len(groups) > tracers else None
         if settings.agreement:
@@ -159,9 +159,9 @@ def _run(
     settings: InferenceSettings,
     note: Callable[[str], None],
 ) -> Tensor:
-    batch_size = settings.batch_size
+    batch_size = settings.machine.batch_size
     if batch_size is None:
-        batch_size = windows_at_once(plan, settings.device, settings.memory_gb)
+        batch_size = windows_at_once(plan, settings.machine.device, settings.machine.memory_gb)
     while True:
         try:
             return sliding(image, plan, predict, batch_size, reduction=reduction).cpu()

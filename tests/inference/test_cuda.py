@@ -14,7 +14,7 @@ from netlesion.inference.engines.torch_eager import eager
 from netlesion.models.card import ModelCard
 from netlesion.models.unet import unet
 from netlesion.output.provenance import Stopwatch
-from netlesion.predict.settings import InferenceSettings
+from netlesion.predict.settings import InferenceSettings, Machine
 from netlesion.predict.visit import forward, predict_visit, prepare
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -39,11 +39,11 @@ def a_network(norm):
 @pytest.mark.parametrize(("mode", "norm"), [("exact", "instance"), ("crop", "instance"), ("stream", "batch")])
 def test_a_visit_on_a_gpu_equals_the_cpu(mode, norm):
     visit, (network, card) = a_visit((50, 43, 70)), a_network(norm)
-    settings = InferenceSettings(mode, batch_size=None, memory_gb=1.0)
+    settings = InferenceSettings(mode, machine=Machine(batch_size=None, memory_gb=1.0))
     cpu = predict_visit(visit, card, [eager(network)], settings, Stopwatch())["fdg"].probability.array
     engine = choose(network, 1, card.window, "cuda", precision="fp32")
     assert engine.explain().endswith(", CUDA graphs")
-    settings = InferenceSettings(mode, batch_size=None, memory_gb=1.0, device="cuda")
+    settings = InferenceSettings(mode, machine=Machine("cuda", None, 1.0))
     for _ in range(4):  # plain at first, then recorded and replayed
         gpu = predict_visit(visit, card, [engine.predict], settings, Stopwatch())["fdg"].probability.array
         assert np.abs(gpu - cpu).max() < 1e-4
@@ -61,7 +61,7 @@ def test_half_precisions_stay_near_float32(precision):
 def test_memory_that_runs_out_is_answered_by_less_at_once_and_said(mode, norm):
     visit, (network, card) = a_visit((96, 96, 320)), a_network(norm)
     card = replace(card, window=(64,) * 3)  # sixteen at a time: two feature maps alone take what there is
-    plenty = InferenceSettings(mode, batch_size=None, memory_gb=8.0, device="cuda")  # more than will be there
+    plenty = InferenceSettings(mode, machine=Machine("cuda", None, 8.0))  # more than will be there
     predict = choose(network, 1, card.window, "cuda", precision="fp32").predict
     prepared, lines = prepare(visit, card, plenty, Stopwatch()), []
     whole = forward(prepared, card, [predict], plenty, Stopwatch(), lines.append)

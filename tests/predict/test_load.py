@@ -7,7 +7,8 @@ import pytest
 
 import netlesion as nl
 from netlesion.cli.config import compose
-from netlesion.cli.infer import _options, infer
+from netlesion.cli.infer import infer
+from netlesion.cli.instantiate import options_of
 from netlesion.errors import CheckpointError, CohortError, ConfigError
 from netlesion.image.volume import Quantity
 from netlesion.io.nifti import read_volume
@@ -40,7 +41,7 @@ def test_a_prediction_is_what_infer_writes(model):
 
 
 def test_the_defaults_are_those_of_the_configuration():
-    assert _options(compose("infer", [])) == InferenceOptions()
+    assert options_of(compose("infer", []), "auto") == InferenceOptions()
 
 
 def test_a_channel_that_the_model_does_not_know_changes_nothing(model):

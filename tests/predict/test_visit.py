@@ -21,7 +21,7 @@ from netlesion.models.unet import unet
 from netlesion.output.provenance import Stopwatch
 from netlesion.predict.native_grid import probability_on
 from netlesion.predict.plan import cost_of, plan_of
-from netlesion.predict.settings import InferenceSettings, mode_of
+from netlesion.predict.settings import InferenceSettings, Machine, mode_of
 from netlesion.predict.visit import forward, predict_visit, prepare
 
 CLASSES = {"sstr": ("background", "lesion"), "fdg": ("background", "lesion")}
@@ -81,7 +81,7 @@ def test_a_second_tracer_of_another_frame_gets_its_lesions_on_its_own_grid(kind)
 )
 def test_a_setting_that_cannot_be_meant_is_named(setting, value):
     with pytest.raises(ConfigError, match=f"inference.{setting} is "):
-        InferenceSettings(**{setting: value})
+        (Machine if setting in ("batch_size", "memory_gb") else InferenceSettings)(**{setting: value})
 
 
 def network_card(norm):
@@ -149,7 +149,7 @@ def test_a_device_out_of_memory_gets_smaller_batches_then_shallower_tiles_and_ea
     assert torch.equal(logits.lesion, forward(prepared, card, [hot_fdg], settings, Stopwatch()).lesion)
     assert lines
     assert all("out of memory; going on with batches of 1, stream: " in line for line in lines)
-    batched = InferenceSettings(mode="exact", batch_size=8)
+    batched = InferenceSettings(mode="exact", machine=Machine(batch_size=8))
     prepared = prepare(one_pet(), card, batched, Stopwatch())
     lines.clear()
     limit = 2 * 8 * 8 * 8
@@ -165,8 +165,8 @@ def test_a_tile_that_does_not_fit_runs_in_chunks_where_the_engine_can_and_the_re
     filters = (4, 6, 8)
     network = unet(1, 2, filters=filters, norm="batch").eval()
     card = replace(network_card("batch"), network={"filters": filters, "norm": "batch"}, window=(16, 16, 16))
-    plenty, little = InferenceSettings("stream"), InferenceSettings("stream", memory_gb=2e-3)
-    in_chunks, asked = replace(little, chunked=True), []
+    plenty, little = InferenceSettings("stream"), InferenceSettings("stream", machine=Machine(memory_gb=2e-3))
+    in_chunks, asked = replace(little, machine=replace(little.machine, chunked=True)), []
 
     def chunk(name, voxels):
         asked.append(cost_of(card, name, True).chunk_voxels(voxels, 2e6))
