@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import betaincinv
-
 from netlesion.errors import ConfigError, QuantityError
-from netlesion.statistics.estimate import CONFIDENCE, Estimate, normal_quantile
+from netlesion.statistics.estimate import CONFIDENCE, Estimate
 
 #: Below this many trials the interval of `proportion` is the exact one [P].
 SMALL_SAMPLE = 40
@@ -32,23 +30,21 @@ def clopper_pearson(successes: int, trials: int, confidence: float = CONFIDENCE)
 
     Raises QuantityError for counts that are not 0 <= successes <= trials, trials >= 1.
     """
-    _require_counts(successes, trials, confidence)
-    tail = (1 - confidence) / 2
-    low = 0.0 if successes == 0 else float(betaincinv(successes, trials - successes + 1, tail))
-    high = 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 1 - tail))
-    return low, high
+    return _interval(successes, trials, confidence, "exact")
 
 
 def wilson(successes: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """The score interval without continuity correction. Raises as clopper_pearson."""
+    return _interval(successes, trials, confidence, "wilson")
+
+
+def _interval(successes: int, trials: int, confidence: float, method: str) -> tuple[float, float]:
+    from scipy.stats import binomtest
+
     _require_counts(successes, trials, confidence)
-    z = normal_quantile(confidence)
-    middle = successes + z**2 / 2
-    half = z * math.sqrt(successes * (trials - successes) / trials + z**2 / 4)
+    low, high = binomtest(successes, trials).proportion_ci(confidence, method)
     # at 0 and at all the limit is the value itself, which rounding must not cross
-    low = 0.0 if successes == 0 else (middle - half) / (trials + z**2)
-    high = 1.0 if successes == trials else (middle + half) / (trials + z**2)
-    return low, high
+    return (0.0 if successes == 0 else float(low)), (1.0 if successes == trials else float(high))
 
 
 def _require_counts(successes: int, trials: int, confidence: float) -> None:
