@@ -53,14 +53,14 @@ def gap_mm(a: Place, b: Place, reach_mm: float) -> float:
 
 
 def share_within(small: Place, large: Place, reach_mm: float) -> float:
-    """Share of the voxels of `small` that have a voxel centre of `large` within reach_mm."""
+    """Fraction of the voxels of `small` that have a voxel centre of `large` within reach_mm."""
     distances, _ = large.tree.query(small.points_mm, distance_upper_bound=reach_mm + 1e-6)
     return float(np.isfinite(distances).mean())
 
 
 def shared(a: Place, b: Place) -> float:
-    """Share of the smaller one's volume that lies in the other: its voxels with a centre of the other within 0.62 of a
-    voxel's edge, the radius of the sphere that holds as much as a voxel.
+    """Fraction of the smaller one's volume that lies in the other: its voxels with a centre of the other within 0.62
+    of a voxel's edge, the radius of the sphere that holds as much as a voxel.
     """
     small, large = (a, b) if a.volume_ml <= b.volume_ml else (b, a)
     return share_within(small, large, 0.62 * max(a.edge_mm, b.edge_mm))

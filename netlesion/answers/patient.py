@@ -42,7 +42,7 @@ class Lesion:
         score: Probability of being a lesion; None without a probability map.
         placed_mm: (N, 3) the same voxels in the patient's frame; None where no transform leads there.
         region: One of `quantify.region.REGIONS`; None without an organ map.
-        region_confidence: Share of the lesion in its region less that in the next.
+        region_confidence: Fraction of the lesion in its region less that in the next.
         runner_up: The next region, None where there is none.
         station: Of a node: mesenteric, retroperitoneal, ...; None where unknown.
         bone: Of a bone lesion: the bone's label name.

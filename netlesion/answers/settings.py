@@ -22,7 +22,7 @@ def require(name: str, good: bool, value: object, expected: str) -> None:
 
 @dataclass(frozen=True)
 class MatchSettings:
-    """clinical.md 4.5: reach of dilation, usual and within near_mm of diaphragm or bowel; the least share of the
+    """clinical.md 4.5: reach of dilation, usual and within near_mm of diaphragm or bowel; the least fraction of the
     smaller lesion that counts as sharing voxels; the fall-back by centroids; cost in complex components.
     """
 

@@ -31,7 +31,7 @@ class ForegroundIndex:
     def draw(self, r: np.random.RandomState, lesion_fraction: float, physiologic_fraction: float) -> np.ndarray:
         """One voxel (3,): of a lesion, each lesion alike, of physiologic uptake, or of the body.
 
-        Where a visit has no lesion (no physiologic uptake) its share goes to what comes next.
+        Where a visit has no lesion (no physiologic uptake) its fraction goes to what comes next.
         """
         kind = r.random()
         if kind < lesion_fraction and len(self.lesions):

@@ -54,7 +54,7 @@ def draw_split(
 ) -> Split:
     """Shuffles the patients with the seed; shares are of all patients, those `always_test` count into the test.
 
-    strata: patient -> stratum (such as having lesions or not); each part gets its share of every stratum.
+    strata: patient -> stratum (such as having lesions or not); each part gets its fraction of every stratum.
     """
     patients = sorted(set(patient_ids))
     if not 0 <= val_fraction < 1 or not 0 <= test_fraction < 1 or val_fraction + test_fraction >= 1:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from netlesion.inference.plan import Box
 
-#: Standard deviation of the blending Gaussian, as a share of the window.
+#: Standard deviation of the blending Gaussian, as a fraction of the window.
 SIGMA = 0.125
 #: Blending weights below this are raised to it, as MONAI does, so that no voxel divides by almost nothing.
 FLOOR = 1e-3

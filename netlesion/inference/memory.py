@@ -13,7 +13,7 @@ FALLBACK_GB = 4.0
 
 
 def available_gb(device: str) -> float:
-    """GB (1e9 bytes): a share of what is free on the device now."""
+    """GB (1e9 bytes): a fraction of what is free on the device now."""
     if device != "cpu":
         free, _ = torch.cuda.mem_get_info()
         return SHARE * free / 1e9

@@ -11,10 +11,10 @@ import numpy as np
 from netlesion.image.volume import Quantity, Volume
 from netlesion.preprocess.harmonise import Harmonised
 
-#: Body against air, in means over COARSE_MM [P]: CT number; SUV; share of the 99th percentile of an MR.
+#: Body against air, in means over COARSE_MM [P]: CT number; SUV; fraction of the 99th percentile of an MR.
 BODY_HU, BODY_SUV, BODY_MR_SHARE = -500.0, 0.2, 0.08
 COARSE_MM = 8.0
-#: A piece smaller than this share of the largest is noise or a table's edge [P].
+#: A piece smaller than this fraction of the largest is noise or a table's edge [P].
 SPECK_SHARE = 0.01
 #: Added on every side [P].
 MARGIN_MM = 8.0

@@ -16,7 +16,7 @@ from netlesion.image.transform import Transform
 from netlesion.image.volume import Volume
 from netlesion.quantify.skin import Skin
 
-#: Fewer places than this share inside the image's field of view give no value [P].
+#: Fewer places than this fraction inside the image's field of view give no value [P].
 MIN_SEEN = 0.5
 
 

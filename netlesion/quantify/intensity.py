@@ -42,7 +42,7 @@ def moments(values_N: np.ndarray) -> Moments:
 
 
 def auc_csh(values_N: np.ndarray) -> float | None:
-    """Area under x = SUV/SUVmax, y = share of the mask with SUV >= x, over x from 0 to 1; None below 10 voxels.
+    """Area under x = SUV/SUVmax, y = fraction of the mask with SUV >= x, over x from 0 to 1; None below 10 voxels.
 
     Of a step function, without bins: it is the mean of SUV/SUVmax, where no SUV is below 0.
     """

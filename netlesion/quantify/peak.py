@@ -21,7 +21,7 @@ Weighting = Literal["fractional", "ibsi_centre"]
 
 
 def sphere_kernel(spacing_mm: tuple[float, float, float], weighting: Weighting = "fractional") -> np.ndarray:
-    """Weights (odd I, J, K) that sum to one: the share of each voxel inside the sphere, by 5x5x5 samples.
+    """Weights (odd I, J, K) that sum to one: the fraction of each voxel inside the sphere, by 5x5x5 samples.
 
     "ibsi_centre" gives every voxel whose centre lies within 6.2 mm the same weight.
     """

@@ -51,7 +51,7 @@ class LesionRegion:
 
     Args:
         name: One of `regions`.
-        confidence: Share of the lesion in it less that of the next, 0 to 1; outside every organ the share there.
+        confidence: Fraction of the lesion in it less that of the next, 0 to 1; outside every organ the fraction there.
         runner_up: The region of the next; None where there is none.
         organ: The organ that holds most of it (vertebrae_L1, kidney_left); None outside every organ.
         station: Of a node, one of `stations.STATIONS`.
@@ -117,7 +117,7 @@ def _winner(organs: OrganMap, shares: dict[str, float], centroid_mm: np.ndarray)
 
 
 def _shares(organs: OrganMap, points_mm: np.ndarray) -> tuple[dict[str, float], dict[tuple[str, str], float]]:
-    """Share of the points within 3 mm of each region (in it, of bowel), and of each (region, organ)."""
+    """Fraction of the points within 3 mm of each region (in it, of bowel), and of each (region, organ)."""
     grown, own = organs.labels_near(points_mm, DILATION_MM), organs.labels_near(points_mm, 0.0)
     shares: dict[str, float] = {}
     organ_shares: dict[tuple[str, str], float] = {}

@@ -36,7 +36,7 @@ class LesionRow:
     suvmax_g_per_ml: float = _column("g/ml", "Highest SUVbw in the lesion, not interpolated")
     suvmean_g_per_ml: float = _column("g/ml", "Mean SUVbw in the lesion's mask")
     suvpeak_g_per_ml: float = _column(
-        "g/ml", "Highest mean SUVbw of a 1 ml sphere centred in the lesion, voxels weighted by the share inside"
+        "g/ml", "Highest mean SUVbw of a 1 ml sphere centred in the lesion, voxels weighted by the fraction inside"
     )
     score: float | None = _column("1", "Highest lesion probability in the lesion; n/a without a probability map")
     centroid_x_mm: float = _column("mm", "Mean position of the lesion's voxels, RAS+ x (to the right)")
@@ -103,7 +103,7 @@ class LesionRow:
     mr_t2_ratio: float | None = _number("1", "T2 MR signal where the lesion lies over that 5 to 15 mm around it")
 
     region: str | None = _text("Region of the body by the organ map (clinical.md 5.3); n/a without one")
-    region_confidence: float | None = _number("1", "Share of the lesion in its region less that in the next")
+    region_confidence: float | None = _number("1", "Fraction of the lesion in its region less that in the next")
     runner_up: str | None = _text("The next region; n/a where there is none")
     organ: str | None = _text("The organ that holds most of the lesion; n/a outside every organ")
     bone: str | None = _text("Of a bone lesion the bone, with its level and side")

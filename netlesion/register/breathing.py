@@ -27,7 +27,7 @@ LIVER_MM, FADING_MM = 60.0, 60.0
 DEPTHS_MM = np.arange(-36.0, 13.0, 3.0)
 #: A larger shift than this is no breath [P], nor is a fit whose halves differ by more than this (median, mm).
 LARGEST_MM, LARGEST_ERROR_MM = 45.0, 2.5
-#: From the skin inwards, and from the back forwards, the share that moves rises from 0 to 1 over these mm [P]; the
+#: From the skin inwards, and from the back forwards, the fraction that moves rises from 0 to 1 over these mm [P]; the
 #: spine reaches further forwards than the back beside it, so many mm to either side of the trunk's middle.
 WALL_MM, BACK_MM, SPINE_MM, BESIDE_MM = (0.0, 20.0), (40.0, 80.0), (80.0, 110.0), (30.0, 60.0)
 #: How much a bend of 1 mm costs, in bits: shifts of neighbouring heights belong together [P].

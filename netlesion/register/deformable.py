@@ -15,7 +15,7 @@ from netlesion.register.rigid import Prepared
 
 #: Distance of control points, and of the grid on which the field is kept [P]; clinical.md 7.4's motions are as smooth.
 MESH_MM, FIELD_MM = 70.0, 8.0
-#: (voxel in mm, Gaussian sigma in mm) of each level, and what share of the mask's voxels the metric sees.
+#: (voxel in mm, Gaussian sigma in mm) of each level, and what fraction of the mask's voxels the metric sees.
 LEVELS = ((12.0, 6.0), (8.0, 3.0))
 SAMPLING = (0.6, 0.25)
 ITERATIONS = 25

@@ -12,7 +12,7 @@ from netlesion.image.transform import Transform, grid_points
 from netlesion.image.volume import Quantity, Volume
 
 NUM_BINS = 32
-#: Fewer points than this share of the mask inside the moving image's field of view are no overlap [P].
+#: Fewer points than this fraction of the mask inside the moving image's field of view are no overlap [P].
 LEAST_OVERLAP = 0.3
 
 
@@ -56,7 +56,7 @@ class Referee:
         self.moving = moving
 
     def overlap(self, transform: Transform | None) -> float:
-        """Share of the mask that lies inside the moving image."""
+        """Fraction of the mask that lies inside the moving image."""
         return float(self._inside(self._index(transform)).mean()) if len(self.points) else 0.0
 
     def score(self, transform: Transform | None) -> float:

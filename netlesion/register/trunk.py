@@ -12,9 +12,9 @@ from scipy import ndimage
 from netlesion.image.volume import Quantity, Volume
 from netlesion.preprocess.harmonise import FWHM
 
-#: Body against air [P]: CT number; share of the 99th percentile of an MR; SUV of a PET smoothed over 10 mm.
+#: Body against air [P]: CT number; fraction of the 99th percentile of an MR; SUV of a PET smoothed over 10 mm.
 BODY_HU, BODY_MR_SHARE, BODY_SUV = -350.0, 0.08, 0.12
-#: An axial slice is trunk when its largest piece is at least this share of a large slice (90th percentile) [P].
+#: An axial slice is trunk when its largest piece is at least this fraction of a large slice (90th percentile) [P].
 TRUNK_SHARE = 0.5
 #: Lung against soft tissue in CT [P].
 LUNG_HU = -450.0

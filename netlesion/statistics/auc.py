@@ -1,6 +1,6 @@
 """Area under the ROC curve of patient scores, or of lesion scores clustered in patients, for one or two models.
 
-The area is the share of (positive, negative) pairs ranked rightly, ties half. Its variance comes from placement
+The area is the fraction of (positive, negative) pairs ranked rightly, ties half. Its variance comes from placement
 values: how each score ranks against the other class (DeLong, DeLong & Clarke-Pearson, Biometrics 1988;44:837). With
 clusters the placement values are summed within each patient first, who may hold both classes (Obuchowski,
 Biometrics 1997;53:567); with one score per patient and class that is DeLong's. Knows nothing about images.
@@ -98,7 +98,7 @@ def compare_auc(
 
 
 def _placements(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Share of the others below each score, ties half."""
+    """Fraction of the others below each score, ties half."""
     ranked = np.sort(others)
     return (np.searchsorted(ranked, scores, "left") + np.searchsorted(ranked, scores, "right")) / (2 * len(others))
 

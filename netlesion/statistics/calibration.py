@@ -32,7 +32,7 @@ LOG_TEMPERATURES = (-np.log(50.0), np.log(50.0))
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Scores from low up to high (the last bin includes high): how many, their mean, and the share that was real."""
+    """Scores from low up to high (the last bin includes high): how many, their mean, and the fraction that was real."""
 
     low: float
     high: float

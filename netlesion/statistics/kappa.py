@@ -6,7 +6,7 @@ A weighted kappa rests on far disagreements that are rare: a cohort without one 
 are resampled (expanded BCa covers 0.86 to 0.90 of 0.95 where they are rarest). So the interval reaches as far as it
 does in two sets of resamples: of the patients, and of the patients and a quarter of one more [P] whose rows were rated
 by chance, which is what two raters with these margins would do if they knew nothing. At perfect agreement resamples say
-nothing; there the lower limit is the kappa of the largest share of patients rated by chance that would go unseen in
+nothing; there the lower limit is the kappa of the largest fraction of patients rated by chance that would go unseen in
 1 - confidence / 2 of cohorts. docs/statistics.md has the measured coverage.
 
 Sources: Cohen, Educ Psychol Meas 1960;20:37 and Psychol Bull 1968;70:213 (weighted); `bootstrap`.

@@ -25,7 +25,7 @@ DIFFERENCE = 2
 FEW_VARY = "too few patients vary for bootstrap-t, BCa instead"
 #: Resamples that must lie beyond each limit, whatever the degrees of freedom.
 MIN_BEYOND = 10
-#: A resample's error below this share of the cohort's is none: of equal patients rounding leaves about 1e-8 of it.
+#: A resample's error below this fraction of the cohort's is none: of equal patients rounding leaves about 1e-8 of it.
 NO_ERROR = 1e-6
 
 
@@ -114,7 +114,7 @@ def studentised(
 
 
 def _level(freedom: float, num_patients: int, confidence: float, num_resamples: int) -> float:
-    """Between which quantiles (as a share) an interval of this confidence lies: further out the fewer carry the error.
+    """Between which quantiles (0 to 1) an interval of this confidence lies: further out the fewer carry the error.
 
     As much further as Student's t of these degrees of freedom lies beyond that of n - 1, for what few patients alone
     cost, the resamples know already.

@@ -15,7 +15,7 @@ from netlesion.suv.facts import PetFacts
 from netlesion.suv.injected import Activity, activity
 from netlesion.suv.one_clock import on_one_clock
 
-#: Philips' two factors must tell the same SUV within this share [P].
+#: Philips' two factors must tell the same SUV within this fraction [P].
 PHILIPS_TOLERANCE = 0.01
 
 

@@ -13,7 +13,7 @@ HALF_LIFE_S = {"18F": 6586.2, "68Ga": 4062.6, "64Cu": 45724.0}
 HALF_LIFE_TOLERANCE = 0.01
 #: After so many half-lives less than a thousandth of the dose is left: the clock or the date is wrong [P].
 LONGEST_DECAY_HALF_LIVES = 10.0
-#: Two accounts of one moment that differ by more than this share of the SUV cannot both be true: refused [P].
+#: Two accounts of one moment that differ by more than this fraction of the SUV cannot both be true: refused [P].
 CONTRADICTION = 0.02
 
 

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from netlesion.errors import ConfigError
 
-#: What a cosine ends at, as a share of the learning rate.
+#: What a cosine ends at, as a fraction of the learning rate.
 FLOOR = 1e-3
 
 

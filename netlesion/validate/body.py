@@ -19,13 +19,13 @@ from netlesion.preprocess.harmonise import resample
 COARSE_MM = 6.0
 #: Tissue is denser than this (lung lies within the outline and is filled) [P].
 TISSUE_HU = -400.0
-#: The body takes up more than this share of the median of what takes up anything at all [P].
+#: The body takes up more than this fraction of the median of what takes up anything at all [P].
 UPTAKE_SHARE = 0.25
 #: Whole bodies have next to no surface on the sides of the field of view, crops 0.1 to 0.6 [P].
 CUT_SHARE = 0.05
 #: Shorter fields of view hold no chest and abdomen [P].
 LEAST_LENGTH_MM = 500.0
-#: Pieces smaller than this share of the largest are no body (table, another's hand) [P].
+#: Pieces smaller than this fraction of the largest are no body (table, another's hand) [P].
 PIECE_SHARE = 0.15
 
 
@@ -43,7 +43,7 @@ class Outline:
 
     @cached_property
     def cut_share(self) -> float:
-        """Share of the body's surface that lies on the sides of the field of view: above CUT_SHARE it is a crop."""
+        """Fraction of the body's surface that lies on the sides of the field of view: above CUT_SHARE it is a crop."""
         m = self.inside
         surface = np.count_nonzero(m & ~ndimage.binary_erosion(m))
         return float((m[0].sum() + m[-1].sum() + m[:, 0].sum() + m[:, -1].sum()) / max(surface, 1))

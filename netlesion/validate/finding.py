@@ -27,7 +27,7 @@ class Level(Enum):
 CHECKS: Mapping[str, str] = {
     "readable": "can every image be read, with its SUV?",
     "suv": "is the mean SUV of the body that of a body?",
-    "activity": "does the image hold a possible share of the injected activity?",
+    "activity": "does the image hold a possible fraction of the injected activity?",
     "liver": "is the liver's SUV that of a liver (organ map, else the largest thick region off the midline)?",
     "slices": "are slices missing, empty or repeated?",
     "alignment": "do the outlines of the body in PET and CT lie on each other?",

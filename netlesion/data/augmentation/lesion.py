@@ -14,7 +14,7 @@ from torch import Tensor
 from netlesion.data.augmentation.field import blur, rotation, smooth_field
 from netlesion.models.card import ModelCard
 
-#: An inserted lesion whose uptake rises by less than this share of its background, or this SUV, is not drawn: it could
+#: An inserted lesion whose uptake rises by less than this part of its background, or this SUV, is not drawn: it could
 #: not be told from noise, and its label would teach false positives. Project choice.
 LEAST_RISE, LEAST_RISE_SUV = 0.6, 1.0
 #: SUV above which a place is taken for physiologic uptake, where nothing is inserted. Project choice.

@@ -18,7 +18,7 @@ from netlesion.datasets.key import Key, KnownSeries
 from netlesion.io.bids.files import image_path
 from netlesion.io.dicom.index import SPLIT_BY
 
-#: Series of one contrast are stations of one examination when they overlap by less than this share [P].
+#: Series of one contrast are stations of one examination when they overlap by less than this fraction [P].
 STATION_OVERLAP = 0.5
 
 

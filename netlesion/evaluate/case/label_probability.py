@@ -15,7 +15,7 @@ from netlesion.quantify.instances import extract
 
 #: How far from a lesion (voxels) a higher probability outside of all lesions counts against it [P].
 NEIGHBOURHOOD = 8
-#: Share of voxels above the threshold or in a lesion that may be only one of both before it is said [P].
+#: Fraction of voxels above the threshold or in a lesion that may be only one of both before it is said [P].
 TOLERATED = 0.01
 
 

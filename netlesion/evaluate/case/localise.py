@@ -4,7 +4,7 @@ For tumour-induced osteomalacia one lesion, or none, is the answer: candidates a
 case, and a candidate hits when it overlaps the culprit or its centroid lies within 10 mm of it. Knows nothing
 about images beyond that; takes candidates with their scores.
 
-Candidates that tie share their mean rank; a top rank that ties counts the share of hits among those that tie.
+Candidates that tie share their mean rank; a top rank that ties counts the fraction of hits among those that tie.
 Source: clinical.md 6.5.
 """
 

@@ -99,7 +99,7 @@ class CaseResult:
         "detection",
         "1",
         "One culprit (clinical.md 6.5): 1 where the prediction of the highest score overlaps the reference or its "
-        "centroid lies within 10 mm, a share where several tie; n/a without reference or scores",
+        "centroid lies within 10 mm, a fraction where several tie; n/a without reference or scores",
     )
     culprit_reciprocal_rank: float = _column(
         "detection", "1", "1 / rank by score of the first prediction that does, 0 where none does; n/a likewise"

@@ -13,7 +13,7 @@ import numpy as np
 from netlesion.image.volume import Quantity, Volume
 from netlesion.quantify.instances import instances
 
-#: A predicted lesion with this share in unknown voxels is left out, unless it meets a reference lesion [P].
+#: A predicted lesion with this fraction in unknown voxels is left out, unless it meets a reference lesion [P].
 LEFT_OUT_SHARE = 0.5
 
 

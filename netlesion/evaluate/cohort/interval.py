@@ -31,7 +31,7 @@ from netlesion.statistics.ratios import AGREE, few_patients
 
 #: What the module of statistics says of its intervals, where it does.
 METHOD = statistics.INTERVAL_METHOD
-#: What a share can be, and a number of things.
+#: What a fraction can be, and a number of things.
 SHARE, COUNT = (0.0, 1.0), (0.0, math.inf)
 
 
@@ -109,7 +109,7 @@ class Resampling:
 
 
 def exact_interval(successes: int, trials: int) -> tuple[float, float] | None:
-    """Clopper-Pearson, for a share of independent patients; None without any."""
+    """Clopper-Pearson, for a fraction of independent patients; None without any."""
     if trials == 0:
         return None
     from scipy.stats import binomtest

@@ -24,7 +24,7 @@ from netlesion.inference.engines.torch_eager import eager
 
 NAMES = ("auto", "torch", "openvino", "inductor")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-#: Largest root-mean-square difference to eager float32 on a random window, as a share of the logits' spread.
+#: Largest root-mean-square difference to eager float32 on a random window, as a fraction of the logits' spread.
 TOLERANCE = {"fp32": 1e-4, "bf16": 0.05, "fp16": 0.01}
 
 
@@ -91,7 +91,7 @@ def choose(
 
 
 def deviation(reference: Tensor, other: Tensor) -> float:
-    """Root-mean-square difference of logits as a share of the standard deviation of the reference."""
+    """Root-mean-square difference of logits as a fraction of the standard deviation of the reference."""
     spread = reference.double().std()
     return float((other.double() - reference.double()).square().mean().sqrt() / spread.clamp(min=1e-12))
 

@@ -30,7 +30,7 @@ class TransformFacts:
 
     method: rigid or deformable, and through which images. metric_before, metric_after: mutual information in bits of
     the two images under the headers alone and under the transform. inverse_consistency_mm: how far there-and-back ends
-    from where it began, median over the trunk. overlap: share of the trunk inside the moving image.
+    from where it began, median over the trunk. overlap: fraction of the trunk inside the moving image.
     """
 
     method: str

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from netlesion.image.geometry import Geometry
     from netlesion.io.dicom.index import Series
 
-#: A contour point may lie this share of a slice step away from its slice.
+#: A contour point may lie this fraction of a slice step away from its slice.
 PLANE_TOLERANCE = 0.2
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 OPEN = ("POINT", "OPEN_PLANAR", "OPEN_NONPLANAR")

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from netlesion.image.geometry import Geometry
 
-#: A fractional segment holds the voxels of at least this share of its largest value [P].
+#: A fractional segment holds the voxels of at least this fraction of its largest value [P].
 FRACTION = 0.5
-#: A pixel may lie this share of a voxel away from the voxel it falls on.
+#: A pixel may lie this fraction of a voxel away from the voxel it falls on.
 LATTICE_TOLERANCE = 0.05
 
 

@@ -15,9 +15,9 @@ from netlesion.errors import DicomError, GeometryError
 from netlesion.image.geometry import SHEAR_TOLERANCE, Geometry
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-#: A slice may lie this share of the slice step away from its even position before it is a gap.
+#: A slice may lie this fraction of the slice step away from its even position before it is a gap.
 POSITION_TOLERANCE = 0.05
-#: Positions may be rounded to this share of the slice step; a missing slice is another matter [P].
+#: Positions may be rounded to this fraction of the slice step; a missing slice is another matter [P].
 LARGEST_ROUNDING = 0.2
 ROUNDINGS_MM = (1.0, 0.5, 0.1, 0.01)
 #: Largest difference of a direction cosine between slices of one series.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: The attribute of a frame's header in which `io.dicom.multiframe` leaves its ranges.
 VALUE_RANGES = "value_ranges"
-#: Rescale slope and real world value map of one unit agree within this share.
+#: Rescale slope and real world value map of one unit agree within this fraction.
 SAME_SLOPE = 0.01
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-#: Noise is not lower than this share of the highest value [P].
+#: Noise is not lower than this fraction of the highest value [P].
 LOWEST_SHARE = 0.5
-#: Negative noise lies at the border, or where half of what surrounds it is below this share of the highest value [P].
+#: Negative noise lies at the border, or where half of what surrounds it is below this part of the highest value [P].
 SURROUND_SHARE = 0.1
 
 
