@@ -26,9 +26,9 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from netlesion.image.transform import DisplacementField
+from netlesion.image.visit import Tracer
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.files import SessionRow, write_dataset
-from netlesion.io.bids.label_maps import LabelMap
 from netlesion.io.bids.pet import read_suv_image
 from netlesion.io.bids.transforms import TransformFacts, frame_name, transform_path, write_transform
 from netlesion.io.nifti import read_field, read_volume, write_volume
@@ -42,7 +42,10 @@ from netlesion.phantom.posture import pose_of
 from netlesion.phantom.render import LEAST_CONTRAST
 from netlesion.phantom.settings import settings_of
 from netlesion.phantom.stage import Stage
+from netlesion.quantify.anatomy import AnatomicalImage
+from netlesion.quantify.context import Context
 from netlesion.quantify.measure import measure
+from netlesion.quantify.organ_map import OrganMap
 from netlesion.quantify.references import ReferenceOrgan, ReferenceOrgans, write_references
 from netlesion.quantify.table import write_lesions
 
@@ -85,14 +88,23 @@ def main() -> None:
             truth = cohort / TRUTH / f"sub-{subject}" / f"ses-{session}" / "pet"
             lesions = read_volume(truth / f"{case}_desc-lesions_dseg.nii.gz", Quantity.LABEL)
             suv = read_suv_image(path)
-            mimics, mimic_kind = mimics_of(config, truth, case, session, tracer, lesions, suv)
-            labels = lesions.array.astype(np.uint16)
-            free = (mimics > 0) & (labels == 0)
-            labels[free] = mimics[free] + MIMIC
-            candidates = lesions.with_array(labels, Quantity.LABEL)
-            write_volume(out / "results" / f"sub-{subject}" / f"{case}_desc-lesions_dseg.nii.gz", candidates)
-            rows[case] = measure(suv, candidates)
-            references[case] = references_of(truth, case, suv, candidates)
+            mask = out / "results" / f"sub-{subject}" / f"{case}_desc-lesions_dseg.nii.gz"
+            if mask.is_file():
+                candidates, mimic_kind = read_volume(mask, Quantity.LABEL), kinds_of(config, truth)
+            else:
+                mimics, mimic_kind = mimics_of(config, truth, case, session, tracer, lesions, suv)
+                labels = lesions.array.astype(np.uint16)
+                free = (mimics > 0) & (labels == 0)
+                labels[free] = mimics[free] + MIMIC
+                candidates = lesions.with_array(labels, Quantity.LABEL)
+                write_volume(mask, candidates)
+            organs = OrganMap(
+                read_volume(truth / f"{case}_desc-organs_dseg.nii.gz", Quantity.LABEL).array, suv.geometry,
+                {n: name for name, n in LABELS.items()},
+            )  # fmt: skip
+            references[case] = references_of(organs, suv, candidates)
+            context = Context(Tracer(tracer), references[case], organs, anatomy(path))
+            rows[case] = measure(suv, candidates, context=context)
             for row in rows[case]:
                 n = row.lesion_id
                 kind = mimic_kind[n - MIMIC] if n > MIMIC else kind_of[session, tracer, n]
@@ -166,9 +178,7 @@ def mimics_of(
     """Instances of mimics on this PET's grid, and the kind of each."""
     path = truth / f"{case}_desc-mimics_dseg.nii.gz"
     if path.is_file():
-        table = truth.parents[1] / f"{truth.parents[1].name}_mimics.tsv"
-        kinds = {row.whole("lesion_id"): row.cells["kind"] for row in read_table(table).rows}
-        return read_volume(path, Quantity.LABEL).array, kinds
+        return read_volume(path, Quantity.LABEL).array, kinds_of(config, truth)
     drawn = drawn_patient(config, int(truth.parents[1].name.removeprefix("sub-")) - 1)
     exam = next(e for e in drawn.exams if e.session == session)
     stage = Stage(suv.geometry, pose_of(exam.posture, drawn.body))
@@ -193,20 +203,31 @@ def shell_mean(mask: np.ndarray, suv: Volume) -> float:
     return float(suv.array[box][ndimage.binary_dilation(near, iterations=steps) & ~near].mean())
 
 
-def references_of(truth: Path, case: str, suv: Volume, lesions: Volume) -> ReferenceOrgans:
+def anatomy(pet: Path) -> dict[str, AnatomicalImage]:
+    """The CT, or the T2 MR, of a PET's session."""
+    session = pet.parents[1]
+    found = {"ct": (sorted(session.glob("ct/*_ct.nii.gz")), Quantity.HU),
+             "mr_t2": (sorted(session.glob("anat/*_T2w.nii.gz")), Quantity.MR)}  # fmt: skip
+    return {c: AnatomicalImage(read_volume(paths[0], q)) for c, (paths, q) in found.items() if paths}
+
+
+def kinds_of(config: Mapping, truth: Path) -> dict[int, str]:
+    """Number of a mimic -> its kind."""
+    table = truth.parents[1] / f"{truth.parents[1].name}_mimics.tsv"
+    if table.is_file():
+        return {row.whole("lesion_id"): row.cells["kind"] for row in read_table(table).rows}
+    drawn = drawn_patient(config, int(truth.parents[1].name.removeprefix("sub-")) - 1)
+    return {n: m.kind for n, m in enumerate(drawn.mimics, start=1)}
+
+
+def references_of(organs: OrganMap, suv: Volume, lesions: Volume) -> ReferenceOrgans:
     """Quick stand-in: means over eroded organs."""
-    organs = LabelMap(
-        "organs",
-        read_volume(truth / f"{case}_desc-organs_dseg.nii.gz", Quantity.LABEL),
-        {n: x for x, n in LABELS.items()},
-        (),
-    )
     found = {}
     for name, label, depth in (("liver", "liver", 10.0), ("spleen", "spleen", 5.0), ("blood_pool", "aorta", 4.0)):
         number = next((n for n, x in organs.names.items() if x == label), None)
         inside = (
             ndimage.distance_transform_edt(
-                (organs.volume.array == number) & (lesions.array == 0), sampling=suv.geometry.spacing_mm
+                (organs.labels == number) & (lesions.array == 0), sampling=suv.geometry.spacing_mm
             )
             >= depth
         )

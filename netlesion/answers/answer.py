@@ -73,6 +73,7 @@ class Question:
         columns: Data dictionary of `Answer.values`.
         row_columns: Data dictionary of `Answer.rows`; empty where it has none.
         row_name: What a row is: lesion, finding, candidate.
+        takes_all: Whether `answer` takes all `Settings`, since it builds on other answers.
     """
 
     number: int
@@ -82,6 +83,7 @@ class Question:
     columns: Mapping[str, Mapping[str, str]]
     row_columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     row_name: str = "lesion"
+    takes_all: bool = False
 
 
 def not_assessable(

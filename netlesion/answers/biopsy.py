@@ -27,7 +27,7 @@ from netlesion.answers.context import companion, uptake_ratio
 from netlesion.answers.differential import NOT_DECIDABLE, Finding, findings
 from netlesion.answers.needle import Way, best_way, can_end
 from netlesion.answers.patient import Lesion, Patient, Pet, Visit
-from netlesion.answers.settings import BiopsySettings, DifferentialSettings
+from netlesion.answers.settings import BiopsySettings, Settings
 from netlesion.answers.words import listed, named, number, spoken
 from netlesion.quantify.organ_map import OrganMap
 
@@ -99,14 +99,15 @@ class Candidate:
         return next((g for g in order if g in self.way.crosses), "clear")
 
 
-def answer(patient: Patient, settings: BiopsySettings) -> tuple[Answer, ...]:
-    """Ranked targets at every visit."""
+def answer(patient: Patient, settings: Settings) -> tuple[Answer, ...]:
+    """Ranked targets at every visit; takes all settings, for it builds on the differential diagnosis."""
     return tuple(_at(patient, visit, settings) for visit in patient.visits)
 
 
-def candidates(patient: Patient, visit: Visit, settings: BiopsySettings) -> tuple[Candidate, ...]:
+def candidates(patient: Patient, visit: Visit, every: Settings) -> tuple[Candidate, ...]:
     """The most useful targets of a visit, the best first; ways are sought for `most_candidates` of them only."""
-    called = findings(patient, visit, DifferentialSettings())
+    settings = every.biopsy
+    called = findings(patient, visit, every.differential)
     found = []
     for finding in called:
         lesion = finding.lesion
@@ -186,7 +187,8 @@ def _target(lesion: Lesion) -> np.ndarray:
     return lesion.points_mm[np.linalg.norm(lesion.points_mm - lesion.centroid_mm, axis=1).argmin()]
 
 
-def _at(patient: Patient, visit: Visit, settings: BiopsySettings) -> Answer:
+def _at(patient: Patient, visit: Visit, every: Settings) -> Answer:
+    settings = every.biopsy
     lesions = visit.lesions()
     refusal = None
     if not visit.pets:
@@ -197,7 +199,7 @@ def _at(patient: Patient, visit: Visit, settings: BiopsySettings) -> Answer:
         return not_assessable(
             NAME, patient.patient_id, visit.name, refusal, needed=NEEDED, settings=settings, reader_decides=READER
         )
-    ranked = candidates(patient, visit, settings)
+    ranked = candidates(patient, visit, every)
     first = ranked[0] if ranked else None
     missing = []
     if any(c.way is None for c in ranked):
@@ -302,4 +304,4 @@ def _ramp(value: float, low: float, high: float) -> float:
     return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
-QUESTION = Question(7, NAME, "Which lesion should be biopsied?", answer, COLUMNS, ROW_COLUMNS, "candidate")
+QUESTION = Question(7, NAME, "Which lesion should be biopsied?", answer, COLUMNS, ROW_COLUMNS, "candidate", True)

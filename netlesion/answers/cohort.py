@@ -87,4 +87,8 @@ def answer_cohort(
 
 def answer_patient(patient: Patient, questions: Sequence[Question], settings: Settings) -> tuple[Answer, ...]:
     """One patient's answers, question by question."""
-    return tuple(a for q in questions for a in q.answer(patient, getattr(settings, q.name)))
+    answers: list[Answer] = []
+    for question in questions:
+        own = settings if question.takes_all else getattr(settings, question.name)
+        answers += question.answer(patient, own)
+    return tuple(answers)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from netlesion.answers import biopsy, differential, discordance, expression, primary, response, staging
+from netlesion.answers import (
+    biopsy,
+    culprit,
+    differential,
+    discordance,
+    expression,
+    modality,
+    primary,
+    response,
+    staging,
+    treatment,
+)
 from netlesion.answers.answer import Question
 from netlesion.errors import ConfigError
 
@@ -17,6 +28,9 @@ _ALL = (
     discordance.QUESTION,
     response.QUESTION,
     biopsy.QUESTION,
+    treatment.QUESTION,
+    culprit.QUESTION,
+    modality.QUESTION,
 )
 QUESTIONS: Mapping[str, Question] = MappingProxyType({q.name: q for q in sorted(_ALL, key=lambda q: q.number)})
 

@@ -248,16 +248,50 @@ class BiopsySettings:
 
 
 @dataclass(frozen=True)
+class CulpritSettings:
+    """The score of a culprit (`culprit`), fitted by bench/culprit_ranker.py on digital patients; tau: from which score
+    there is a candidate; top_k: how many are told in words.
+    """
+
+    intercept: float = 0.0
+    weight_log_suvpeak: float = 1.0
+    weight_log_contrast: float = 0.0
+    weight_log_volume: float = 0.0
+    weight_model_score: float = 0.0
+    weight_fracture_site: float = 0.0
+    weight_joint_site: float = 0.0
+    weight_multiplicity: float = 0.0
+    weight_mirrored: float = 0.0
+    weight_physiologic: float = -4.0
+    weight_mr_bright: float = 0.0
+    tau: float = 0.0
+    top_k: int = 3
+
+    def __post_init__(self) -> None:
+        require("culprit.top_k", self.top_k >= 1, self.top_k, "1 or more")
+
+
+@dataclass(frozen=True)
+class ModalitySettings(MatchSettings):
+    """Matching of lesions of two PETs (clinical.md 4.5)."""
+
+    def __post_init__(self) -> None:
+        self._check("modality")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All questions' settings; a field is named after its question."""
 
     differential: DifferentialSettings = field(default_factory=DifferentialSettings)
     biopsy: BiopsySettings = field(default_factory=BiopsySettings)
+    culprit: CulpritSettings = field(default_factory=CulpritSettings)
     primary: PrimarySettings = field(default_factory=PrimarySettings)
     staging: StagingSettings = field(default_factory=StagingSettings)
     expression: ExpressionSettings = field(default_factory=ExpressionSettings)
     discordance: DiscordanceSettings = field(default_factory=DiscordanceSettings)
     response: ResponseSettings = field(default_factory=ResponseSettings)
+    modality: ModalitySettings = field(default_factory=ModalitySettings)
 
 
 def settings_of(given: Mapping[str, Mapping[str, Any]]) -> Settings:

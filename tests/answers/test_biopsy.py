@@ -14,12 +14,12 @@ from netlesion.answers.biopsy import (
     vertebral_level,
 )
 from netlesion.answers.needle import Way
-from netlesion.answers.settings import BiopsySettings, settings_of
+from netlesion.answers.settings import Settings, settings_of
 from netlesion.errors import ConfigError
 from netlesion.quantify.organ_map import OrganMap
 from tests.answers.patients import GRID, lesion, patient, permuted, pet, references
 
-SETTINGS = BiopsySettings()
+SETTINGS = Settings()
 
 
 def organs(*boxes):
@@ -73,7 +73,7 @@ def test_terms_that_are_not_known_give_their_weight_to_the_others():
     one = lesion(suv=10.5)
     found = first(pet(one, references=references("sstr", liver=None), read_organs=None))[0]
     assert found.terms["uptake"] is None
-    assert found.utility(SETTINGS) == pytest.approx(found.terms["size"])
+    assert found.utility(SETTINGS.biopsy) == pytest.approx(found.terms["size"])
 
 
 def test_a_lesion_seen_with_both_tracers_is_one_candidate_and_fdg_alone_is_one_too():

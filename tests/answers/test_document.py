@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from netlesion.answers.answer import Answer, Reason, not_assessable
+from netlesion.answers.cohort import answer_patient
 from netlesion.answers.document import document_of, schema, text_of
 from netlesion.answers.questions import QUESTIONS, chosen
 from netlesion.answers.settings import Settings
@@ -19,7 +20,7 @@ SETTINGS = Settings()
 
 
 def everything(who=WHO):
-    return [a for q in QUESTIONS.values() for a in q.answer(who, getattr(SETTINGS, q.name))]
+    return answer_patient(who, tuple(QUESTIONS.values()), SETTINGS)
 
 
 @pytest.mark.parametrize("who", [WHO, patient(pet(), site=None), patient(pet(lesion(1, None)), site=None)])

@@ -1,7 +1,8 @@
 """A table of lesions that two methods did or did not find -> the pilot that a study is planned from.
 
-One row for each lesion: patient, found_a, found_b (1 or 0); a patient without a lesion has one row of n/a. That is the
-table of lesions that `netlesion answer` writes for two modalities or tracers, or one written by hand.
+One row for each lesion: patient, found_a, found_b (1 or 0); a patient without a lesion has one row of n/a. It is
+written by hand, or it is `modality_rows.tsv` of `netlesion answer`, whose `level` tells rows of lesions from those of
+patients and regions.
 """
 
 from __future__ import annotations
@@ -32,7 +33,12 @@ def read_pilot(path: str | Path, comparison: str | None = None) -> PairedPilot:
     named = dict.fromkeys(row.cells.get("comparison", "") for row in table.rows)
     if comparison is None and len(named) > 1:
         raise CohortError(f"{path}: rows of {len(named)} comparisons ({', '.join(named)}); name one with --comparison")
-    rows = [row for row in table.rows if comparison is None or row.cells.get("comparison") == comparison]
+    rows = [
+        row
+        for row in table.rows
+        if comparison in (None, row.cells.get("comparison"))
+        and row.cells.get("level", "lesion") in ("lesion", "patient")
+    ]
     if not rows:
         raise CohortError(f"{path}: no row of the comparison {comparison}; there are {', '.join(named) or 'none'}")
     counts: dict[str, np.ndarray] = {}
@@ -40,7 +46,9 @@ def read_pilot(path: str | Path, comparison: str | None = None) -> PairedPilot:
         patient = row.text("patient")
         if patient is None:
             raise CohortError(f"{row.where}: patient is missing; name it")
-        counts.setdefault(patient, np.zeros(4, dtype=int))[:] += _counted(row)
+        of_patient = counts.setdefault(patient, np.zeros(4, dtype=int))
+        if row.cells.get("level", "lesion") == "lesion":
+            of_patient += _counted(row)
     sizes, both, only_a, only_b = np.array(list(counts.values())).T
     if not sizes.sum():
         raise CohortError(f"{path}: no lesion; expected rows with found_a and found_b of 1 or 0")

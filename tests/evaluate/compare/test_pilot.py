@@ -59,3 +59,12 @@ def test_the_verb_says_how_many_patients_are_needed(tmp_path):
     assert "pilot: 24 patients, 48 lesions" in done.output
     assert "the study needs" in done.output
     assert "fixed before the study begins" in done.output
+
+
+def test_of_the_table_of_an_answer_rows_of_lesions_count_and_patients_without_one_stay_patients(tmp_path):
+    rows = [
+        "patient\t001\t1\t1", "region\t001\t1\t1", "lesion\t001\t1\t1", "lesion\t001\t1\t0", "lesion\t001\tn/a\tn/a",
+        "patient\t002\t0\t0",
+    ]  # fmt: skip
+    pilot = read_pilot(written(tmp_path, "level\t" + HEAD + "\n".join(rows) + "\n"))
+    assert (pilot.sizes.tolist(), pilot.only_a.tolist()) == ([2, 0], [1, 0])
