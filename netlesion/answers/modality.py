@@ -1,8 +1,8 @@
 """Answer 10: what does PET/MR add to PET/CT, and DOTATATE to FDG? Paired tables, ready for paired statistics.
 
 For each pair of PETs of one visit a row for the patient, for each region and for each matched finding: found by A,
-found by B. Lesions are matched as two tracers are (`answers.match`, clinical.md 3.6). What lies outside the other scan's
-field of view is no pair: both are n/a, and `why_not` says so. Each row says what it rests on: a standard that the table
+found by B. Lesions are matched as two tracers are (`answers.match`, clinical.md 3.6). What lies outside the other
+scan is no pair: both are n/a, and `why_not` says so. Each row says what it rests on: a standard that the table
 of lesions names (histology, followup, consensus_multimodality, same_modality_reader), or none. Without a standard, the
 union of both scans stands in for disease, so that shares are no sensitivities: a finding that both miss is in no table
 (clinical.md 8.4). `netlesion plan-study` reads the rows of lesions.
