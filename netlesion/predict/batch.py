@@ -27,11 +27,23 @@ from netlesion.output.lock import alone
 from netlesion.output.provenance import Stopwatch, hash_file, provenance, without_folders
 from netlesion.predict.agreement import HEADER, Agreement
 from netlesion.predict.model import Model
-from netlesion.predict.results import damaged, finish_visit, outputs_of, record_of, write_case, write_organs
+from netlesion.predict.results import (
+    damaged,
+    finish_visit,
+    outputs_of,
+    record_of,
+    references_in,
+    summaries_in,
+    write_case,
+    write_organs,
+)
 from netlesion.predict.settings import InferenceSettings
 from netlesion.predict.stages import StageTable
+from netlesion.predict.surroundings import of_files
 from netlesion.predict.visit import Logits, Prepared, finish, forward, prepare
+from netlesion.quantify.references import ReferenceOrgans, write_references
 from netlesion.quantify.row import LesionRow
+from netlesion.quantify.summary import PatientSummary, write_summaries
 from netlesion.quantify.table import read_lesions, write_lesions
 from netlesion.report.run_facts import MODEL_CARD, public_card
 from netlesion.report.text_table import TextTable
@@ -139,7 +151,7 @@ def _run_batch(visits, output, model, settings, config, seed, overwrite, parts) 
     finished = [f for f in visits if f.visit_id not in failures]
     recorded = {f.visit_id: without_folders(failures[f.visit_id], f.paths) for f in visits if f.visit_id in failures}
     with total.stage("tables"):
-        tables = _write_lesion_table(finished, output)
+        tables = _write_tables(finished, output)
         write_json(output / MODEL_CARD, public_card(model.card.to_dict()))
     record = provenance(
         config=config,
@@ -185,7 +197,7 @@ class _Run:
         card, folder = self.model.card, self.output / files.visit_id
         (folder / RECORD).unlink(missing_ok=True)
         remove_leftovers(folder, 0)
-        results = finish(prepared, logits, card, self.settings, watch)
+        results = finish(prepared, logits, card, self.settings, watch, of_files(files))
         if self.stop.is_set():
             raise CancelledError
         outputs: list[str] = []
@@ -291,12 +303,19 @@ def agreement_tables(records: Iterable[Mapping[str, Any]]) -> tuple[TextTable, .
     return (TextTable(f"{first.chosen} beside {first.other}".capitalize(), HEADER, rows, note),)
 
 
-def _write_lesion_table(visits: Sequence[VisitFiles], output: Path) -> tuple[TextTable, ...]:
-    """The lesion table over every finished visit, whichever run finished it; what the reports show first."""
+def _write_tables(visits: Sequence[VisitFiles], output: Path) -> tuple[TextTable, ...]:
+    """The tables over every finished visit, whichever run finished it; what the reports show first."""
     rows: dict[str, Sequence[LesionRow]] = {}
+    references: dict[str, ReferenceOrgans] = {}
+    summaries: dict[str, PatientSummary] = {}
     records = {files.visit_id: record_of(output / files.visit_id) or {} for files in visits}
     for visit_id, record in records.items():
         for case in record.get("cases", {}).values():
-            rows[case] = read_lesions(output / visit_id / f"{case}_desc-lesions.tsv").get(case, ())
+            folder = output / visit_id
+            rows[case] = read_lesions(folder / f"{case}_desc-lesions.tsv").get(case, ())
+            references |= references_in(folder, case)
+            summaries |= summaries_in(folder, case)
     write_lesions(output / "lesions.tsv", rows)
+    write_references(output / "reference_organs.tsv", references)
+    write_summaries(output / "patients.tsv", summaries)
     return agreement_tables(records.values())

@@ -3,10 +3,12 @@
 <output>/<visit>/<case>_desc-lesions_probseg.nii.gz    lesion probability on the native PET grid
 <output>/<visit>/<case>_desc-lesions_dseg.nii.gz       lesion label map
 <output>/<visit>/<case>_desc-lesions.tsv (.json)       measurements and their dictionary
+<output>/<visit>/<case>_desc-references.tsv (.json)    uptake of the organs that lesions are compared with
+<output>/<visit>/<case>_desc-summary.tsv (.json)       what the lesions amount to
 <output>/<visit>/<case>_desc-organs_dseg.nii.gz (.tsv)  organ map on the working grid, beside the first PET of a visit
 <output>/<visit>/<case>_mip.png                        coronal and sagittal projections
 <output>/<visit>/provenance.json                       written last, with the hashes of the others
-<output>/lesions.tsv (.json)  report.html  provenance.json
+<output>/lesions.tsv (.json)  reference_organs.tsv (.json)  patients.tsv (.json)  report.html  provenance.json
 """
 
 from __future__ import annotations
@@ -20,14 +22,18 @@ from typing import Any
 from netlesion.errors import OutputError
 from netlesion.io.bids.label_maps import ORGANS_DESC, LabelMap
 from netlesion.io.bids.masks import LABEL_MAP, PROBABILITY, RECORD
+from netlesion.io.files import is_there
 from netlesion.io.nifti import write_volume
 from netlesion.output.atomic import write_json, write_text
 from netlesion.output.provenance import hash_file
 from netlesion.output.tables import tsv
 from netlesion.predict.visit import TracerResult
+from netlesion.quantify.references import ReferenceOrgans, read_references, write_references
+from netlesion.quantify.summary import PatientSummary, read_summaries, write_summaries
 from netlesion.quantify.table import write_lesions
 from netlesion.report.mip import write_mip
 
+REFERENCES, SUMMARY = "_desc-references.tsv", "_desc-summary.tsv"
 #: Fields of a visit's record that are read again, with their type; the last two may be absent (audits is the
 #: name of agreements in records written before).
 FIELDS: tuple[tuple[str, type | tuple[type, ...], bool], ...] = (
@@ -48,8 +54,22 @@ def write_case(folder: Path, case: str, result: TracerResult) -> None:
         largest = pool.submit(write_volume, folder / (case + PROBABILITY), result.probability)
         write_volume(folder / (case + LABEL_MAP), result.lesions)
         write_lesions(folder / f"{case}_desc-lesions.tsv", {case: result.rows})
+        write_references(folder / f"{case}{REFERENCES}", {case: result.references})
+        write_summaries(folder / f"{case}{SUMMARY}", {case: result.summary})
         write_mip(folder / f"{case}_mip.png", result.suv, result.lesions)
         largest.result()
+
+
+def references_in(folder: Path, case: str) -> dict[str, ReferenceOrgans]:
+    """Case -> reference organs of a finished visit; nothing where they were not measured yet when it was finished."""
+    path = folder / f"{case}{REFERENCES}"
+    return read_references(path) if is_there(path) else {}
+
+
+def summaries_in(folder: Path, case: str) -> dict[str, PatientSummary]:
+    """Case -> summary of a finished visit; nothing where there was none yet when it was finished."""
+    path = folder / f"{case}{SUMMARY}"
+    return read_summaries(path) if is_there(path) else {}
 
 
 def write_organs(folder: Path, case: str, organs: LabelMap) -> list[str]:
@@ -129,5 +149,6 @@ def outputs_of(case: str) -> list[str]:
         case + LABEL_MAP,
         f"{case}_desc-lesions.tsv",
         f"{case}_desc-lesions.json",
+        *(f"{case}{name}".replace(".tsv", end) for name in (REFERENCES, SUMMARY) for end in (".tsv", ".json")),
         f"{case}_mip.png",
     ]

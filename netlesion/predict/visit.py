@@ -2,13 +2,13 @@
 
 prepare   visit -> harmonise -> network input -> the body's box -> plan
 forward   plan -> tiles through the network -> logits of lesion on the working grid, one map for each tracer, and organs
-finish    logits on each native PET grid -> lesion probability -> lesions -> measurements
+finish    logits on each native PET grid -> lesion probability -> lesions -> measurements beside CT, MR and organs
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,11 +33,14 @@ from netlesion.predict.agreement import Agreement
 from netlesion.predict.native_grid import probability_on, unseen_by
 from netlesion.predict.plan import plan_of, smaller
 from netlesion.predict.settings import InferenceSettings
+from netlesion.predict.surroundings import Surroundings, of_visit
 from netlesion.preprocess.body_box import body_box
 from netlesion.preprocess.harmonise import harmonise
 from netlesion.preprocess.normalise import network_input
+from netlesion.quantify.case import images_of, measure_case
 from netlesion.quantify.instances import extract
-from netlesion.quantify.measure import measure
+from netlesion.quantify.references import ReferenceOrgans
+from netlesion.quantify.summary import PatientSummary, summarise
 from netlesion.quantify.table import LesionTable
 
 if TYPE_CHECKING:
@@ -78,7 +81,8 @@ class TracerResult:
     """What was found on one PET, all on its native grid: SUV, lesion probability, label map, measurements.
 
     organs: the organ map of the visit, on the working grid, with a name for each label; None where the model has no
-    organ head.
+    organ head. references: uptake of the normal organs that lesions are compared with. summary: what the lesions amount
+    to.
     """
 
     channel: str
@@ -88,6 +92,8 @@ class TracerResult:
     rows: LesionTable
     agreement: Agreement | None = None
     organs: LabelMap | None = None
+    references: ReferenceOrgans = field(default_factory=ReferenceOrgans)
+    summary: PatientSummary = field(default_factory=lambda: summarise(()))
 
     @property
     def table(self) -> DataFrame | LesionTable:
@@ -175,10 +181,21 @@ def _run(
 
 
 def finish(
-    prepared: Prepared, logits: Logits, card: ModelCard, settings: InferenceSettings, stopwatch: Stopwatch
+    prepared: Prepared,
+    logits: Logits,
+    card: ModelCard,
+    settings: InferenceSettings,
+    stopwatch: Stopwatch,
+    surroundings: Surroundings | None = None,
 ) -> dict[str, TracerResult]:
-    """Tracer channel -> result, for every tracer that the model knows and the visit has."""
+    """Tracer channel -> result, for every tracer that the model knows and the visit has.
+
+    surroundings: what lesions are measured beside; None: what `prepared` holds, the PETs alone.
+    """
     visit, working, results = prepared.visit, prepared.working, {}
+    beside = of_visit(visit) if surroundings is None else surroundings
+    with stopwatch.stage("measure"):
+        anatomical = beside.scans()
     organs = None if logits.organ is None else _organ_map(visit.visit_id, logits.organ, working)
     for t, tracer in enumerate(card.scheme.tracers):
         if tracer not in visit.scans:
@@ -194,14 +211,33 @@ def finish(
         with stopwatch.stage("lesions"):
             lesions = extract(probability_volume, threshold, settings.connectivity, settings.peak_threshold_of(tracer))
         with stopwatch.stage("measure"):
-            rows = measure(suv, lesions, probability_volume)
+            scan = visit.scans[tracer]
+            measured = measure_case(
+                suv,
+                lesions,
+                probability_volume,
+                scan.tracer,
+                beside.organs_of(tracer, scan, organs),
+                images_of(anatomical, scan),
+                beside.body(tracer),
+            )
         agreement = None
         if settings.compared is not None and logits.compared is not None:
             with stopwatch.stage("agreement"):
                 whole = Box((0, 0, 0), working.shape)
                 other = probability_on(logits.compared[t] / temperature, whole, working, suv.geometry, back, unseen)
                 agreement = Agreement.of(settings.compared, probability, other, threshold, _truth(visit, tracer, suv))
-        results[tracer] = TracerResult(tracer, suv, probability_volume, lesions, rows, agreement, organs)
+        results[tracer] = TracerResult(
+            tracer,
+            suv,
+            probability_volume,
+            lesions,
+            measured.rows,
+            agreement,
+            organs,
+            measured.references,
+            measured.summary,
+        )
     return results
 
 
@@ -225,4 +261,5 @@ def predict_visit(
 ) -> dict[str, TracerResult]:
     """The three steps in a row."""
     prepared = prepare(visit, card, settings, stopwatch)
-    return finish(prepared, forward(prepared, card, networks, settings, stopwatch), card, settings, stopwatch)
+    logits = forward(prepared, card, networks, settings, stopwatch)
+    return finish(prepared, logits, card, settings, stopwatch, of_visit(visit))

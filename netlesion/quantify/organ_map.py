@@ -15,6 +15,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from netlesion.image.geometry import Geometry
+from netlesion.image.transform import RigidTransform, Transform, grid_points
 from netlesion.quantify.region_map import organ_of
 
 #: Voxels of a group of organs that are kept to measure distances to it: more than enough for a distance of mm.
@@ -28,6 +29,15 @@ class OrganMap:
     labels: np.ndarray
     geometry: Geometry
     names: Mapping[int, str]
+
+    def moved(self, transform: Transform) -> OrganMap:
+        """The same organs in the frame that a transform leads to: exact for a rigid one, else by nearest voxel."""
+        if isinstance(transform, RigidTransform):
+            affine = transform.matrix @ self.geometry.affine_ras
+            return OrganMap(self.labels, Geometry(affine, self.geometry.shape), self.names)
+        points = transform.undo(grid_points(self.geometry))
+        labels = self.labels_near(points, 0.0)[:, 0].reshape(self.labels.shape).astype(self.labels.dtype)
+        return OrganMap(labels, self.geometry, self.names)
 
     @cached_property
     def organ_of_label(self) -> Mapping[int, str]:

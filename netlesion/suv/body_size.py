@@ -76,6 +76,23 @@ class BodySize:
         return mass_kg(self.sex) if self.sex != "O" else (mass_kg("M") + mass_kg("F")) / 2.0
 
 
+@dataclass(frozen=True)
+class PatientBody:
+    """Weight, height and sex (M, F, O) of a patient at the time of a PET; None where they are not known."""
+
+    weight_kg: float | None = None
+    height_cm: float | None = None
+    sex: str | None = None
+
+    @property
+    def sul_per_suv(self) -> float | None:
+        """Lean body mass (Janmahasatian, clinical.md 1.1) over weight; None where any of the three is not known."""
+        if self.weight_kg is None or self.height_cm is None or self.sex is None:
+            return None
+        size = BodySize(self.weight_kg, self.height_cm, self.sex)
+        return size.lean_mass_kg(SulFormula.JANMAHASATIAN) / self.weight_kg
+
+
 def surface_m2(weight_kg: float, height_cm: float) -> float:
     """Body surface in m2 (Du Bois); it does not know sex."""
     return 0.007184 * weight_kg**0.425 * height_cm**0.725

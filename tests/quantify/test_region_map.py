@@ -5,7 +5,7 @@ import re
 import pytest
 from pydicom.sr._concepts_dict import concepts
 
-from netlesion.models.organs import ORGAN_CLASSES
+from netlesion.models.organs import ORGAN_NAMES
 from netlesion.phantom.body.labels import LABELS, TOTALSEGMENTATOR
 from netlesion.quantify.region_map import organ_of, region_map
 from tests.quantify import recorded_labels
@@ -15,7 +15,7 @@ LISTS = {
     "totalsegmentator total": list(TOTALSEGMENTATOR),
     "moose all": recorded_labels.MOOSE.split(),
     "netlesion all": list(LABELS),
-    "organ_head all": [name for name in ORGAN_CLASSES if name != "other"],
+    "organ_head all": [name for name in ORGAN_NAMES if name != "other"],
 }
 #: Ribs one by one: codes of TotalSegmentator's own table, which DICOM does not use.
 RIBS = {

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from netlesion.errors import SuvError
 from netlesion.suv import BodySize, SulFormula, SuvType
-from netlesion.suv.body_size import suvbw_ratio
+from netlesion.suv.body_size import PatientBody, suvbw_ratio
 
 MAN, WOMAN = BodySize(70.0, 175.0, "M"), BodySize(60.0, 162.0, "F")
 JANMA, JAMES, JAMES128 = SulFormula.JANMAHASATIAN, SulFormula.JAMES, SulFormula.JAMES128
@@ -88,3 +88,9 @@ def test_only_what_is_needed_is_asked_for():
 def test_a_lean_mass_is_never_guessed(changes, match):
     with pytest.raises(SuvError, match=match):
         ratio(**changes)
+
+
+def test_a_patient_without_weight_height_or_sex_has_no_lean_share():
+    assert PatientBody(70.0, 175.0, "M").sul_per_suv == pytest.approx(55.857 / 70, rel=1e-4)  # clinical.md 1.1
+    assert [PatientBody(70.0, 175.0).sul_per_suv, PatientBody(None, 175.0, "M").sul_per_suv] == [None, None]
+    assert PatientBody(70.0, None, "M").sul_per_suv is None

@@ -18,9 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from netlesion.errors import CohortError
+from netlesion.io.bids.pet import entity, sidecar_of
 from netlesion.io.files import is_there
 from netlesion.io.table_file import Row, read_table
+from netlesion.suv.body_size import PatientBody
 
+#: The folders below a cohort where what was derived of it lies.
+DERIVATIVES_FOLDERS = ("derivatives", "netlesion")
 PRIMARY_SITES = (
     "pancreas", "stomach", "duodenum", "jejunum", "ileum", "small_bowel", "appendix", "colon", "rectum", "lung",
     "other", "unknown",
@@ -87,6 +91,21 @@ def read_session_facts(subject_folder: Path) -> dict[str, SessionFacts]:
             weight_kg=row.number("weight"),
         )
     return found
+
+
+def body_of(pet: Path) -> PatientBody:
+    """The body of the patient of a cohort's PET, as its side-car, sessions.tsv and participants.tsv say."""
+    subject, session = entity(pet.name, "sub"), entity(pet.name, "ses")
+    root = next((p.parent for p in pet.parents if p.name == f"sub-{subject}"), None)
+    if subject is None or root is None:
+        return PatientBody()
+    if root.parts[-2:] == DERIVATIVES_FOLDERS:
+        root = root.parent.parent
+    facts = read_session_facts(root / f"sub-{subject}").get(f"ses-{session}", SessionFacts())
+    weight = (sidecar_of(pet) or {}).get("PatientWeight")
+    sex = read_participants(root).get(subject, Participant()).sex
+    weight_kg = float(weight) if isinstance(weight, (int, float)) else facts.weight_kg
+    return PatientBody(weight_kg, facts.height_cm, sex)
 
 
 def read_diameters(path: Path) -> dict[tuple[str, int], tuple[float, float | None]]:

@@ -1,0 +1,154 @@
+"""Reference organs where there is an organ map (clinical.md 2.5).
+
+Takes a PET in SUVbw, its lesions and an organ map in the PET's frame; returns the uptake of liver, spleen, blood pool,
+marrow and muscle, or why one cannot be had. Lesions and 10 mm around them are left out of every organ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlesion.image.volume import Volume
+from netlesion.quantify.organ_map import OrganMap
+from netlesion.quantify.reference_region import (
+    Cells,
+    away_from,
+    depth_mm,
+    reference_of,
+    voxels_of_cells,
+    voxels_of_sphere,
+)
+from netlesion.quantify.references import ORGAN_MAP, ReferenceOrgan, ReferenceOrgans
+
+LESION_MARGIN_MM = 10.0
+#: Liver: eroded by 10 mm, a sphere of 3 cm, all that is left below 14 ml, none below 5 ml.
+LIVER_EROSION_MM, LIVER_RADIUS_MM, LIVER_WHOLE_ML, LIVER_LEAST_ML = 10.0, 15.0, 14.0, 5.0
+#: Spleen: a sphere of 2 cm, whatever of it lies 3 mm inside the organ; none below 1 ml [P].
+SPLEEN_RADIUS_MM, SPLEEN_EROSION_MM, SPLEEN_LEAST_ML = 10.0, 3.0, 1.0
+#: Blood pool: the aorta from T8 to T10, eroded by 5 mm; none below 1 ml [P].
+AORTA_EROSION_MM, AORTA_LEAST_ML = 5.0, 1.0
+#: Where T8 to T10 lie below the top of the arch, for maps without vertebrae [P].
+BELOW_ARCH_MM = (95.0, 160.0)
+MARROW_EROSION_MM, MUSCLE_EROSION_MM, LEAST_ML = 5.0, 10.0, 1.0
+
+
+def references_by_map(suv: Volume, lesions: Volume, organs: OrganMap) -> ReferenceOrgans:
+    """The reference organs of one PET; `lesions` on the PET's grid, the map on any."""
+    case = _Case(suv, lesions.array, organs)
+    found: dict[str, ReferenceOrgan] = {}
+    missing: dict[str, str] = {}
+    for name, look in (
+        ("liver", case.liver),
+        ("spleen", case.spleen),
+        ("blood_pool", case.blood_pool),
+        ("marrow", lambda: case.whole(("vertebrae_L1", "vertebrae_L2", "vertebrae_L3"), MARROW_EROSION_MM)),
+        ("muscle", lambda: case.whole(("gluteus_maximus",), MUSCLE_EROSION_MM)),
+    ):
+        result = look()
+        if isinstance(result, str):
+            missing[name] = result
+        else:
+            found[name] = result
+    return ReferenceOrgans(found, missing)
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    suv: Volume
+    lesions: np.ndarray
+    organs: OrganMap
+
+    def liver(self) -> ReferenceOrgan | str:
+        part = self._part(("liver",), LIVER_EROSION_MM)
+        if part is None:
+            return "the organ map has no liver in the PET's field of view"
+        cells, left, _ = part
+        remaining_ml = float(left.sum() * cells.cell_ml)
+        if remaining_ml < LIVER_LEAST_ML:
+            return f"{remaining_ml:.1f} ml of liver are left 10 mm away from its edge and from lesions, 5 ml are needed"
+        if remaining_ml < LIVER_WHOLE_ML:
+            flag = f"{remaining_ml:.1f} ml of liver are left, less than a sphere of 3 cm; all of it is used"
+            return reference_of(self.suv, voxels_of_cells(cells, left), ORGAN_MAP, (flag,))
+        right = left & self._right_of_middle(cells, left)
+        depth = depth_mm(cells, right if right.any() else left)
+        centre = cells.to_world(np.array(np.unravel_index(int(depth.argmax()), cells.shape))[None])[0]
+        voxels = voxels_of_sphere(cells, left, centre, LIVER_RADIUS_MM)
+        whole_ml = 4 / 3 * np.pi * (LIVER_RADIUS_MM / 10) ** 3
+        share = len(voxels) * self.suv.geometry.voxel_volume_ml / whole_ml
+        flags = () if share > 0.8 else (f"lesions or the liver's edge take {1 - share:.0%} of the sphere",)
+        return reference_of(self.suv, voxels, ORGAN_MAP, flags)
+
+    def spleen(self) -> ReferenceOrgan | str:
+        part = self._part(("spleen",), SPLEEN_EROSION_MM)
+        if part is None:
+            return "the organ map has no spleen in the PET's field of view"
+        cells, left, _ = part
+        if not left.any():
+            return "nothing is left of the spleen 3 mm away from its edge and 10 mm from lesions"
+        depth = depth_mm(cells, left) + SPLEEN_EROSION_MM
+        centre = cells.to_world(np.array(np.unravel_index(int(depth.argmax()), cells.shape))[None])[0]
+        voxels = voxels_of_sphere(cells, left, centre, SPLEEN_RADIUS_MM)
+        volume_ml = len(voxels) * self.suv.geometry.voxel_volume_ml
+        if volume_ml < SPLEEN_LEAST_ML:
+            return (
+                f"{volume_ml:.1f} ml of spleen are left 3 mm away from its edge and 10 mm from lesions, 1 ml is needed"
+            )
+        thin = depth.max() < SPLEEN_RADIUS_MM
+        flags = (f"the spleen is {depth.max():.0f} mm deep, less than its sphere of 2 cm",) if thin else ()
+        return reference_of(self.suv, voxels, ORGAN_MAP, flags)
+
+    def blood_pool(self) -> ReferenceOrgan | str:
+        part = self._part(("aorta",), AORTA_EROSION_MM)
+        if part is None:
+            return "the organ map has no aorta in the PET's field of view"
+        cells, left, mask = part
+        level, flag = self._thoracic_level_mm(cells, mask)
+        z = cells.points_mm()[:, 2].reshape(cells.shape)
+        chosen = left & (z >= level[0]) & (z <= level[1])
+        volume_ml = float(chosen.sum() * cells.cell_ml)
+        if volume_ml < AORTA_LEAST_ML:
+            return (
+                f"{volume_ml:.1f} ml of the thoracic aorta are left 5 mm away from its edge and 10 mm from lesions, "
+                "1 ml is needed"
+            )
+        return reference_of(self.suv, voxels_of_cells(cells, chosen), ORGAN_MAP, flag)
+
+    def whole(self, starts: tuple[str, ...], erosion_mm: float) -> ReferenceOrgan | str:
+        """All of an organ that lies deep enough."""
+        part = self._part(starts, erosion_mm)
+        if part is None:
+            return f"the organ map has no {' or '.join(starts)} in the PET's field of view"
+        cells, left, _ = part
+        if left.sum() * cells.cell_ml < LEAST_ML:
+            return f"less than 1 ml of it is left {erosion_mm:g} mm away from its edge and 10 mm from lesions"
+        return reference_of(self.suv, voxels_of_cells(cells, left), ORGAN_MAP)
+
+    def _part(self, starts: tuple[str, ...], erosion_mm: float) -> tuple[Cells, np.ndarray, np.ndarray] | None:
+        """Cells around an organ, which of them lie deep in it and away from lesions, and which in it at all."""
+        corners = self.organs.corners_mm(starts)
+        if corners is None:
+            return None
+        cells = Cells.between(self.suv.geometry, corners[0], corners[1])
+        labels = self.organs.labels_near(cells.points_mm(), 0.0)[:, 0].reshape(cells.shape)
+        mask = np.isin(labels, self.organs.labels_of(starts))
+        if not mask.any():
+            return None
+        deep = depth_mm(cells, mask) > erosion_mm
+        return cells, deep & away_from(cells, cells.any_of(self.lesions != 0), LESION_MARGIN_MM), mask
+
+    def _right_of_middle(self, cells: Cells, left: np.ndarray) -> np.ndarray:
+        """The right lobe: cells to the right of the middle of the liver's box."""
+        corners = self.organs.corners_mm(("liver",))
+        assert corners is not None
+        return (cells.points_mm()[:, 0] >= corners[:, 0].mean()).reshape(left.shape)
+
+    def _thoracic_level_mm(self, cells: Cells, aorta: np.ndarray) -> tuple[tuple[float, float], tuple[str, ...]]:
+        """z of T8 to T10, by the map's vertebrae, else by their distance from the top of the arch."""
+        corners = self.organs.corners_mm(("vertebrae_T8", "vertebrae_T9", "vertebrae_T10"))
+        if corners is not None:
+            return (float(corners[0, 2]), float(corners[1, 2])), ()
+        top = float(cells.points_mm()[aorta.ravel(), 2].max())
+        low, high = top - BELOW_ARCH_MM[1], top - BELOW_ARCH_MM[0]
+        return (low, high), ("the map has no vertebrae T8 to T10; their level is taken from the arch of the aorta",)
