@@ -19,7 +19,10 @@ KEY = re.compile(r"[^\s,;]+/\d+")
 
 @dataclass(frozen=True)
 class AnswerView:
-    """One answer at one visit. headline: the category in words; rows: (header, cells) of its own table."""
+    """One answer at one visit. headline: the category in words.
+
+    reasons: sentences with the keys of their lesions; rows: cells under the header, each as its parts: texts and keys.
+    """
 
     visit: str | None
     assessable: bool
@@ -29,7 +32,7 @@ class AnswerView:
     missing: tuple[str, ...]
     reader_decides: tuple[str, ...]
     header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[tuple[str, ...], ...], ...]
     settings: tuple[tuple[str, str], ...]
 
 
@@ -77,9 +80,14 @@ def _view(answer: Mapping[str, Any]) -> AnswerView:
         missing=tuple(map(str, answer.get("missing", ()))),
         reader_decides=tuple(map(str, answer.get("reader_decides", ()))),
         header=tuple((spoken(name) or "").capitalize() for name in header),
-        rows=tuple(tuple(fact_text(row.get(name)) for name in header) for row in rows),
+        rows=tuple(tuple(_parts(fact_text(row.get(name))) for name in header) for row in rows),
         settings=tuple((str(k), fact_text(v)) for k, v in dict(answer.get("settings", {})).items()),
     )
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    """A cell with its lesion keys apart from what stands between them."""
+    return tuple(part for part in re.split(f"({KEY.pattern})", text) if part)
 
 
 def fact_text(value: Any) -> str:

@@ -24,21 +24,34 @@ class Column:
     about: str = ""
 
 
-#: SUVpeak over the liver's, made here of two tables.
-TO_LIVER = "suvpeak_to_liver"
-#: What the tracers say of a lesion together, from the answer on discordance.
-PAIR = "tracers"
+#: What the two tracers say of a lesion together.
+BOTH, SSTR_ONLY, FDG_ONLY, UNCERTAIN = "both", "SSTR only", "FDG only", "indeterminate"
+#: SUVpeak over the liver's SUVpeak, as measured, or made here of two tables.
+TO_LIVER = "liver_ratio_peak"
 COLUMNS: Sequence[Column] = (
-    Column("region", "Region", about="Region of the body by the organ map"),
+    Column("region", "Region", about="Region of the body by the organ map, and the bone, node station or organ"),
     Column("volume_ml", "Volume", "ml", 2, "Number of voxels times their volume: MTV for FDG, SRETV for SSTR"),
     Column("suvmax_g_per_ml", "SUVmax", "g/ml", 1, "Highest SUVbw in the lesion"),
     Column("suvpeak_g_per_ml", "SUVpeak", "g/ml", 1, "Highest mean SUVbw of a 1 ml sphere centred in the lesion"),
     Column("suvmean_g_per_ml", "SUVmean", "g/ml", 1, "Mean SUVbw in the lesion's mask"),
-    Column(TO_LIVER, "SUVpeak / liver", "", 2, "SUVpeak of the lesion over SUVpeak of the liver on the same PET"),
-    Column("qkrenning", "qkrenning", "", None, "Quantitative Krenning score of this project, 0 to 4"),
-    Column(PAIR, "Tracers", "", None, "Whether the other tracer shows it, by the answer on tracer discordance"),
-    Column("score", "Score", "", 2, "Highest lesion probability of the network in the lesion, 0 to 1"),
+    Column(TO_LIVER, "SUVpeak / liver", "ratio", 2, "SUVpeak of the lesion over SUVpeak of the liver on the same PET"),
+    Column(
+        "qkrenning", "qkrenning", "0 to 4", None, "Quantitative Krenning score, a project-made score of this program"
+    ),
+    Column("pair", "Seen on", "", None, "Which tracer shows it, by the answer on tracer discordance"),
+    Column("call", "Call", "", None, "Lesion, pitfall or physiologic, by the answer on differential diagnosis"),
+    Column("score", "Score", "0 to 1", 2, "Highest lesion probability of the network in the lesion"),
 )
+
+
+@dataclass(frozen=True)
+class LesionFacts:
+    """What the answers say of a lesion; None where they do not."""
+
+    region: str | None = None
+    call: str | None = None
+    pair: str | None = None
+    qkrenning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,22 +88,29 @@ class LesionView:
 
     @property
     def region(self) -> str | None:
-        return spoken(self.row.text("region"))
+        return None if self.cells["region"].sort is None else self.cells["region"].text
+
+    @property
+    def alone(self) -> bool:
+        """Whether one tracer shows it and the other does not."""
+        return self.cells["pair"].text in (SSTR_ONLY, FDG_ONLY)
 
 
-def lesion_views(patient: PatientResult, pairs: Mapping[str, str]) -> list[LesionView]:
-    """Every lesion of a patient, visit by visit; pairs: lesion key -> what both tracers say of it."""
+def lesion_views(patient: PatientResult, facts: Mapping[str, LesionFacts]) -> list[LesionView]:
+    """Every lesion of a patient, visit by visit; facts: by lesion key."""
     livers = {r.cells["case"]: r for r in patient.references if r.cells["organ"] == "liver"}
     views: list[LesionView] = []
     for pet in (pet for visit in patient.visits for pet in visit.pets):
         for row in pet.rows:
             lesion_id = row.whole("lesion_id") or 0
             key = f"{pet.case}/{lesion_id}"
+            said = facts.get(key, LesionFacts())
             cells = {c.name: _cell(row, c) for c in COLUMNS}
+            cells["region"] = _text(_region(row, said))
             ratio = to_liver(row, livers.get(pet.case))
-            cells[TO_LIVER] = Cell("n/a") if ratio is None else Cell(f"{ratio:.2f}", ratio)
-            if key in pairs:
-                cells[PAIR] = Cell(pairs[key], pairs[key])
+            cells[TO_LIVER] = NOTHING if ratio is None else Cell(f"{ratio:.2f}", ratio)
+            for name in ("qkrenning", "pair", "call"):
+                cells[name] = _text(getattr(said, name) or row.text(name))
             views.append(LesionView(len(views), key, lesion_id, pet, row, cells))
     return views
 
@@ -103,8 +123,10 @@ def shown_columns(views: Sequence[LesionView]) -> list[Column]:
 
 def to_liver(row: Row, liver: Row | None) -> float | None:
     """SUVpeak over the liver's SUVpeak; None where either is not known."""
-    peak = row.number("suvpeak_g_per_ml")
+    measured, peak = row.number(TO_LIVER), row.number("suvpeak_g_per_ml")
     reference = None if liver is None else liver.number("peak_g_per_ml")
+    if measured is not None:
+        return measured
     return None if peak is None or not reference else peak / reference
 
 
@@ -113,9 +135,22 @@ def spoken(name: str | None) -> str | None:
     return None if name is None else name.replace("_", " ")
 
 
+NOTHING = Cell("n/a")
+
+
+def _region(row: Row, facts: LesionFacts) -> str | None:
+    """`bone, vertebra L3`: the region, and what of it where that says more."""
+    region = spoken(row.text("region") or facts.region)
+    within = spoken(next((t for name in ("bone", "station", "organ") if (t := row.text(name)) is not None), None))
+    return region if region is None or within is None or within == region else f"{region}, {within}"
+
+
+def _text(text: str | None) -> Cell:
+    return NOTHING if text is None else Cell(text, text)
+
+
 def _cell(row: Row, column: Column) -> Cell:
     if column.digits is None:
-        text = spoken(row.text(column.name))
-        return Cell("n/a") if text is None else Cell(text, text)
+        return _text(spoken(row.text(column.name)))
     value = row.number(column.name)
-    return Cell("n/a") if value is None else Cell(f"{value:.{column.digits}f}", value)
+    return NOTHING if value is None else Cell(f"{value:.{column.digits}f}", value)

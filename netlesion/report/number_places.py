@@ -11,10 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-#: Height of a digit and its width, in half pixels of the picture.
-DIGIT_HEIGHT, DIGIT_WIDTH = 17.0, 10.0
+#: Height of a digit, its width, and room beside a number, in half pixels of the picture.
+DIGIT_HEIGHT, DIGIT_WIDTH, MARGIN = 17.0, 10.5, 6.0
 #: Distances from an outline, in half pixels, that are tried in turn; the farther ones need a line to the outline.
 DISTANCES = (4.0, 16.0, 34.0, 58.0)
+LINE_FROM = 16.0
+#: x and y of a number, and of the middle of its outline where a line leads there.
+Place = tuple[int, int] | tuple[int, int, int, int]
 _TURNS = np.deg2rad([0, 180, 45, 135, 315, 225, 90, 270])
 _DIRECTIONS = np.stack([np.cos(_TURNS), -np.sin(_TURNS)], axis=1)
 
@@ -36,20 +39,20 @@ def place_numbers(
     boxes: Sequence[tuple[float, float, float, float] | None],
     texts: Sequence[str],
     size: tuple[float, float],
-) -> list[tuple[int, int] | None]:
-    """The middle of every number, None where there is no outline.
+) -> list[Place | None]:
+    """The middle of every number, and of its outline where a line must lead there; None where there is no outline.
 
     boxes: of the outlines, in half pixels; size: width and height of the picture in half pixels, which no number
     leaves.
     """
-    places: list[tuple[int, int] | None] = [None] * len(boxes)
+    places: list[Place | None] = [None] * len(boxes)
     known = [n for n, box in enumerate(boxes) if box is not None]
     outlines = np.array([boxes[n] for n in known], dtype=float).reshape(-1, 4)
     order = sorted(known, key=lambda n: -_area(boxes[n]))
     taken = np.empty((0, 4))
     for n in order:
         left, top, right, bottom = boxes[n]  # type: ignore[misc]
-        half = np.array([DIGIT_WIDTH * len(texts[n]), DIGIT_HEIGHT]) / 2.0
+        half = np.array([DIGIT_WIDTH * len(texts[n]) + MARGIN, DIGIT_HEIGHT]) / 2.0
         middle = np.array([(left + right) / 2.0, (top + bottom) / 2.0])
         reach = np.array([(right - left) / 2.0, (bottom - top) / 2.0]) + half
         middles = np.concatenate([middle + _DIRECTIONS * (reach + d) for d in DISTANCES])
@@ -58,7 +61,9 @@ def place_numbers(
         cost = 4.0 * _overlap(tried, taken) + _overlap(tried, outlines) + np.repeat(DISTANCES, len(_TURNS)) / 4.0
         best = int(cost.argmin())
         taken = np.concatenate([taken, tried[best][None]])
-        places[n] = (round(float(middles[best][0])), round(float(middles[best][1])))
+        place = (round(float(middles[best][0])), round(float(middles[best][1])))
+        far = DISTANCES[best // len(_TURNS)] >= LINE_FROM
+        places[n] = (*place, round(middle[0]), round(middle[1])) if far else place
     return places
 
 

@@ -16,7 +16,7 @@ from netlesion.image.visit import Acquisition
 from netlesion.image.volume import Quantity
 from netlesion.io.bids.visit_files import load_visit
 from netlesion.io.nifti import read_volume
-from netlesion.report.number_places import box_of, place_numbers
+from netlesion.report.number_places import Place, box_of, place_numbers
 from netlesion.report.results_folder import VisitResult
 from netlesion.report.rotating_mip import ANGLES_DEG, SUV_BLACK, RotatingMip, rotating_mip, webp_of
 from netlesion.report.tiles import ANATOMY, TileMaker
@@ -40,7 +40,7 @@ class Viewer:
     suv_black: float
     sprite: str
     outlines: Mapping[int, tuple[str, ...]]
-    numbers: Mapping[int, tuple[tuple[int, int] | None, ...]]
+    numbers: Mapping[int, tuple[Place | None, ...]]
 
 
 @dataclass(frozen=True)

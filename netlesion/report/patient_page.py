@@ -17,13 +17,14 @@ from netlesion.errors import NetlesionError
 from netlesion.output.atomic import write_text
 from netlesion.output.provenance import without_folders
 from netlesion.report.acquisition import acquisition_rows
+from netlesion.report.answer_facts import lesion_facts, time_courses, visit_names
 from netlesion.report.answer_view import question_views
 from netlesion.report.glance import glance_facts
-from netlesion.report.lesion_table import LesionView, lesion_views, shown_columns, to_liver
+from netlesion.report.lesion_table import TO_LIVER, LesionView, lesion_views, shown_columns
 from netlesion.report.page import page_text
 from netlesion.report.patient_images import VisitImages, visit_images
+from netlesion.report.plots_cohort import course_figures
 from netlesion.report.results_folder import PatientResult, VisitResult
-from netlesion.report.tracer_pairs import pair_words, time_courses
 
 #: Most bytes of a page, and how much of it pictures may take.
 MOST_BYTES, PICTURE_BYTES = 3_000_000, 2_600_000
@@ -65,12 +66,12 @@ def page_name(patient_id: str) -> str:
 
 def write_patient(folder: Path, patient: PatientResult, about: Mapping[str, Any]) -> PatientDrawn:
     """Writes the page of one patient into `folder`; about: facts of the run (`report.run_facts`)."""
-    pairs = pair_words(patient.answers)
-    lesions = lesion_views(patient, pairs)
+    lesions = lesion_views(patient, lesion_facts(patient.answers))
+    names = visit_names(patient.answers)
     drawn: dict[str, VisitImages] = {}
     notes = list(patient.failures)
     budget = PICTURE_BYTES
-    tiled = _tiled(lesions, pairs)
+    tiled = _tiled(lesions)
     for visit in reversed(patient.visits):
         shown = {p.channel: tuple(v.lesion_id for v in lesions if v.pet is p and v.number in tiled) for p in visit.pets}
         if visit.files is None:
@@ -91,21 +92,24 @@ def write_patient(folder: Path, patient: PatientResult, about: Mapping[str, Any]
             continue
         budget -= size
         drawn[visit.visit_id] = images
+    courses = time_courses(patient.answers, lesions)
     values = {
         "title": f"Patient {patient.patient_id}",
         "patient": patient,
         "notes": notes,
         "about": about,
-        "glance": glance_facts(patient, lesions, pairs),
-        "visits": [_visit_values(v, drawn.get(v.visit_id), lesions) for v in reversed(patient.visits)],
+        "glance": glance_facts(patient, lesions, names),
+        "visits": [_visit_values(v, drawn.get(v.visit_id), lesions, names) for v in reversed(patient.visits)],
         "columns": shown_columns(lesions),
         "lesions": lesions,
         "several_visits": len(patient.visits) > 1,
-        "no_liver": bool(lesions) and not any(v.cells["suvpeak_to_liver"].sort is not None for v in lesions),
+        "tracers": list(dict.fromkeys(v.pet.tracer for v in lesions)),
+        "no_liver": bool(lesions) and not any(v.cells[TO_LIVER].sort is not None for v in lesions),
         "no_regions": bool(lesions) and not any(v.region for v in lesions),
         "num_tiles": sum(len(i.tiles) for i in drawn.values()),
         "tiled": tiled if drawn else set(),
-        "courses": time_courses(patient, lesions),
+        "courses": courses,
+        "course_figures": course_figures(courses, [visit_name(v, names) for v in patient.visits]),
         "questions": question_views(patient.answers),
         "by_key": {v.key: v for v in lesions},
         "data": {
@@ -122,13 +126,15 @@ def write_patient(folder: Path, patient: PatientResult, about: Mapping[str, Any]
     return _summary(patient, name, lesions, drawn, notes)
 
 
-def _tiled(lesions: Sequence[LesionView], pairs: Mapping[str, str]) -> set[int]:
+def _tiled(lesions: Sequence[LesionView]) -> set[int]:
     """Rows of the largest lesions and of every discordant one."""
     largest = sorted(lesions, key=lambda v: (-v.volume_ml, v.number))[:NUM_TILES]
-    return {v.number for v in largest} | {v.number for v in lesions if pairs.get(v.key, "").endswith("only")}
+    return {v.number for v in largest} | {v.number for v in lesions if v.alone}
 
 
-def _visit_values(visit: VisitResult, images: VisitImages | None, lesions: Sequence[LesionView]) -> dict[str, Any]:
+def _visit_values(
+    visit: VisitResult, images: VisitImages | None, lesions: Sequence[LesionView], names: Mapping[str, str]
+) -> dict[str, Any]:
     """What the template shows of a visit."""
     pets = []
     for pet in visit.pets:
@@ -152,16 +158,19 @@ def _visit_values(visit: VisitResult, images: VisitImages | None, lesions: Seque
     absent = [c for c, there in dict(visit.record.get("channels_present", {})).items() if not there]
     return {
         "visit": visit,
-        "name": visit_name(visit),
+        "name": visit_name(visit, names),
+        "short": visit_name(visit, names).partition(",")[0],
         "pets": pets,
         "absent": absent,
         "anatomy": None if images is None else images.anatomy,
     }
 
 
-def visit_name(visit: VisitResult) -> str:
-    """`ses-01, PET/CT`; the whole name where it has no session."""
+def visit_name(visit: VisitResult, names: Mapping[str, str]) -> str:
+    """`visit-1 (ses-01), PET/CT`: as the answers call it, and its session; the whole name where it has none."""
     name = visit.visit_id.partition("_")[2] or visit.visit_id
+    told = next((names[pet.case] for pet in visit.pets if pet.case in names), name)
+    name = name if told == name else f"{told} ({name})"
     there = dict(visit.record.get("channels_present", {}))
     kind = "PET/CT" if there.get("ct") else "PET/MR" if there.get("mr_t1") or there.get("mr_t2") else "PET"
     return f"{name}, {kind}"
@@ -193,9 +202,8 @@ def _summary(
 ) -> PatientDrawn:
     last = {pet.channel: (visit, pet) for visit in patient.visits for pet in visit.pets}
     of = {channel: [v for v in lesions if v.pet is pet] for channel, (_, pet) in last.items()}
-    livers = {r.cells["case"]: r for r in patient.references if r.cells["organ"] == "liver"}
     shown = [v for found in of.values() for v in found]
-    ratios = [r for v in shown if (r := to_liver(v.row, livers.get(v.pet.case))) is not None]
+    ratios = [float(r) for v in shown if (r := v.cells[TO_LIVER].sort) is not None]
     previews = {
         channel: drawn[visit.visit_id].previews[channel]
         for channel, (visit, _) in last.items()

@@ -41,6 +41,7 @@ class Axes:
         log_x: bool = False,
         log_y: bool = False,
         tick_text: Callable[[float], str] = lambda v: f"{v:g}",
+        y_text: Callable[[float], str] = lambda v: f"{v:g}",
     ) -> None:
         self._x, self._y = _scale(x, LEFT, WIDTH - RIGHT, log_x), _scale(y, HEIGHT - BOTTOM, TOP, log_y)
         self._parts: list[str] = []
@@ -51,7 +52,7 @@ class Axes:
         for value in y_ticks:
             at = self._y(value)
             self._line(LEFT, at, WIDTH - RIGHT, at, GRID)
-            self.text(LEFT - 6, at + 4, tick_text(value) if log_y else f"{value:g}", "end")
+            self.text(LEFT - 6, at + 4, y_text(value), "end")
         self._line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, INK)
         self._line(LEFT, HEIGHT - BOTTOM, LEFT, TOP, INK)
         self.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, x_label, "middle")

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from netlesion.report.plots import GREY, LINE, Axes
+
+if TYPE_CHECKING:
+    from netlesion.report.answer_facts import Course
 
 #: Second colour, told from the first by any colour vision, and on paper by its shape.
 OTHER = "var(--mark, #b83200)"
@@ -49,12 +53,46 @@ def tracers_figure(rows: Sequence[tuple[str, float, float]], first: str, second:
 
     axes = Axes(
         (low, high), (low, high), f"{first} volume, ml", f"{second} volume, ml", decades, decades,
-        log_x=True, log_y=True, tick_text=tick,
+        log_x=True, log_y=True, tick_text=tick, y_text=tick,
     )  # fmt: skip
     axes.path([(low, low), (high, high)], GREY, "5 4")
     points = [(max(a, low), max(b, low)) for _, a, b in rows]
     axes.dots(points, [f"{p}: {a:.1f} ml {first}, {b:.1f} ml {second}" for p, a, b in rows], LINE)
     return axes.svg(f"Lesion volume of every patient, {first} against {second}")
+
+
+def course_figures(courses: Sequence[Course], visits: Sequence[str]) -> list[tuple[str, str]]:
+    """Caption and SVG for each tracer: SUVpeak of every matched lesion, visit by visit, on the log."""
+    figures = []
+    for tracer in dict.fromkeys(c.tracer for c in courses):
+        lines = []
+        for course in (c for c in courses if c.tracer == tracer):
+            points = [
+                (n, max(v.row.number("suvpeak_g_per_ml") or 0.0 for v in step), step)
+                for n, step in enumerate(course.steps)
+                if step
+            ]
+            lines.append([(x, y, step) for x, y, step in points if y > 0])
+        above = [y for line in lines for _, y, _ in line]
+        if not above:
+            continue
+        low, high = 10.0 ** math.floor(math.log10(min(above))), 10.0 ** math.ceil(math.log10(max(above)) + 1e-9)
+        ticks = [t for t in (low * f * 10.0**n for n in range(6) for f in (1, 2, 5)) if low <= t <= high * 1.001]
+        last = max(len(visits) - 1, 1)
+        axes = Axes(
+            (-0.2, last + 0.2), (low, high), "visit", "SUVpeak, g/ml", range(len(visits)), ticks,
+            log_y=True, tick_text=lambda v: visits[int(v)] if v in range(len(visits)) else f"{v:g}",
+            y_text=lambda v: f"{v:g}",
+        )  # fmt: skip
+        for line in lines:
+            axes.path([(x, y) for x, y, _ in line])
+            axes.dots(
+                [(x, y) for x, y, _ in line], [f"{', '.join(v.name for v in s)}: {y:.1f} g/ml" for _, y, s in line]
+            )
+        figures.append(
+            (f"SUVpeak of every {tracer} lesion that was matched over visits.", axes.svg(f"{tracer} over time"))
+        )
+    return figures
 
 
 def _ticks(top: float) -> list[float]:

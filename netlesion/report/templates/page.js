@@ -27,11 +27,17 @@
     viewer.querySelector(".turned").setAttribute("transform", mirrored ? `translate(${w} 0) scale(-1 1)` : "");
     all(".outline", viewer).forEach(group => {
       const n = group.dataset.lesion, path = group.querySelector("path"), text = group.querySelector("text");
+      const line = group.querySelector("line");
       path.setAttribute("d", data.o[n][half]);
       path.setAttribute("transform", mirrored ? `translate(${2 * w} 0) scale(-1 1)` : "");
       const place = data.m[n] && data.m[n][half];
       text.setAttribute("display", place ? "inline" : "none");
-      if (place) { text.setAttribute("x", mirrored ? 2 * w - place[0] : place[0]); text.setAttribute("y", place[1]); }
+      line.setAttribute("display", place && place.length === 4 ? "inline" : "none");
+      if (!place) return;
+      const x = value => mirrored ? 2 * w - value : value;
+      text.setAttribute("x", x(place[0])); text.setAttribute("y", place[1]);
+      if (place.length < 4) return;
+      [["x1", x(place[0])], ["y1", place[1]], ["x2", x(place[2])], ["y2", place[3]]].forEach(([name, value]) => line.setAttribute(name, value));
     });
     const input = viewer.querySelector("input"), words = `${view * 10}°, from ${from[Math.round(view / 4.5) % 8]}`;
     input.value = view; input.setAttribute("aria-valuetext", words); viewer.querySelector("output").textContent = words;
