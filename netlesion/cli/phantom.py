@@ -27,9 +27,13 @@ def phantom(
     anatomy: Annotated[
         Path | None, typer.Option(help="Organ label map, or a folder of them, instead of the built-in body.")
     ] = None,
+    complete: Annotated[
+        str,
+        typer.Option(help="Grow the built-in body around maps: auto (without skin or bone), always or never."),
+    ] = "auto",
 ) -> None:
     """A digital dual-tracer cohort (PET/CT, PET/MR) with known truth, as BIDS or DICOM."""
-    from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort, spacing_of
+    from netlesion.phantom.digital_cohort.bids import CohortPlan, complete_of, make_cohort, spacing_of
 
     native = spacing == "native"
     plan = CohortPlan(
@@ -41,6 +45,7 @@ def phantom(
         noise_free=noise_free,
         dicom=dicom,
         anatomy=anatomy,
+        complete=complete_of(complete),
     )
     make_cohort(out, plan, workers)
     print(out)

@@ -53,6 +53,7 @@ def _colon(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     knots = np.linspace(0.0, along[-1], len(points))
     radii = np.interp(along, knots, [row[3] for row in COLON]) * 0.77 * o.length(1.0) * wide
     radii *= 1.0 + HAUSTRA_DEPTH * np.sin(2 * np.pi * along / HAUSTRA_MM) * (along > 0.12 * along[-1])
+    curve = shape.cleared(curve, radii)
     inside = abdominal_cavity(shape)
     parts = []
     for n in range(len(COLON_CUTS)):
@@ -83,8 +84,9 @@ def _small_bowel(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     # a stream of its own: how many points are visited depends on the person's size
     way_rng = np.random.default_rng(int(rng.integers(2**63)))
     curve = smooth_curve(_winding(way_rng, region, start, end, o.length(LOOP_SPACING_MM)), 10.0)
-    inside = abdominal_cavity(shape)
     radius = o.length(LOOP_RADIUS_MM)
+    curve = shape.cleared(curve, radius)
+    inside = abdominal_cavity(shape)
     parts = []
     for n in range(NUM_SEGMENTS):
         first, last = (int(round((len(curve) - 1) * f / NUM_SEGMENTS)) for f in (n, n + 1))

@@ -52,8 +52,11 @@ def abdominal_cavity(shape: BodyShape) -> Solid:
 
 
 def _loft(shape: BodyShape, rows: tuple[tuple[float, ...], ...]) -> Loft:
-    sx, sy, sz = shape.scale
-    sections = (Section(z * sz, w * sx, f * sy, b * sy, 0.0, CAGE_Y * sy, CAGE_POWER) for z, w, f, b in rows)
+    sections = []
+    for z, w, f, b in rows:
+        _, y, height = shape.at((0.0, CAGE_Y, z))
+        (wide, front, _), (_, back, _) = shape.size_at((w, f, 0.0), z), shape.size_at((0.0, b, 0.0), z)
+        sections.append(Section(height, wide, front, back, 0.0, y, CAGE_POWER))
     return Loft(tuple(sections))
 
 

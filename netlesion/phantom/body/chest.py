@@ -18,21 +18,24 @@ from netlesion.phantom.solids import Capsule, Half, Loft, Section, contains
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
-    from netlesion.phantom.solids import Point
+    from netlesion.phantom.solids import Point, Solid
 
 BRANCHINGS = 4
 
 
 def draw_chest(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     """Everything in the thoracic cavity but the great vessels."""
-    return [*_lungs(rng, shape), *_mediastinum(rng, shape), *_heart(rng, shape)]
-
-
-def _lungs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
-    """Lower lobes behind the oblique fissures; the middle lobe under the horizontal one."""
     cavity = thoracic_cavity(shape)
+    return [*draw_lungs(rng, shape, (cavity, cavity)), *draw_mediastinum(rng, shape), *_heart(rng, shape)]
+
+
+def draw_lungs(rng: np.random.Generator, shape: BodyShape, cavities: tuple[Solid, Solid]) -> list[Part]:
+    """Lobes and vessels of the right and the left lung, each in its cavity, on its side of the midline.
+
+    Lower lobes lie behind the oblique fissures; the middle lobe under the horizontal one.
+    """
     parts = []
-    for side, sign in (("right", 1.0), ("left", -1.0)):
+    for side, sign, cavity in (("right", 1.0, cavities[0]), ("left", -1.0, cavities[1])):
         o = draw_organ(rng, shape, (70 * sign, 0, 160), shift_sd_mm=3.0, size_sd=0.0)
         half = Half((0.0, 0.0, 0.0), (-sign, 0.0, 0.0))
         oblique = Half(o.at((0, 0, 165)), (0.0, 0.78, 0.62))
@@ -72,7 +75,7 @@ def _tree(rng: np.random.Generator, root: Point, sign: float, scale: float) -> l
     return pieces
 
 
-def _mediastinum(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
+def draw_mediastinum(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     """Fat between the lungs, thymus remnant, esophagus, trachea with the main bronchi."""
     cavity = thoracic_cavity(shape)
     o = draw_organ(rng, shape, (0, 0, 180), shift_sd_mm=1.5, size_sd=0.03)

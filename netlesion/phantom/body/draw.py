@@ -56,7 +56,8 @@ class Organ:
         curve = self.path(points, step_mm)
         own = np.broadcast_to(np.asarray(radii, dtype=float), len(points))
         along = np.linspace(0.0, 1.0, len(curve))
-        return tube(curve, self.length(1.0) * np.interp(along, _parameter(points), own), flatten=flatten)
+        widths = self.length(1.0) * np.interp(along, _parameter(points), own)
+        return tube(self.shape.cleared(curve, widths), widths, flatten=flatten)
 
     def rough(self, solid: Solid, amplitude_mm: float, wavelength_mm: float) -> Rough:
         return Rough(solid, amplitude_mm, wavelength_mm, self.phases)

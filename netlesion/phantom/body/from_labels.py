@@ -71,7 +71,7 @@ def body_from_labels(anatomy: LabelAnatomy, rng: np.random.Generator, settings: 
     to_body[:3, 3] = -ratio * anatomy.frame.at((0.0, 0.0, 0.0))
     sex = "M" if {"prostate", "testis"} & anatomy.organs.keys() else "F" if _female(anatomy) else shape.sex
     uneven = {kind: factor(rng, BOWEL_SIGMA) for kind in ("small_bowel", "colon", "duodenum")}
-    made = _Maker(anatomy, to_body, uneven)
+    made = Maker(anatomy, to_body, uneven)
     nominal = replace(NOMINAL, sex=sex)
     spare = [*draw_viscera(rng, nominal), *draw_urogenital(rng, nominal), *draw_head(rng, nominal)]
     wanted = (*PLACED, *(PLACED_IN_HEAD if "head" in anatomy.outlines else ()))
@@ -98,7 +98,7 @@ def body_from_labels(anatomy: LabelAnatomy, rng: np.random.Generator, settings: 
 
 
 @dataclass(frozen=True, eq=False)
-class _Maker:
+class Maker:
     """Parts of one body: to_body (4, 4) takes the map's mm into the body's frame."""
 
     anatomy: LabelAnatomy

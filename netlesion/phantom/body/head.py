@@ -36,8 +36,8 @@ def _skull(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     o = draw_organ(rng, shape, (0, 0, 480), shift_sd_mm=0.0, size_sd=0.01)
     bend = rng.normal(0.0, 1.0, 6)
     vault, inside = o.ellipsoid((0, 3, 490), (70, 90, 77)), o.ellipsoid((0, 3, 490), (64, 84, 71))
-    shell = Within(vault, _base(o, -5.0))
-    marrow = Within(Offset(vault, -1.8), _base(o, -3.0), (Within(Offset(inside, 1.8), _base(o, 1.8)),))
+    shell = Within(vault, skull_base(o, -5.0))
+    marrow = Within(Offset(vault, -1.8), skull_base(o, -3.0), (Within(Offset(inside, 1.8), skull_base(o, 1.8)),))
     bones: list[Solid] = [
         o.ellipsoid((0, 30, 430), (17, 17, 10)),
         *o.tube(((0, 16, 428), (0, 2, 424), (0, -8, 416)), (8, 7, 6)).solids,
@@ -97,7 +97,7 @@ def _skull(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     return [
         Part("skull", "cortical_bone", shell, HEAD),
         Part("skull", "bone_marrow", marrow, HEAD),
-        Part("brain", "csf", Within(inside, _base(o, 0.0)), HEAD),
+        Part("brain", "csf", Within(inside, skull_base(o, 0.0)), HEAD),
         Part("skull", "cortical_bone", Union(tuple(bones)), HEAD),
         Part("mandible", "cortical_bone", lower, HEAD),
         Part("mandible", "bone_marrow", Offset(lower, -2.4), HEAD),
@@ -105,7 +105,7 @@ def _skull(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     ]
 
 
-def _base(o: Organ, above_mm: float) -> tuple[Half, Half]:
+def skull_base(o: Organ | BodyShape, above_mm: float) -> tuple[Half, Half]:
     """Everything above the skull's base: a plane from the foramen magnum forwards, and a steeper one in front."""
     return Half(o.at((0.0, 0.0, 419.0 + above_mm)), (0.0, 0.2, -1.0)), Half(
         o.at((0.0, 40.0, 432.0 + above_mm)), (0.0, 0.72, -1.0)
@@ -132,7 +132,7 @@ def _brain(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     clefts = tuple(o.ellipsoid((s * 58, 22, 474), (20, 40, 2.2), (20, s * 12, 0)) for s in (1.0, -1.0))
     hull = o.ellipsoid((0, 3, 490), (61, 80, 67.5), power=2.1)
     sella = o.ellipsoid((0, 22, 440), (19, 24, 17))
-    cortex = Within(hull, _base(o, 3.0), (falx, Offset(lobes, 2.5), sella, *clefts))
+    cortex = Within(hull, skull_base(o, 3.0), (falx, Offset(lobes, 2.5), sella, *clefts))
     inner = fused(
         o.ellipsoid((24, 4, 493), (26, 65, 47), power=2.2), o.ellipsoid((-24, 4, 493), (26, 65, 47), power=2.2),
         o.ellipsoid((42, 22, 457), (12, 26, 10)), o.ellipsoid((-42, 22, 457), (12, 26, 10)), round_mm=8.0,
@@ -157,7 +157,7 @@ def _brain(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         Part(
             "cerebellum",
             "cerebellum",
-            Within(Rough(lobes, 0.8, 14.0, o.phases), (*_base(o, 2.0), o.ellipsoid((0, 3, 490), (63, 83, 70)))),
+            Within(Rough(lobes, 0.8, 14.0, o.phases), (*skull_base(o, 2.0), o.ellipsoid((0, 3, 490), (63, 83, 70)))),
             HEAD,
         ),
         Part("pituitary", "pituitary", pituitary, HEAD),

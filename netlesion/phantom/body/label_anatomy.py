@@ -16,6 +16,7 @@ from scipy.ndimage import binary_dilation, binary_fill_holes, distance_transform
 
 from netlesion.errors import ConfigError
 from netlesion.phantom.body.label_frame import Frame, Measured, frame_of, joints_of, landmarks_of
+from netlesion.phantom.body.label_sides import PAIR_CODES, tell_apart
 from netlesion.phantom.body.label_solids import MARGIN_MM, MaskSolid, solid_of_mask
 from netlesion.phantom.body.label_tissues import ALIASES, BONES, LAYERS, kind_of
 from netlesion.phantom.body.labels import LABELS
@@ -61,7 +62,7 @@ class LabelAnatomy:
 
 def require_body(volume: Volume, names: Mapping[int, str], what: str) -> None:
     """Raises ConfigError for a map that `read_anatomy` would refuse; quick."""
-    _seen(volume, names, what)
+    see(volume, names, what)
 
 
 def read_anatomy(volume: Volume, names: Mapping[int, str], what: str) -> LabelAnatomy:
@@ -69,7 +70,7 @@ def read_anatomy(volume: Volume, names: Mapping[int, str], what: str) -> LabelAn
 
     Raises ConfigError for an empty map, no known name, neither liver nor bone, impossible extents, organs out of order.
     """
-    seen = _seen(volume, names, what)
+    seen = see(volume, names, what)
     shapes = {n: solid_of_mask(*seen.mask(n)) for n in seen.organs if n not in LAYERS}
     has_outline = any(n in seen.organs for n in ("skin", "fat", "subcutaneous_fat"))
     skull_base = seen.landmarks["skull_base"]
@@ -79,7 +80,7 @@ def read_anatomy(volume: Volume, names: Mapping[int, str], what: str) -> LabelAn
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class Seen:
     """A map in our integers (uint8 IJK on affine), the box of each organ, and what was measured of it."""
 
     organ: np.ndarray
@@ -88,16 +89,23 @@ class _Seen:
     organs: Mapping[str, Measured]
     frame: Frame
     landmarks: Mapping[str, np.ndarray]
+    high: np.ndarray
 
     def mask(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """The organ's voxels in its box, and the box's affine."""
         return _cropped(self.organ, self.affine, self.boxes[name], LABELS[name])
 
 
-def _seen(volume: Volume, names: Mapping[int, str], what: str) -> _Seen:
-    affine = volume.geometry.affine_ras
-    organ, present = _canonical(volume.array, names)
-    low, high = _extent(organ, affine, what)
+def see(volume: Volume, names: Mapping[int, str], what: str) -> Seen:
+    """What is labelled, in our integers and sides; raises ConfigError as `read_anatomy` does."""
+    affine = np.array(volume.geometry.affine_ras)
+    top = _top(affine, volume.array.shape)
+    box = _box(volume.array, what)
+    affine[:3, 3] += affine[:3, :3] @ [s.start for s in box]
+    low, high = _extent(affine, tuple(s.stop - s.start for s in box), what)
+    stride = tuple(max(1, int(FINEST_MM / s)) for s in volume.geometry.spacing_mm)
+    affine = affine @ np.diag([*stride, 1.0])
+    organ, present = _canonical(volume.array[box][tuple(slice(None, None, n) for n in stride)], names)
     if not present:
         raise ConfigError(
             f"{what}: no known organ in it; expected TotalSegmentator's names, such as liver, or its integers"
@@ -107,12 +115,12 @@ def _seen(volume: Volume, names: Mapping[int, str], what: str) -> _Seen:
             f"{what}: neither liver nor any bone is labelled (found {', '.join(sorted(present)[:6])}), so nothing says "
             "where the rest belongs; expected at least one of them"
         )
-    stride = tuple(max(1, int(FINEST_MM / s)) for s in volume.geometry.spacing_mm)
-    organ, affine = organ[tuple(slice(None, None, n) for n in stride)], affine @ np.diag([*stride, 1.0])
+    told_apart = bool(present & PAIR_CODES.keys())
+    tell_apart(organ, affine)
     found = find_objects(organ, max_label=len(LABELS))
     boxes = {name: box for name, box in zip(LABELS, found, strict=True) if box is not None}
     organs = {name: _measured(*_cropped(organ, affine, box, LABELS[name])) for name, box in boxes.items()}
-    frame = frame_of({n: m for n, m in organs.items() if n not in LAYERS}, low, high, what)
+    frame = frame_of({n: m for n, m in organs.items() if n not in LAYERS}, low, high, what, told_apart)
     landmarks = landmarks_of(frame, organs, low, high)
     scanned = landmarks["skull_base"][2] - landmarks["mid_thigh"][2]
     if scanned < LEAST_SCANNED_MM:
@@ -120,7 +128,7 @@ def _seen(volume: Volume, names: Mapping[int, str], what: str) -> _Seen:
             f"{what}: only {scanned:.0f} mm between thigh and skull base are in it; expected "
             f"{LEAST_SCANNED_MM:g} or more"
         )
-    return _Seen(organ, affine, boxes, organs, frame, landmarks)
+    return Seen(organ, affine, boxes, organs, frame, landmarks, top)
 
 
 def _cropped(
@@ -134,18 +142,36 @@ def _cropped(
 def _canonical(array: np.ndarray, names: Mapping[int, str]) -> tuple[np.ndarray, set[str]]:
     """uint8 IJK with our integers, other labels as 255 (body without a name); and the names present."""
     values = np.unique(array)
-    table = {v: LABELS[ALIASES.get(names[v], names[v])] if v in names else 255 for v in values.tolist() if v}
+    known = {**LABELS, **PAIR_CODES}
+    table = {v: known[ALIASES.get(names[v], names[v])] if v in names else 255 for v in values.tolist() if v}
     codes = np.array([table.get(v, 0) for v in values.tolist()], dtype=np.uint8)
-    inverse = {n: name for name, n in LABELS.items()}
+    inverse = {n: name for name, n in known.items()}
+    if values[0] >= 0 and values[-1] < 4096:
+        whole = np.zeros(int(values[-1]) + 1, dtype=np.uint8)
+        whole[values] = codes
+        return whole[array], {inverse[c] for c in codes.tolist() if c in inverse}
     return codes[np.searchsorted(values, array)], {inverse[c] for c in codes.tolist() if c in inverse}
 
 
-def _extent(organ: np.ndarray, affine: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest corner of what is labelled, mm; ConfigError for what no body can be."""
-    index = [np.flatnonzero(organ.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
-    if not index[0].size:
+def _top(affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Highest corner of the map, mm."""
+    ends = np.array(np.meshgrid(*[(-0.5, n - 0.5) for n in shape], indexing="ij")).reshape(3, -1).T
+    return (ends @ affine[:3, :3].T + affine[:3, 3]).max(axis=0)
+
+
+def _box(array: np.ndarray, what: str) -> tuple[slice, slice, slice]:
+    """What is labelled, in voxels; ConfigError where nothing is."""
+    in_rows = array.any(axis=2)
+    there = (in_rows.any(axis=1), in_rows.any(axis=0), array.any(axis=(0, 1)))
+    if not in_rows.any():
         raise ConfigError(f"{what}: the label map is empty; expected organs with labels above 0")
-    ends = np.array([[i[0] - 0.5, i[-1] + 0.5] for i in index])
+    i, j, k = (slice(int(n[0]), int(n[-1]) + 1) for n in map(np.flatnonzero, there))
+    return i, j, k
+
+
+def _extent(affine: np.ndarray, shape: tuple[int, ...], what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest corner of the labelled box, mm; ConfigError for what no body can be."""
+    ends = np.array([[-0.5, n - 0.5] for n in shape])
     corners = np.array(np.meshgrid(*ends, indexing="ij")).reshape(3, -1).T @ affine[:3, :3].T + affine[:3, 3]
     low, high = corners.min(axis=0), corners.max(axis=0)
     size = high - low

@@ -86,12 +86,14 @@ class Frame:
         return self.width * nominal_mm[0], self.width * nominal_mm[1], self.slope * nominal_mm[2]
 
 
-def frame_of(organs: Mapping[str, Measured], low: np.ndarray, high: np.ndarray, what: str) -> Frame:
+def frame_of(
+    organs: Mapping[str, Measured], low: np.ndarray, high: np.ndarray, what: str, told_apart: bool = False
+) -> Frame:
     """The frame of a map whose labels reach from low to high (mm).
 
     Raises ConfigError, naming `what`, for a body that is upside down or the wrong way round.
     """
-    _require_sides(organs, what)
+    _require_sides(organs, what, told_apart)
     spine = {v: organs[f"vertebrae_{v}"].middle for v in CENTRES if f"vertebrae_{v}" in organs}
     knots = [(CENTRES[v][1], p[2]) for v, p in spine.items()] + _bone_ends(organs, low, high)
     if len(knots) < 2 or np.ptp([k[0] for k in knots]) < LEAST_SPAN_MM:
@@ -229,9 +231,13 @@ def _midline(organs: Mapping[str, Measured], otherwise: float) -> float:
     return float(np.median(middles)) if middles else otherwise
 
 
-def _require_sides(organs: Mapping[str, Measured], what: str) -> None:
-    """Right organs lie at larger x than left ones, and the liver right of the spleen."""
-    names = [(f"{p}_right", f"{p}_left") for p in PAIRS] + [("liver", "spleen")]
+def _require_sides(organs: Mapping[str, Measured], what: str, told_apart: bool) -> None:
+    """Right organs lie at larger x than left ones, and the liver right of spleen and stomach.
+
+    told_apart: pairs have sides by where they lie, and say nothing.
+    """
+    names = [("liver", "spleen")]
+    names += [("liver", "stomach")] if told_apart else [(f"{p}_right", f"{p}_left") for p in PAIRS]
     apart = [organs[r].middle[0] - organs[left].middle[0] for r, left in names if r in organs and left in organs]
     if apart and np.median(apart) < 0.0:
         raise ConfigError(

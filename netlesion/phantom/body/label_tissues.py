@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from netlesion.phantom.body.label_sides import PAIR_CODES
 from netlesion.phantom.body.labels import LABELS
 
 #: Other tools' and versions' names -> ours. `body` and its kind give the outline only.
@@ -25,7 +26,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     }
 )  # fmt: skip
 #: Every name that means something; for a folder of masks, later ones are written over earlier ones.
-KNOWN_NAMES: tuple[str, ...] = (*ALIASES, *LABELS)
+KNOWN_NAMES: tuple[str, ...] = (*ALIASES, *PAIR_CODES, *LABELS)
 #: Names that are painted as layers under the outline, from masks on a coarse grid.
 LAYERS = ("skin", "subcutaneous_fat", "fat", "muscle", "visceral_fat", "mediastinum")
 

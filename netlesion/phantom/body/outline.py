@@ -133,8 +133,10 @@ def _trunk(rng: np.random.Generator, shape: BodyShape) -> list[_Layers]:
             )
             belly = 1.0 + (shape.belly - 1.0) * float(np.exp(-(((z + 70.0) / 105.0) ** 4)))
             own = np.array([w * float(np.interp(z, heights, girth)), f * belly, b])
-            across, forth, back_mm = point(shape.size(point(own)) + more)
-            sections.append(Section(z * shape.scale[2], across, forth, back_mm, 0.0, y * shape.scale[1], power))
+            (wide, front_mm, _), (_, back_mm, _) = (shape.size_at((own[0], d, 0.0), z) for d in own[1:])
+            across, forth, back_mm = point(np.array([wide, front_mm, back_mm]) + more)
+            _, middle, height = shape.at((0.0, y, z))
+            sections.append(Section(height, across, forth, back_mm, 0.0, middle, power))
         return Loft(tuple(sections))
 
     found = [
@@ -219,7 +221,7 @@ def _limbs(rng: np.random.Generator, shape: BodyShape) -> list[_Layers]:
     """Right limbs as written, left ones mirrored; muscle girth varies together."""
     strong = float(1.0 + 0.05 * np.clip(rng.normal(), -2, 2)) * (0.92 if shape.sex == "F" else 1.02)
     more = 1.12 if shape.sex == "F" else 1.0
-    sx, sy, sz = shape.scale
+    sx = shape.scale[0]
     found: list[_Layers] = []
 
     def leg(rows: tuple[tuple[float, ...], ...], girth: float, fat: bool) -> Loft:
@@ -227,9 +229,9 @@ def _limbs(rng: np.random.Generator, shape: BodyShape) -> list[_Layers]:
         for z, w, f, b, x, y, share in rows:
             own = girth + (1.0 - girth) * (0.6 if z < -680 or z > -400 else 0.0)
             layer = share * more * shape.fat_mm if fat else 0.0
-            sections.append(
-                Section(z * sz, w * own * sx + layer, f * own * sy + layer, b * own * sy + layer, x * sx, y * sy)
-            )
+            (wide, front, _), (_, back, _) = (shape.size_at((w * own, d * own, 0.0), z) for d in (f, b))
+            middle_x, middle_y, height = shape.at((x, y, z))
+            sections.append(Section(height, wide + layer, front + layer, back + layer, middle_x, middle_y))
         return Loft(tuple(sections))
 
     def arm(

@@ -53,6 +53,24 @@ class BodyShape:
         """Nominal lengths along x, y, z -> this person's."""
         return self.at(nominal_mm)
 
+    @property
+    def head_scale(self) -> Point:
+        """This person's mm per nominal mm of the head."""
+        sex = FEMALE_HEAD if self.sex == "F" else MALE_HEAD
+        return point(sex * (1.0 + HEAD_SHARE * (s - 1.0)) for s in self.scale)
+
+    def size_at(self, nominal_mm: Point, z_mm: float) -> Point:
+        """Nominal lengths along x, y, z at a nominal height -> this person's; the same at every height here."""
+        return self.size(nominal_mm)
+
+    def cleared(self, curve_N3: np.ndarray, radii_mm: np.ndarray | float) -> np.ndarray:
+        """A tube's curve moved out of organs that stay where they are; none do here."""
+        return curve_N3
+
+    def on_wall(self, curve_N3: np.ndarray, sign: float, margin_mm: float) -> np.ndarray:
+        """A right-sided curve moved onto the chest wall of a side; here it was drawn there."""
+        return curve_N3
+
 
 #: Where the head meets the spine, and how much of the body's size the head follows: heads differ less than bodies.
 HEAD_BASE_MM, HEAD_SHARE, FEMALE_HEAD, MALE_HEAD = (0.0, -10.0, 410.0), 0.4, 0.965, 0.985
@@ -73,8 +91,7 @@ class HeadShape(BodyShape):
 
 def head_shape(shape: BodyShape) -> HeadShape:
     """The head of a body of this shape."""
-    sex = FEMALE_HEAD if shape.sex == "F" else MALE_HEAD
-    scale = point(sex * (1.0 + HEAD_SHARE * (s - 1.0)) for s in shape.scale)
+    scale = shape.head_scale
     shift = point(full - s * c for full, s, c in zip(shape.at(HEAD_BASE_MM), scale, HEAD_BASE_MM, strict=True))
     return HeadShape(shape.sex, shape.height_cm, scale, shape.fat_mm, shape.belly, shift)
 

@@ -192,7 +192,7 @@ def _ribs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
     """Twelve pairs along the chest wall, sloping forwards and down; cartilage from ribs 1-10 to the sternum."""
     parts: list[Part] = []
     cartilages: list[Solid] = []
-    for side in SIDES:
+    for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
         for n, (reach, drop) in RIBS.items():
             o = draw_organ(rng, shape, (0, 0, 150), shift_sd_mm=0.6, size_sd=0.005)
             y, z = CENTRES[f"T{n}"]
@@ -203,7 +203,7 @@ def _ribs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
                 share = (angle - 38.0) / (max(reach, 60) - 38.0)
                 height = min(z + 2.0 - (drop + extra) * share**1.15, 290.0)
                 points.append(_cage_point(o, height, float(angle), RIB_RADIUS_MM + 0.5))
-            curve = o.path(tuple(points), 20.0)
+            curve = shape.on_wall(o.path(tuple(points), 20.0), sign, RIB_RADIUS_MM + 1.5)
             outer = tube(curve, o.length(RIB_RADIUS_MM))
             if side == "left":
                 outer = Mirrored(outer)
@@ -219,7 +219,8 @@ def _ribs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
                     else (30.0 + 9.0 * (n - 7), 80.0 - 6.0 * (n - 7), 110.0 - 16.0 * (n - 7))
                 )
                 middle = ((x + end[0]) / 2, max(yy, end[1]) + 2.0, (zz + end[2]) / 2 - 6.0)
-                cartilage = o.tube(((x, yy, zz), middle, end), 5.0, step_mm=32.0)
+                way = o.path(((x, yy, zz), middle, end), 32.0)
+                cartilage = tube(shape.on_wall(way, sign, RIB_RADIUS_MM + 1.5), o.length(1.0) * 5.0)
                 cartilages.append(Mirrored(cartilage) if side == "left" else cartilage)
     o = draw_organ(rng, shape, (0, 84, 180), shift_sd_mm=1.0, size_sd=0.02)
     flat = (0.0, 0.98, 0.2)

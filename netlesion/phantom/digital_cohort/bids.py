@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ from netlesion.io.bids.files import (
     write_image,
     write_pet,
 )
-from netlesion.io.bids.label_maps import LabelMap, digest_of, find_label_maps, read_label_map
+from netlesion.io.bids.label_maps import digest_of, find_label_maps
 from netlesion.io.nifti import write_field, write_volume
 from netlesion.output.atomic import write_json, write_text
 from netlesion.output.interrupt import worker_processes
@@ -41,11 +41,18 @@ from netlesion.output.lock import alone
 from netlesion.output.provenance import Stopwatch, provenance
 from netlesion.output.tables import tsv
 from netlesion.phantom.biodistribution import FDG, SSTR
-from netlesion.phantom.body.from_labels import body_from_labels
-from netlesion.phantom.body.label_anatomy import LabelAnatomy, read_anatomy, require_body
 from netlesion.phantom.body.label_tissues import KNOWN_NAMES
 from netlesion.phantom.body.labels import LABELS
 from netlesion.phantom.body.parts import Body
+from netlesion.phantom.digital_cohort.anatomy import (
+    ANATOMY_STREAM,
+    COMPLETE,
+    Complete,
+    body_of_map,
+    forget,
+    map_of,
+    require_map,
+)
 from netlesion.phantom.digital_cohort.dicom import write_dicom_patient
 from netlesion.phantom.patient import NUCLIDE, Exam, PatientDraw, draw_patient, known
 from netlesion.phantom.scan import ExamImages, PetScan, render_exam
@@ -55,8 +62,6 @@ from netlesion.phantom.truth import LesionRow, classes_of, lesion_rows, lesion_t
 TRACER_LABEL: Mapping[str, str] = {SSTR: "dotatate", FDG: "fdg"}
 MARKER = "phantom.json"
 FINEST_MM, COARSEST_MM = 1.6, 6.0
-#: The stream of a patient's chance that makes a body of a label map; draw_patient has those before it.
-ANATOMY_STREAM = 4
 #: BIDS place of each MR sequence: folder, suffix, entities.
 MR_PLACE: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "dixon_water": ("anat", "T1w", ("acq-dixonwater",)),
@@ -74,7 +79,8 @@ class CohortPlan:
     """What to make.
 
     settings: None takes the preset's. noise_free: also the true activity as an image, without blur or noise. dicom:
-    DICOM studies instead of a BIDS cohort. anatomy: organ label maps instead of the built-in body.
+    DICOM studies instead of a BIDS cohort. anatomy: organ label maps instead of the built-in body. complete: whether
+    the built-in body is grown around them (auto: where skin or bones are missing).
     """
 
     patients: int
@@ -86,6 +92,7 @@ class CohortPlan:
     noise_free: bool = False
     dicom: bool = False
     anatomy: Path | None = None
+    complete: Complete = "auto"
 
     def __post_init__(self) -> None:
         if self.patients < 1:
@@ -113,12 +120,19 @@ class CohortPlan:
             list(self.spacing_mm), "native_grids": self.native_grids, "noise_free": self.noise_free,
             "settings": None if self.settings is None else repr(self.settings), "dicom": self.dicom,
             "anatomy": None if self.anatomy is None else {
-                p.name: digest_of(p) for p in self.anatomies()[: self.patients]},
+                p.name: digest_of(p) for p in self.maps()},
+            "complete": None if self.anatomy is None else self.complete,
         }  # fmt: skip
 
     def anatomies(self) -> tuple[Path, ...]:
-        """The label maps there are, in name order; patient i takes number i % n. Empty for the built-in body."""
+        """The label maps there are, in name order. Empty for the built-in body."""
         return () if self.anatomy is None else find_label_maps(self.anatomy, KNOWN_NAMES)
+
+    def maps(self) -> tuple[Path, ...]:
+        """The maps that patients of this cohort have, each once."""
+        found = self.anatomies()
+        used = {map_of(i, self.seed, found) for i in range(min(self.patients, len(found)))} if found else set()
+        return tuple(sorted(used))
 
 
 def make_cohort(cohort: Path, plan: CohortPlan, workers: int = 2) -> None:
@@ -140,10 +154,9 @@ def _make_cohort(cohort: Path, plan: CohortPlan, workers: int, wanted: dict) -> 
 
     if cohort.is_dir() and any(cohort.iterdir()) or cohort.exists() and not cohort.is_dir():
         raise CohortError(f"{cohort}: holds something else than this cohort; name a new or empty folder, or remove it")
-    _anatomy.cache_clear()
-    for path in plan.anatomies()[: plan.patients]:
-        found = _label_map(path)
-        require_body(found.volume, found.names, str(path))
+    forget()
+    for path in plan.maps():
+        require_map(path)
     work = cohort.with_name(cohort.name + ".partial")
     if work.exists() and not (work / MARKER).is_file():
         raise CohortError(f"{work}: is not an unfinished cohort, and the work would go there; move it away")
@@ -191,6 +204,13 @@ def spacing_of(text: str) -> tuple[float, float, float]:
         raise ConfigError(f"spacing {text!r} is not understood; expected one number (4), three (2x2x3) or native")
     i, j, k = numbers * 3 if len(numbers) == 1 else numbers
     return i, j, k
+
+
+def complete_of(text: str) -> Complete:
+    """auto, always or never; ConfigError for anything else."""
+    if text not in COMPLETE:
+        raise ConfigError(f"--complete {text!r} is not understood; expected one of {', '.join(COMPLETE)}")
+    return text
 
 
 def subject_of(index: int) -> str:
@@ -257,26 +277,12 @@ def _make_one(work: Path, plan: CohortPlan, index: int) -> tuple[str, list[Sessi
 
 
 def _body_of_map(plan: CohortPlan, index: int, settings: PhantomSettings) -> Body | None:
-    """The body of this patient's label map, None for the built-in one; says once per map what was added to it."""
+    """The body of this patient's label map, None for the built-in one."""
     maps = plan.anatomies()
     if not maps:
         return None
-    path = maps[index % len(maps)]
     rng = np.random.default_rng([plan.seed, index, ANATOMY_STREAM])
-    made = body_from_labels(_anatomy(path), rng, settings.body)
-    if index < len(maps):
-        print(made.line(path.name), file=sys.stderr)
-    return made.body
-
-
-@lru_cache(maxsize=1)
-def _anatomy(path: Path) -> LabelAnatomy:
-    found = _label_map(path)
-    return read_anatomy(found.volume, found.names, str(path))
-
-
-def _label_map(path: Path) -> LabelMap:
-    return read_label_map(path, KNOWN_NAMES, {n: name for name, n in LABELS.items()})
+    return body_of_map(map_of(index, plan.seed, maps), rng, settings.body, plan.complete)
 
 
 def _write_pet_scan(cohort: Path, subject: str, exam: Exam, scan: PetScan, noise_free: bool) -> None:
