@@ -74,6 +74,7 @@ class Question:
         row_columns: Data dictionary of `Answer.rows`; empty where it has none.
         row_name: What a row is: lesion, finding, candidate.
         takes_all: Whether `answer` takes all `Settings`, since it builds on other answers.
+        row_key: Columns of a row of which the first that is not empty names it in a table of categories.
     """
 
     number: int
@@ -84,6 +85,7 @@ class Question:
     row_columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     row_name: str = "lesion"
     takes_all: bool = False
+    row_key: tuple[str, ...] = ("lesion",)
 
 
 def not_assessable(

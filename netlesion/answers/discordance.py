@@ -67,8 +67,8 @@ ROW_COLUMNS: Mapping[str, Mapping[str, str]] = {
     "doubts": {"Description": "Why it is indeterminate"},
     "sstr_peak_g_per_ml": {"Description": "SUVpeak of DOTATATE in the union of both masks", "Units": "g/ml"},
     "fdg_peak_g_per_ml": {"Description": "SUVpeak of FDG in the union of both masks", "Units": "g/ml"},
-    "sstr_background_g_per_ml": {"Description": "Local background of DOTATATE, mean + 2 SD", "Units": "g/ml"},
-    "fdg_background_g_per_ml": {"Description": "Local background of FDG, mean + 2 SD", "Units": "g/ml"},
+    "sstr_background_g_per_ml": {"Description": "Above it DOTATATE is positive without a mask", "Units": "g/ml"},
+    "fdg_background_g_per_ml": {"Description": "Above it FDG is positive without a mask", "Units": "g/ml"},
     "z": {"Description": "ln of FDG over SSTR, each over its liver", "Units": "1"},
 }
 _EMPTY: tuple[str, ...] = ()
@@ -261,4 +261,13 @@ def _missing(sstr: Pet, fdg: Pet) -> tuple[str, ...]:
     return tuple(missing)
 
 
-QUESTION = Question(5, NAME, "Where do the two tracers disagree?", answer, COLUMNS, ROW_COLUMNS, "finding")
+QUESTION = Question(
+    5,
+    NAME,
+    "Where do the two tracers disagree?",
+    answer,
+    COLUMNS,
+    ROW_COLUMNS,
+    row_name="finding",
+    row_key=("sstr_lesions", "fdg_lesions"),
+)

@@ -17,7 +17,7 @@ from netlesion.answers.gaps import Place, gap_mm, shared
 from netlesion.answers.match import Link, match
 from netlesion.answers.patient import Lesion, Pet
 from netlesion.answers.settings import DiscordanceSettings
-from netlesion.answers.uptake import PlaceUptake, shell_around, uptake_at, voxels_at
+from netlesion.answers.uptake import PlaceUptake, Shell, shell_around, uptake_at, voxels_at
 from netlesion.image.volume import Volume
 
 SSTR, FDG = "sstr", "fdg"
@@ -187,7 +187,7 @@ def _side(
         own_regions = {x.region for x in own} - {None}
         hot = tuple(h for h in HOT[pet.tracer] if h not in own_regions)
         shell = shell_around(pet, suv, voxels, settings.shell_inner_mm, settings.shell_outer_mm, hot)
-    threshold = None if shell is None else shell.mean + settings.num_sd * shell.sd
+    threshold = None if shell is None else _threshold(pet, shell, settings)
     above = uptake is not None and threshold is not None and uptake.peak > (1.0 + ROUNDING) * threshold
     return TracerFinding(
         lesions=tuple(own),
@@ -199,6 +199,16 @@ def _side(
         positive_liver=None if reference is None else uptake is not None and uptake.peak > reference.mean,
         liver_ratio=None if liver is None or uptake is None or liver.mean <= 0 else uptake.peak / liver.mean,
     )
+
+
+def _threshold(pet: Pet, shell: Shell, settings: DiscordanceSettings) -> float:
+    """Uptake above which a place without a mask is positive: mean + 2 SD of its surroundings (clinical.md 3.6), at
+    least 1.5 times their mean, for a smooth background has next to no SD, and at least the blood pool, where it is
+    known [P].
+    """
+    blood = pet.references.blood_pool
+    lowest = max(shell.mean + settings.num_sd * shell.sd, settings.least_contrast * shell.mean)
+    return lowest if blood is None else max(lowest, blood.mean)
 
 
 def _doubts(

@@ -361,4 +361,13 @@ def _change_reasons(
     return tuple(reasons)
 
 
-QUESTION = Question(6, NAME, "Did treatment work, and is the disease back?", answer, COLUMNS, ROW_COLUMNS, "change")
+QUESTION = Question(
+    6,
+    NAME,
+    "Did treatment work, and is the disease back?",
+    answer,
+    COLUMNS,
+    ROW_COLUMNS,
+    row_name="change",
+    row_key=("lesions_before", "lesions_after"),
+)

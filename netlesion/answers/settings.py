@@ -105,14 +105,16 @@ class ExpressionSettings:
 
 @dataclass(frozen=True)
 class DiscordanceSettings(MatchSettings):
-    """clinical.md 3.5 and 3.6, with the matching of 4.5. shell_*: of the local background; num_sd: above it; least_ml:
-    below it a finding is indeterminate; hot_mm: nearness to an organ hot in the negative tracer; below_liver: of a
-    call in or near the liver; equal_ratio: of NETPET's P3; few: lesions of NETPET's suffix a.
+    """clinical.md 3.5 and 3.6, with the matching of 4.5. shell_*: of the local background; num_sd: above it, and
+    least_contrast times it at least; least_ml: below it a finding is indeterminate; hot_mm: nearness to an organ hot
+    in the negative tracer; below_liver: of a call in or near the liver; equal_ratio: of NETPET's P3; few: lesions of
+    NETPET's suffix a.
     """
 
     shell_inner_mm: float = 5.0
     shell_outer_mm: float = 15.0
     num_sd: float = 2.0
+    least_contrast: float = 1.5
     least_ml: float = 0.5
     hot_mm: float = 10.0
     below_liver: float = 0.8
@@ -130,7 +132,7 @@ class DiscordanceSettings(MatchSettings):
         )
         require("discordance.equal_ratio", self.equal_ratio > 1.0, self.equal_ratio, "above 1")
         require("discordance.below_liver", 0.0 < self.below_liver <= 1.0, self.below_liver, "above 0, at most 1")
-        for name in ("least_ml", "hot_mm", "num_sd", "few", "most_days"):
+        for name in ("least_ml", "hot_mm", "num_sd", "least_contrast", "few", "most_days"):
             require(f"discordance.{name}", getattr(self, name) > 0, getattr(self, name), "above 0")
 
 

@@ -17,6 +17,9 @@ HEAD: Mapping[str, Mapping[str, str]] = {
     "patient": {"Description": "Research id of the patient"},
     "visit": {"Description": "Name of the visit"},
 }
+ROW_HEAD: Mapping[str, Mapping[str, str]] = {
+    "lesion_id": {"Description": "What the row is about: case and lesion_id, or those of its first lesion"},
+}
 VERDICT: Mapping[str, Mapping[str, str]] = {
     "status": {"Description": "answered or not_assessable"},
     "category": {"Description": "The answer in one word; n/a where not assessable"},
@@ -39,10 +42,14 @@ def write_tables(folder: Path, question: Question, answers: Sequence[Answer]) ->
     if not question.row_columns:
         return (path,)
     second = folder / f"{question.name}_rows.tsv"
-    dictionary = {**HEAD, **question.row_columns}
-    rows = [{**_head(a), **dict.fromkeys(question.row_columns), **row} for a in ours for row in a.rows]
+    dictionary = {**HEAD, **ROW_HEAD, **question.row_columns}
+    rows = [{**_head(a), "lesion_id": _key(row, question), **row} for a in ours for row in a.rows]
     write_table(second, tuple(dictionary), rows, dictionary)
     return path, second
+
+
+def _key(row: Mapping[str, object], question: Question) -> object:
+    return next((row[name] for name in question.row_key if row.get(name) is not None), None)
 
 
 def _head(answer: Answer) -> dict[str, str | None]:

@@ -69,7 +69,7 @@ def evaluate_predictions(
     out = Path(out)
     named: list[tuple[str, Path | ReaderList]] = []
     for prediction in predictions:
-        if is_reader_table(prediction):
+        if is_reader_table(prediction) and settings.tasks != ("categories",):
             named += [(readers.reader, readers) for readers in read_marks(prediction)]
         else:
             named.append((Path(prediction).resolve().name, Path(prediction)))

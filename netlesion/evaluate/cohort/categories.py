@@ -1,10 +1,9 @@
 """Columns of two tables, paired row by row: grades, scores and yes/no answers of a model and of its reference.
-
-Each side keeps `categories.tsv`: a column case, an optional lesion_id and patient (else the case tells), and one
-column for each category (a Krenning score, an SSTR-RADS class, a stage). Every category that both tables hold is
-paired, and its agreement summarised: share of equal answers, sensitivity of each class, Cohen's kappa, weighted where
-the classes are ordered. They are ordered when all are whole numbers, whose steps are their differences, or when an
-order is stated. Knows nothing about images or what a category means.
+ Each side keeps `categories.tsv`, or is a table of another name: a column case, an optional lesion_id and patient
+(else the case tells), and one column for each category (a Krenning score, an SSTR-RADS class, a stage). Every category
+that both tables hold is paired, and its agreement summarised: share of equal answers, sensitivity of each class,
+Cohen's kappa, weighted where the classes are ordered. They are ordered when all are whole numbers, whose steps are
+their differences, or when an order is stated. Knows nothing about images or what a category means.
 
 Source: clinical.md 8.3, 8.4; kappa's own in `statistics.categories`.
 """
@@ -66,6 +65,12 @@ def parse_orders(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
             raise ConfigError(f"category order is {text!r}, expected NAME=LOWEST,...,HIGHEST, each class once")
         orders[name.strip()] = order
     return orders
+
+
+def table_of(given: str | Path) -> Path:
+    """The table that is meant: the file itself, as `netlesion answer` writes them, or categories.tsv of a folder."""
+    path = Path(given)
+    return path if path.suffix.lower() == ".tsv" else path / TABLE
 
 
 def pair_tables(

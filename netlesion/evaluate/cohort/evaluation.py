@@ -10,7 +10,7 @@ from typing import Any
 from netlesion.errors import CohortError, ConfigError
 from netlesion.evaluate.case.marks import ReaderList, is_reader_table
 from netlesion.evaluate.case.result import COLUMNS, columns_of
-from netlesion.evaluate.cohort.categories import TABLE, pair_tables, patients_by_case, summarise_categories
+from netlesion.evaluate.cohort.categories import TABLE, pair_tables, patients_by_case, summarise_categories, table_of
 from netlesion.evaluate.cohort.interval import Estimate, Resampling, plain
 from netlesion.evaluate.cohort.recalibrate import read_recalibration
 from netlesion.evaluate.cohort.regions import region_detection
@@ -95,9 +95,9 @@ def _categories_alone(
     reference: str | Path, prediction: str | Path | ReaderList, seed: int, settings: EvaluationSettings
 ) -> CohortEvaluation:
     """Two tables without any mask: the cases that both tables hold."""
-    if isinstance(prediction, ReaderList) or is_reader_table(reference):
+    if isinstance(prediction, ReaderList) or Path(reference).suffix.lower() == ".csv":
         raise ConfigError("a list of points holds no categories; give folders, or other tasks")
-    tables = [Path(folder) / TABLE for folder in (reference, prediction)]
+    tables = [table_of(given) for given in (reference, prediction)]
     if tables[0].resolve() == tables[1].resolve():
         raise CohortError(f"{reference}: given as reference and as prediction; a table agrees with itself")
     of_reference, of_prediction = map(patients_by_case, tables)
@@ -121,7 +121,7 @@ def _categories_alone(
         "remarks": [],
         "data_dictionary": {"summary": SUMMARY_DICTIONARY},
     }
-    hashes = {f"{side}/{TABLE}": hash_file(t) for side, t in zip(("reference", "prediction"), tables, strict=True)}
+    hashes = {f"{side}/{t.name}": hash_file(t) for side, t in zip(("reference", "prediction"), tables, strict=True)}
     return CohortEvaluation(summary, hashes)
 
 
@@ -142,9 +142,10 @@ def _categories(
     reference: str | Path, prediction: str | Path | ReaderList, settings: EvaluationSettings, resampling: Resampling
 ) -> dict[str, Any]:
     """The paired categories; where no side has a table and all tasks were meant, a reason instead."""
-    if isinstance(prediction, ReaderList) or is_reader_table(reference):
+    points = is_reader_table(reference) and settings.tasks != ("categories",)
+    if isinstance(prediction, ReaderList) or points:
         return {"not_run": "a list of points holds no categories"}
-    ours, theirs = Path(reference) / TABLE, Path(prediction) / TABLE
+    ours, theirs = table_of(reference), table_of(prediction)
     if not ours.is_file() and not theirs.is_file() and settings.tasks == ALL_TASKS and not settings.category_orders:
         return {"not_run": f"neither folder holds {TABLE}"}
     return summarise_categories(pair_tables(ours, theirs, settings.category_orders), resampling)

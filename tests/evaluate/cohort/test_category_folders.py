@@ -7,6 +7,7 @@ from netlesion.evaluate.case.marks import read_marks
 from netlesion.evaluate.cohort.score import EvaluationSettings
 from netlesion.evaluate.cohort.summary_text import summary_lines
 from netlesion.report.evaluation_folder import evaluate_folders
+from netlesion.report.readers import evaluate_predictions
 from tests.evaluate.mask_folders import MARKS
 
 
@@ -28,6 +29,17 @@ def test_categories_are_paired_and_counted(folders, tmp_path):
     (folders[1] / "categories.tsv").unlink()
     with pytest.raises(CohortError, match="categories.tsv: no such table"):
         evaluate_folders(*folders, tmp_path / "out")
+
+
+def test_a_table_of_answers_is_scored_by_its_own_name(tmp_path):
+    (tmp_path / "truth.tsv").write_text("case\tpatient\tcategory\na_visit-1\ta\tM0\nb_visit-1\tb\tM1a\n")
+    (tmp_path / "staging.tsv").write_text(
+        "case\tpatient\tcategory\tmissing\na_visit-1\ta\tM0\tnothing\nb_visit-1\tb\tM1c\tn/a\n"
+    )
+    alone = EvaluationSettings(tasks=("categories",))
+    (found,) = evaluate_predictions(tmp_path / "truth.tsv", [tmp_path / "staging.tsv"], tmp_path / "out", alone, seed=0)
+    assert found.summary["categories"]["category"]["accuracy"]["value"] == 0.5
+    assert list(found.summary["categories"]) == ["category"]
 
 
 def test_categories_alone_need_no_mask(tmp_path):
