@@ -95,7 +95,7 @@ def main() -> None:
                 mimics, mimic_kind = mimics_of(config, truth, case, session, tracer, lesions, suv)
                 labels = lesions.array.astype(np.uint16)
                 free = (mimics > 0) & (labels == 0)
-                labels[free] = mimics[free] + MIMIC
+                labels[free] = mimics[free].astype(np.uint16) + MIMIC
                 candidates = lesions.with_array(labels, Quantity.LABEL)
                 write_volume(mask, candidates)
             organs = OrganMap(

@@ -1,0 +1,193 @@
+"""Fits the culprit's ranking on one digital TIO cohort, and tests it on another against SUVpeak, with parts taken out.
+
+    python -m bench.tio_cohorts OUT
+    python -m bench.true_results OUT/fit OUT/fit-true && python -m bench.true_results OUT/test OUT/test-true
+    python -m bench.culprit_ranker OUT/fit-true OUT/test-true
+
+Each argument is what `bench.true_results` wrote: true lesions and mimics as candidates. A patient's candidates compete
+in a conditional logistic regression (clinical.md 6.4) with a ridge penalty; the intercept and tau come from a logistic
+regression of "the first in rank is the culprit" over patients. Printed: the weights for `CulpritSettings`; hit@1 of the
+baseline (SUVpeak outside normal organs), of the ranker and of the ranker refitted without each part, by ten-fold cross
+validation in the first cohort, and on the others, with the difference to the baseline and its interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
+
+from netlesion.answers.culprit import FEATURES, baseline, candidates
+from netlesion.answers.gather import Source
+from netlesion.answers.settings import CulpritSettings, Settings
+from netlesion.evaluate.case.localise import CaseCandidates, TopCandidate, lroc_areas
+from netlesion.io.table_file import read_table
+from netlesion.statistics.paired_proportions import compare_proportions
+
+#: Strength of the ridge penalty, per patient.
+RIDGE = 0.05
+#: Parts that are taken out together.
+PARTS = {
+    "uptake": ("log_suvpeak", "log_contrast"),
+    "volume": ("log_volume",),
+    "site of bone": ("fracture_site", "joint_site"),
+    "multiplicity": ("multiplicity",),
+    "symmetry": ("mirrored",),
+    "normal organs": ("physiologic",),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One patient: features (N, F), SUVpeak order by the baseline, and which candidates are the culprit."""
+
+    patient: str
+    x: np.ndarray
+    by_suv: np.ndarray
+    hits: np.ndarray
+
+    @property
+    def has_culprit(self) -> bool:
+        return bool(self.hits.any())
+
+
+def cases_of(folder: Path) -> list[Case]:
+    """Every TIO patient of a folder of true results."""
+    kinds = {(r.cells["case"], r.cells["lesion_id"]): r.cells["kind"] for r in read_table(folder / "kinds.tsv").rows}
+    found = []
+    for patient in Source.open(folder / "results", folder / "cohort").patients():
+        if patient.disease != "tio":
+            continue
+        ranked = candidates(patient, patient.visits[0], Settings())
+        order = [id(r) for r in baseline(ranked)]
+        found.append(
+            Case(
+                patient.patient_id,
+                np.array([[r.features[f] for f in FEATURES] for r in ranked]).reshape(-1, len(FEATURES)),
+                np.array([order.index(id(r)) for r in ranked], dtype=int),
+                np.array([kinds[r.lesion.case, str(r.lesion.lesion_id)] == "primary" for r in ranked], dtype=bool),
+            )
+        )
+    return found
+
+
+def fit(cases: Sequence[Case], used: Sequence[str]) -> np.ndarray:
+    """(F,) weights of a conditional logistic regression; 0 for features that are not used."""
+    columns = [FEATURES.index(name) for name in used]
+    with_culprit = [c for c in cases if c.has_culprit and len(c.hits) > 1]
+
+    def loss(w: np.ndarray) -> float:
+        total = RIDGE * len(with_culprit) * float(w @ w) / 2
+        for case in with_culprit:
+            logits = case.x[:, columns] @ w
+            logits -= logits.max()
+            total -= np.log(np.exp(logits[case.hits]).sum() / np.exp(logits).sum())
+        return total
+
+    weights = np.zeros(len(FEATURES))
+    weights[columns] = minimize(loss, np.zeros(len(columns)), method="L-BFGS-B").x
+    return weights
+
+
+def first_hits(cases: Sequence[Case], weights: np.ndarray) -> np.ndarray:
+    """Whether the first in rank is the culprit, of the patients who have one; one without candidates is missed."""
+    return np.array([bool(len(c.hits)) and bool(c.hits[np.argmax(c.x @ weights)]) for c in cases if c.has_culprit])
+
+
+def baseline_hits(cases: Sequence[Case]) -> np.ndarray:
+    return np.array([bool(c.hits[np.argmin(c.by_suv)]) for c in cases if c.has_culprit])
+
+
+def intercept_and_tau(cases: Sequence[Case], weights: np.ndarray) -> tuple[float, float]:
+    """Intercept that makes top scores logits of being the culprit, and the tau of most sensitivity + specificity."""
+    tops = [(float((c.x @ weights).max()), bool(c.hits[np.argmax(c.x @ weights)])) for c in cases if len(c.hits)]
+    scores, hit = np.array([s for s, _ in tops]), np.array([h for _, h in tops])
+
+    def loss(p: np.ndarray) -> float:
+        z = scores + p[0]
+        return float(np.logaddexp(0, np.where(hit, -z, z)).sum())
+
+    intercept = float(minimize(loss, np.zeros(1)).x[0])
+    steps = np.sort(scores + intercept)
+    gains = [(np.mean(scores[hit] + intercept >= t) - np.mean(scores[~hit] + intercept >= t), t) for t in steps]
+    return intercept, float(max(gains)[1])
+
+
+def lroc(cases: Sequence[Case], score) -> float:
+    """Area under LROC (clinical.md 6.5)."""
+    tops: list[TopCandidate] = []
+    for case in cases:
+        made = CaseCandidates(case.patient, case.patient, case.has_culprit, tuple(score(case)), tuple(case.hits))
+        tops.append(made.top)
+    return float(lroc_areas(tops, np.ones((1, len(tops))))[0])
+
+
+def line(name: str, hits: np.ndarray, other: np.ndarray) -> str:
+    found = compare_proportions(hits, other)
+    a, d = found.a, found.difference
+    return (
+        f"| {name} | {int(hits.sum())} of {len(hits)} | {a.value:.3f} [{a.low:.3f}, {a.high:.3f}] "
+        f"| {d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}] | {found.p:.3f} |"
+    )
+
+
+def crossed(cases: Sequence[Case], used: Sequence[str], folds: int = 10) -> np.ndarray:
+    """First hits of every patient with a culprit, ranked with weights of the other folds' patients."""
+    found: dict[str, bool] = {}
+    for fold in range(folds):
+        apart = [c for n, c in enumerate(cases) if n % folds == fold and c.has_culprit]
+        weights = fit([c for n, c in enumerate(cases) if n % folds != fold], used)
+        found |= dict(zip([c.patient for c in apart], first_hits(apart, weights).tolist(), strict=True))
+    return np.array([found[c.patient] for c in cases if c.has_culprit])
+
+
+def report(title: str, cases: Sequence[Case], hits_of: Callable[[Sequence[str]], np.ndarray]) -> None:
+    """The table of the baseline, the ranker, and the ranker without each part."""
+    suv = baseline_hits(cases)
+    print(f"{title}\n\n| ranking | hit@1 | share [95 %] | less SUVpeak's | p |\n|---|---|---|---|---|")
+    print(line("SUVpeak outside normal organs", suv, suv))
+    print(line("all features", hits_of(FEATURES), suv))
+    for part, names in PARTS.items():
+        print(line(f"without {part}", hits_of([f for f in FEATURES if f not in names]), suv))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("fit", type=Path)
+    parser.add_argument("test", type=Path, nargs="*")
+    arguments = parser.parse_args()
+    train = cases_of(arguments.fit)
+    weights = fit(train, FEATURES)
+    intercept, tau = intercept_and_tau(train, weights)
+    print(f"fitted on {len(train)} patients, {sum(c.has_culprit for c in train)} with a culprit in the map")
+    for name, w in zip(FEATURES, weights, strict=True):
+        print(f"    weight_{name}: float = {w:.2f}")
+    print(f"    intercept: float = {intercept:.2f}\n    tau: float = {tau:.2f}")
+    shipped = CulpritSettings()
+    of_package = np.array([getattr(shipped, f"weight_{name}") for name in FEATURES])
+    test = [case for folder in arguments.test for case in cases_of(folder)]
+    numbers = [len(c.hits) for c in test]
+    print(f"tested on {len(test)} patients, {np.mean(numbers):.1f} candidates each\n")
+    report("cross validation in the first cohort", train, lambda used: crossed(train, used))
+    if test:
+        report("the other cohorts", test, lambda used: first_hits(test, fit(train, used)))
+        print(line("as shipped", first_hits(test, of_package), baseline_hits(test)))
+    if not test:
+        return
+    print(f"\nLROC area: as shipped {lroc(test, lambda c: c.x @ of_package):.3f}, "
+          f"SUVpeak {lroc(test, lambda c: np.exp(c.x[:, 0]) - 1e3 * c.x[:, 8]):.3f}")  # fmt: skip
+    quiet = [c for c in test if not c.has_culprit]
+    below = sum(not len(c.hits) or (c.x @ of_package).max() + shipped.intercept < shipped.tau for c in quiet)
+    seen = [c for c in test if c.has_culprit]
+    above = sum((c.x @ of_package).max() + shipped.intercept >= shipped.tau for c in seen)
+    print(
+        f"at tau: {below} of {len(quiet)} patients without a culprit are quiet, {above} of {len(seen)} with one are not"
+    )
+
+
+if __name__ == "__main__":
+    main()
