@@ -43,10 +43,9 @@ from netlesion.phantom.render import LEAST_CONTRAST
 from netlesion.phantom.settings import settings_of
 from netlesion.phantom.stage import Stage
 from netlesion.quantify.anatomy import AnatomicalImage
-from netlesion.quantify.context import Context
-from netlesion.quantify.measure import measure
+from netlesion.quantify.case import measure_case
 from netlesion.quantify.organ_map import OrganMap
-from netlesion.quantify.references import ReferenceOrgan, ReferenceOrgans, write_references
+from netlesion.quantify.references import write_references
 from netlesion.quantify.table import write_lesions
 
 #: Added to a mimic's number, so that it is no lesion's.
@@ -102,9 +101,8 @@ def main() -> None:
                 read_volume(truth / f"{case}_desc-organs_dseg.nii.gz", Quantity.LABEL).array, suv.geometry,
                 {n: name for name, n in LABELS.items()},
             )  # fmt: skip
-            references[case] = references_of(organs, suv, candidates)
-            context = Context(Tracer(tracer), references[case], organs, anatomy(path))
-            rows[case] = measure(suv, candidates, context=context)
+            measured = measure_case(suv, candidates, tracer=Tracer(tracer), organs=organs, images=anatomy(path))
+            rows[case], references[case] = measured.rows, measured.references
             for row in rows[case]:
                 n = row.lesion_id
                 kind = mimic_kind[n - MIMIC] if n > MIMIC else kind_of[session, tracer, n]
@@ -218,32 +216,6 @@ def kinds_of(config: Mapping, truth: Path) -> dict[int, str]:
         return {row.whole("lesion_id"): row.cells["kind"] for row in read_table(table).rows}
     drawn = drawn_patient(config, int(truth.parents[1].name.removeprefix("sub-")) - 1)
     return {n: m.kind for n, m in enumerate(drawn.mimics, start=1)}
-
-
-def references_of(organs: OrganMap, suv: Volume, lesions: Volume) -> ReferenceOrgans:
-    """Quick stand-in: means over eroded organs."""
-    found = {}
-    for name, label, depth in (("liver", "liver", 10.0), ("spleen", "spleen", 5.0), ("blood_pool", "aorta", 4.0)):
-        number = next((n for n, x in organs.names.items() if x == label), None)
-        inside = (
-            ndimage.distance_transform_edt(
-                (organs.labels == number) & (lesions.array == 0), sampling=suv.geometry.spacing_mm
-            )
-            >= depth
-        )
-        if inside.sum() >= 20:
-            v = suv.array[inside]
-            found[name] = ReferenceOrgan(
-                float(v.mean()),
-                float(v.std()),
-                float(v.mean() + v.std()),
-                float(inside.sum() * suv.geometry.voxel_volume_ml),
-                (0.0, 0.0, 0.0),
-                "organ map",
-            )
-    return ReferenceOrgans(
-        found, {n: "too little is left" for n in ("liver", "spleen", "blood_pool") if n not in found}
-    )
 
 
 if __name__ == "__main__":
