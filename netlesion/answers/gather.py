@@ -6,17 +6,18 @@ acquisition, and what images cannot give (`io.bids.clinical`). Images are read w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
+from netlesion.answers.frames import Frames
 from netlesion.answers.patient import Diameters, Lesion, Patient, Pet, Visit
 from netlesion.errors import CohortError
-from netlesion.image.transform import Transform, compose
-from netlesion.image.visit import TRACER_OF_LABEL, Acquisition
+from netlesion.image.transform import compose, inverse_over
+from netlesion.image.visit import TRACER_OF_LABEL, Acquisition, Tracer
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.clinical import (
     Participant,
@@ -27,23 +28,23 @@ from netlesion.io.bids.clinical import (
     read_session_facts,
 )
 from netlesion.io.bids.cohort import DERIVATIVES, bids_sessions
-from netlesion.io.bids.label_maps import read_named_map
+from netlesion.io.bids.label_maps import ORGANS_DESC, read_named_map
 from netlesion.io.bids.masks import MaskFile, open_masks
 from netlesion.io.bids.pet import entity, read_suv_image, sidecar_of
-from netlesion.io.bids.transforms import frame_name, read_record, read_transform, transform_path
 from netlesion.io.bids.visit_files import VisitFiles
-from netlesion.io.files import is_there
+from netlesion.io.files import is_there, visible
 from netlesion.io.nifti import read_volume
+from netlesion.quantify.case import measure_case
 from netlesion.quantify.instances import instances, voxels_by_label
-from netlesion.quantify.measure import measure
 from netlesion.quantify.organ_map import OrganMap
+from netlesion.quantify.reference_map import references_by_map
 from netlesion.quantify.references import ReferenceOrgans, read_references
 from netlesion.quantify.region import LesionRegion, region_of
 from netlesion.quantify.row import LesionRow
 from netlesion.quantify.table import read_lesions
 from netlesion.suv.body_size import BodySize, SulFormula
 
-ORGANS_DESC, BED_DESC = "organs", "bed"
+BED_DESC = "bed"
 LESIONS, REFERENCES, DIAMETERS = "lesions.tsv", "reference_organs.tsv", "diameters.tsv"
 #: Columns of lesions.tsv that are fields of a Lesion by another name, or by the same.
 RENAMED = {"suvmax_g_per_ml": "suvmax", "suvmean_g_per_ml": "suvmean", "suvpeak_g_per_ml": "suvpeak"}
@@ -117,7 +118,7 @@ class _Gatherer:
         for case in order:
             by_visit.setdefault(self._visit_name(case), []).append(case)
         first = next(iter(next(iter(by_visit.values()))))
-        self.frames = _Frames(self.source.cohort, self.patient_id, _session(first))
+        self.frames = Frames(self.source.cohort, self.patient_id, _session(first))
         for cases in by_visit.values():
             self.frames.by_visit.append([_session(c) for c in cases])
         visits = tuple(self._visit(name, cases) for name, cases in by_visit.items())
@@ -176,7 +177,31 @@ class _Gatherer:
             pet = self._with_cohort(pet, files)
         elif self.source.cohort is not None:
             raise CohortError(f"{self.source.cohort}: has no PET of case {case}; give the cohort of these results")
-        return replace(pet, lesions=tuple(self._lesions(pet, mask)))
+        if pet.read_organs is None:
+            pet = replace(pet, read_organs=self._organs_of_results(pet))
+        rows, references = self._measured(pet, mask)
+        pet = replace(pet, references=references)
+        return replace(pet, lesions=tuple(self._lesions(pet, mask, rows)))
+
+    def _organs_of_results(self, pet: Pet) -> Callable[[], OrganMap] | None:
+        """The organ map that the network made of the visit, beside its first PET; None where there is none."""
+        found = visible(self.masks[pet.case].path.parent, f"*_desc-{ORGANS_DESC}_dseg.nii.gz")
+        if not found or not pet.placed:
+            return None
+        session = _session(found[0].name)
+        mapped = self.frames.of(session)
+        if not mapped.placed or mapped.frame != pet.frame:
+            return None
+
+        def read() -> OrganMap:
+            organs = self.read_organs(found[0])
+            if session == pet.session:
+                return organs
+            back = None if mapped.transform is None else inverse_over(mapped.transform, organs.geometry)
+            between = compose([t for t in (back, pet.from_patient) if t is not None])
+            return organs if between is None else organs.moved(between)
+
+        return lru_cache(maxsize=1)(read)
 
     def _with_cohort(self, pet: Pet, files: VisitFiles) -> Pet:
         image, facts = files.image(pet.tracer), self.facts.get(pet.session, SessionFacts())
@@ -196,8 +221,7 @@ class _Gatherer:
             read_anatomy=anatomy,
         )
 
-    def _lesions(self, pet: Pet, mask: Volume) -> Iterator[Lesion]:
-        rows = self._rows(pet, mask)
+    def _lesions(self, pet: Pet, mask: Volume, rows: Mapping[int, LesionRow]) -> Iterator[Lesion]:
         geometry = mask.geometry
         for label, voxels_N3 in voxels_by_label(mask.array):
             if label not in rows:
@@ -222,17 +246,23 @@ class _Gatherer:
                 lesion = _with_region(lesion, region_of(pet.read_organs(), points, lesion.volume_ml))
             yield lesion
 
-    def _rows(self, pet: Pet, mask: Volume) -> Mapping[int, LesionRow]:
-        """What was measured of each lesion: of the results' table, else measured here."""
+    def _measured(self, pet: Pet, mask: Volume) -> tuple[Mapping[int, LesionRow], ReferenceOrgans]:
+        """What was measured of each lesion and of the reference organs: of the results' tables, else measured here."""
+        references = self.source.references.get(pet.case)
         if self.source.rows is not None:
-            return {row.lesion_id: row for row in self.source.rows.get(pet.case, ())}
+            rows = {row.lesion_id: row for row in self.source.rows.get(pet.case, ())}
+            if references is None and pet.read_suv is not None and pet.read_organs is not None:
+                references = references_by_map(pet.read_suv(), mask, pet.read_organs())
+            return rows, references or ReferenceOrgans()
         if pet.read_suv is None:
             raise CohortError(
                 f"{pet.case}: there is neither {LESIONS} nor a cohort to measure lesions on; give --cohort"
             )
         probability = self.masks[pet.case].probability
         scores = None if probability is None else read_volume(probability, Quantity.PROBABILITY)
-        return {row.lesion_id: row for row in measure(pet.read_suv(), mask, scores)}
+        organs = None if pet.read_organs is None else pet.read_organs()
+        found = measure_case(pet.read_suv(), mask, scores, Tracer(pet.tracer), organs)
+        return {row.lesion_id: row for row in found.rows}, references or found.references
 
     def _bed(self, visits: tuple[Visit, ...]) -> np.ndarray | None:
         """Voxels of a mask desc-bed of any PET, else the table of points, in the patient's frame."""
@@ -246,59 +276,6 @@ class _Gatherer:
                 return pet.to_patient(bed.geometry.to_world(np.argwhere(bed.array != 0)))
         name = f"sub-{self.patient_id}"
         return read_bed_points(self.source.cohort / DERIVATIVES / name / f"{name}_desc-bed_points.tsv")
-
-
-@dataclass(frozen=True, eq=False)
-class Placement:
-    """The frame that a PET is placed in, and how: transform takes points of the frame to the PET, None for none
-    needed."""
-
-    frame: str
-    placed: bool
-    transform: Transform | None = None
-    residual_mm: float | None = None
-
-
-@dataclass
-class _Frames:
-    """Stored transforms of one patient: from the frame of the first session to that of any other."""
-
-    cohort: Path | None
-    patient_id: str
-    first: str
-    by_visit: list[list[str]] = field(default_factory=list)
-
-    def of(self, session: str) -> Placement:
-        """Where a session's PET lies: in the patient's frame, else in that of its visit, else nowhere."""
-        of_visit = next((sessions for sessions in self.by_visit if session in sessions), [session])
-        base = of_visit[0]
-        frame = self.first if self._chain(base, self.first, of_visit) is not None else base
-        chain = self._chain(session, frame, of_visit)
-        if chain is None:
-            return Placement(frame, False)
-        residuals = [read_record(p).get("Quality", {}).get("inverse_consistency_mm") for p in chain]
-        known = [float(r) for r in residuals if isinstance(r, (int, float)) and np.isfinite(r)]
-        return Placement(frame, True, compose([read_transform(p) for p in chain]), max(known, default=None))
-
-    def _chain(self, session: str, frame: str, of_visit: Sequence[str]) -> tuple[Path, ...] | None:
-        """Stored transforms from a frame to a session, first to last; empty for the frame itself, None for none."""
-        if session == frame:
-            return ()
-        direct = self._path(session, frame)
-        if direct is not None:
-            return (direct,)
-        for between in dict.fromkeys(of_visit):
-            one, two = self._path(between, frame), self._path(session, between)
-            if one is not None and two is not None:
-                return one, two
-        return None
-
-    def _path(self, moving: str, fixed: str) -> Path | None:
-        if self.cohort is None:
-            return None
-        names = frame_name(moving), frame_name(fixed)
-        path = transform_path(self.cohort / DERIVATIVES, self.patient_id, *names)
-        return path if is_there(path) else None
 
 
 def _with_region(lesion: Lesion, found: LesionRegion) -> Lesion:

@@ -80,6 +80,17 @@ def test_results_with_their_cohort_know_both(results, cohort):
     assert pet.read_suv().array.max() == pytest.approx(8.0, rel=1e-3)
 
 
+def test_the_networks_organ_map_serves_where_the_cohort_has_none(results, cohort):
+    organs = next(cohort.rglob("*ses-01*desc-organs_dseg.nii.gz"))
+    (results / "sub-001_ses-01" / organs.name).write_bytes(organs.read_bytes())
+    table = "index\tname\n1\tliver\n2\tcolon\n"
+    (results / "sub-001_ses-01" / organs.name.replace(".nii.gz", ".tsv")).write_text(table)
+    (patient,) = Source.open(results).patients()
+    assert [x.region for x in patient.visits[0].pets[0].lesions] == ["colon", "liver"]
+    (patient,) = Source.open(results, cohort).patients()
+    assert [x.region for x in patient.visits[0].pets[0].lesions] == ["small_bowel", "liver"], "the cohort's comes first"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
