@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from netlesion.image.volume import Volume
 from netlesion.quantify.organ_map import OrganMap
 from netlesion.quantify.reference_region import (
     Cells,
     away_from,
+    deepest_mm,
     depth_mm,
     reference_of,
     voxels_of_cells,
@@ -27,10 +29,12 @@ LESION_MARGIN_MM = 10.0
 LIVER_EROSION_MM, LIVER_RADIUS_MM, LIVER_WHOLE_ML, LIVER_LEAST_ML = 10.0, 15.0, 14.0, 5.0
 #: Spleen: a sphere of 2 cm, whatever of it lies 3 mm inside the organ; none below 1 ml [P].
 SPLEEN_RADIUS_MM, SPLEEN_EROSION_MM, SPLEEN_LEAST_ML = 10.0, 3.0, 1.0
-#: Blood pool: the aorta from T8 to T10, eroded by 5 mm; none below 1 ml [P].
-AORTA_EROSION_MM, AORTA_LEAST_ML = 5.0, 1.0
-#: Where T8 to T10 lie below the top of the arch, for maps without vertebrae [P].
-BELOW_ARCH_MM = (95.0, 160.0)
+#: Blood pool: a cylinder of 1 cm along the middle of the descending aorta from T6 to T12, 5 mm or more from its edge
+#: (T8 to T10 alone are 5 ml, in which the noise of a DOTATATE PET exceeds 5 %); none below 1 ml [P].
+AORTA_EROSION_MM, AORTA_RADIUS_MM, AORTA_LEAST_ML = 5.0, 5.0, 1.0
+LEVELS = tuple(f"vertebrae_T{n}" for n in range(6, 13))
+#: Where T6 to T12 lie below the top of the arch, for maps without vertebrae [P].
+BELOW_ARCH_MM = (70.0, 200.0)
 MARROW_EROSION_MM, MUSCLE_EROSION_MM, LEAST_ML = 5.0, 10.0, 1.0
 
 
@@ -72,8 +76,7 @@ class _Case:
             flag = f"{remaining_ml:.1f} ml of liver are left, less than a sphere of 3 cm; all of it is used"
             return reference_of(self.suv, voxels_of_cells(cells, left), ORGAN_MAP, (flag,))
         right = left & self._right_of_middle(cells, left)
-        depth = depth_mm(cells, right if right.any() else left)
-        centre = cells.to_world(np.array(np.unravel_index(int(depth.argmax()), cells.shape))[None])[0]
+        centre, _ = deepest_mm(cells, right if right.any() else left)
         voxels = voxels_of_sphere(cells, left, centre, LIVER_RADIUS_MM)
         whole_ml = 4 / 3 * np.pi * (LIVER_RADIUS_MM / 10) ** 3
         share = len(voxels) * self.suv.geometry.voxel_volume_ml / whole_ml
@@ -87,16 +90,15 @@ class _Case:
         cells, left, _ = part
         if not left.any():
             return "nothing is left of the spleen 3 mm away from its edge and 10 mm from lesions"
-        depth = depth_mm(cells, left) + SPLEEN_EROSION_MM
-        centre = cells.to_world(np.array(np.unravel_index(int(depth.argmax()), cells.shape))[None])[0]
+        centre, inner = deepest_mm(cells, left)
+        deep = inner + SPLEEN_EROSION_MM
         voxels = voxels_of_sphere(cells, left, centre, SPLEEN_RADIUS_MM)
         volume_ml = len(voxels) * self.suv.geometry.voxel_volume_ml
         if volume_ml < SPLEEN_LEAST_ML:
             return (
                 f"{volume_ml:.1f} ml of spleen are left 3 mm away from its edge and 10 mm from lesions, 1 ml is needed"
             )
-        thin = depth.max() < SPLEEN_RADIUS_MM
-        flags = (f"the spleen is {depth.max():.0f} mm deep, less than its sphere of 2 cm",) if thin else ()
+        flags = (f"the spleen is {deep:.0f} mm deep, less than its sphere of 2 cm",) if deep < SPLEEN_RADIUS_MM else ()
         return reference_of(self.suv, voxels, ORGAN_MAP, flags)
 
     def blood_pool(self) -> ReferenceOrgan | str:
@@ -107,13 +109,14 @@ class _Case:
         level, flag = self._thoracic_level_mm(cells, mask)
         z = cells.points_mm()[:, 2].reshape(cells.shape)
         chosen = left & (z >= level[0]) & (z <= level[1])
-        volume_ml = float(chosen.sum() * cells.cell_ml)
+        voxels = _along_middle(cells, mask, chosen)
+        volume_ml = len(voxels) * self.suv.geometry.voxel_volume_ml
         if volume_ml < AORTA_LEAST_ML:
             return (
                 f"{volume_ml:.1f} ml of the thoracic aorta are left 5 mm away from its edge and 10 mm from lesions, "
                 "1 ml is needed"
             )
-        return reference_of(self.suv, voxels_of_cells(cells, chosen), ORGAN_MAP, flag)
+        return reference_of(self.suv, voxels, ORGAN_MAP, flag)
 
     def whole(self, starts: tuple[str, ...], erosion_mm: float) -> ReferenceOrgan | str:
         """All of an organ that lies deep enough."""
@@ -145,10 +148,34 @@ class _Case:
         return (cells.points_mm()[:, 0] >= corners[:, 0].mean()).reshape(left.shape)
 
     def _thoracic_level_mm(self, cells: Cells, aorta: np.ndarray) -> tuple[tuple[float, float], tuple[str, ...]]:
-        """z of T8 to T10, by the map's vertebrae, else by their distance from the top of the arch."""
-        corners = self.organs.corners_mm(("vertebrae_T8", "vertebrae_T9", "vertebrae_T10"))
+        """z of T6 to T12, by the map's vertebrae, else by their distance from the top of the arch."""
+        corners = self.organs.corners_mm(LEVELS)
         if corners is not None:
             return (float(corners[0, 2]), float(corners[1, 2])), ()
         top = float(cells.points_mm()[aorta.ravel(), 2].max())
         low, high = top - BELOW_ARCH_MM[1], top - BELOW_ARCH_MM[0]
-        return (low, high), ("the map has no vertebrae T8 to T10; their level is taken from the arch of the aorta",)
+        return (low, high), ("the map has no vertebrae T6 to T12; their level is taken from the arch of the aorta",)
+
+
+def _along_middle(cells: Cells, vessel: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """(N, 3) voxels within 5 mm of the middle of an upright vessel, slice by slice, whose cell is a chosen one.
+
+    Of two cuts through it (ascending and descending aorta) the hindmost counts.
+    """
+    geometry = cells.geometry
+    upright = geometry.nearest_ras()[0][2]
+    half_mm = float(cells.spacing_mm[upright]) / 2
+    found = []
+    for k in np.unique(np.nonzero(chosen)[upright]).tolist():
+        plane = np.zeros(vessel.shape, dtype=bool)
+        part: list[slice | int] = [slice(None)] * 3
+        part[upright] = k
+        plane[tuple(part)] = vessel[tuple(part)]
+        cuts, count = ndimage.label(plane)
+        middles = [cells.to_world(np.argwhere(cuts == n).mean(axis=0)[None])[0] for n in range(1, count + 1)]
+        middle_mm = min(middles, key=lambda point: point[1])
+        voxels = voxels_of_sphere(cells, chosen, middle_mm, float(np.hypot(AORTA_RADIUS_MM, half_mm)))
+        away = geometry.to_world(voxels) - middle_mm
+        inside = (np.abs(away[:, 2]) <= half_mm) & (np.hypot(away[:, 0], away[:, 1]) <= AORTA_RADIUS_MM)
+        found.append(voxels[inside])
+    return np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 3), dtype=int)

@@ -92,6 +92,14 @@ def depth_mm(cells: Cells, mask: np.ndarray) -> np.ndarray:
     return ndimage.distance_transform_edt(padded, sampling=cells.spacing_mm)[1:-1, 1:-1, 1:-1]
 
 
+def deepest_mm(cells: Cells, mask: np.ndarray) -> tuple[np.ndarray, float]:
+    """(3,) RAS+ mm of the deepest cell of a mask, of equals the one nearest to their middle, and its depth in mm."""
+    depth = depth_mm(cells, mask)
+    equals = np.argwhere(depth >= depth.max() * (1 - 1e-6))
+    nearest = np.linalg.norm((equals - equals.mean(axis=0)) * cells.spacing_mm, axis=1).argmin()
+    return cells.to_world(equals[nearest][None])[0], float(depth.max())
+
+
 def voxels_of_sphere(cells: Cells, chosen: np.ndarray, centre_mm: np.ndarray, radius_mm: float) -> np.ndarray:
     """(N, 3) voxels of the PET within a sphere whose nearest cell is one of those chosen."""
     geometry = cells.geometry
