@@ -68,7 +68,7 @@ def run_demo(out: Path, patients: int, seed: int) -> None:
     _threshold_baseline(visits, baseline)
     print("\n3. Both are compared with the reference, beside a threshold.")
     scored = {"shipped weights": shipped, "fine-tuned": tuned, f"SUV >= {THRESHOLD_SUV:g}": baseline}
-    tables = _compare(cohort, scored, seed)
+    tables = _compare(cohort, scored, seed, Path(tuned_config.split_file))
     for table in tables:
         print(
             f"\n{table.title}\n" + "\n".join("  ".join(f"{c:>26}" for c in row) for row in (table.header, *table.rows))
@@ -102,16 +102,17 @@ def _threshold_baseline(visits, folder: Path) -> None:
             write_volume(folder / (files.case_id(channel) + LABEL_MAP), components(mask))
 
 
-def _compare(cohort: Path, scored: Mapping[str, Path], seed: int) -> list:
+def _compare(cohort: Path, scored: Mapping[str, Path], seed: int, split: Path) -> list:
     """One table per tracer and one over both: each result folder a row, held-out patients, 95 % intervals."""
-    from netlesion.evaluate.cohort.score import score_folders
+    from netlesion.evaluate.cohort.score import EvaluationSettings, Part, score_folders
     from netlesion.evaluate.cohort.summary import summarise
     from netlesion.evaluate.cohort.summary_text import estimate_text
     from netlesion.report.evaluation_folder import evaluate_folders
     from netlesion.report.text_table import TextTable
 
     for folder in scored.values():
-        evaluate_folders(cohort, folder, folder / "evaluation", seed=seed)
+        settings = EvaluationSettings(part=Part.parse(f"{split}:test"))
+        evaluate_folders(cohort, folder, folder / "evaluation", seed=seed, settings=settings)
     cases = {name: score_folders(cohort, folder)[0] for name, folder in scored.items()}
     tables = []
     for title, part in (("Both tracers", ""), ("DOTATATE", "_trc-dotatate"), ("FDG", "_trc-fdg")):

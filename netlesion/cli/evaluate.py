@@ -39,6 +39,9 @@ def evaluate(
     calibration: Annotated[
         Path | None, typer.Option(help="File of `netlesion calibrate`, learned on other patients: scores recalibrated.")
     ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="FILE:PART, as splits/net.json:test: only the patients of that part.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
 ) -> None:
@@ -46,7 +49,7 @@ def evaluate(
     from netlesion.evaluate.case.outcome import Assignment, Confidence, Criterion, MatchSettings, member
     from netlesion.evaluate.case.reference_standard import parse_standard
     from netlesion.evaluate.cohort.categories import parse_orders
-    from netlesion.evaluate.cohort.score import ALL_TASKS, EvaluationSettings
+    from netlesion.evaluate.cohort.score import ALL_TASKS, EvaluationSettings, Part
     from netlesion.evaluate.cohort.summary_text import summary_lines
     from netlesion.report.readers import evaluate_predictions
 
@@ -66,6 +69,7 @@ def evaluate(
         category_orders=parse_orders(category_order or ()),
         calibration=calibration,
         workers=workers,
+        part=None if split is None else Part.parse(split),
     )
     for evaluated in evaluate_predictions(reference, prediction, out, settings, seed):
         if evaluated.name:

@@ -1,21 +1,24 @@
-"""The evaluation as one HTML page: numbers with n and interval, figures, worst cases. No script, no outside link."""
+"""The evaluation as one HTML page: the numbers that decide with their curve, tables that fold, figures, worst cases.
+
+A note that holds for every number stands once, the others are numbered footnotes.
+"""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from netlesion.evaluate.case.result import CaseResult
 from netlesion.output.atomic import write_text
-from netlesion.output.html import render
 from netlesion.output.tables import cell
-from netlesion.output.version import __version__
+from netlesion.report.deciding import deciding_figures, deciding_numbers, found_at
+from netlesion.report.footnotes import Footnotes
+from netlesion.report.page import page_text
 from netlesion.report.plots import bland_altman_figure, froc_figure, reliability_figure, size_figure
 from netlesion.report.worst import WorstCase
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 _AGREEMENT = {
     "Prediction / reference, geometric mean": "ratio_geometric_mean",
@@ -90,34 +93,51 @@ def write_page(
     path: str | Path, summary: Mapping[str, Any], results: Sequence[CaseResult], worst: Sequence[WorstCase]
 ) -> None:
     """Writes the page atomically; the notice on research use is always shown."""
+    tables = [
+        *((title, rows) for title, names in SHOWN.items() if (rows := _rows(summary, names))),
+        *_category_tables(summary.get("categories", {})),
+    ]
+    notes = Footnotes(row.note for _, rows in tables for row in rows)
+    deciding = deciding_figures(summary)
     values = {
-        "version": __version__,
+        "title": "Evaluation",
         "summary": summary,
-        "tables": [
-            *((title, rows) for title, names in SHOWN.items() if (rows := _rows(summary, names))),
-            *_category_tables(summary.get("categories", {})),
-        ],
+        "deciding": deciding_numbers(summary),
+        "curve": deciding,
+        "tables": [(title, *_marked(rows, notes)) for title, rows in tables],
+        "footnotes": notes,
         "cross_tables": _cross_tables(summary.get("categories", {})),
         "strata": [_stratum_row(row) for row in summary["strata"]],
-        "figures": _figures(summary, results),
+        "figures": [figure for figure in _figures(summary, results) if figure not in deciding],
         "worst": [(w, base64.b64encode(w.png).decode("ascii")) for w in worst],
+        "missing": _missing(summary),
         "notes": _notes(summary),
         "columns": ("case", "dice", "lesion_sensitivity", "num_lesions_reference", "num_false_positives"),
         "cases": results,
         "cell": cell,
     }
-    write_text(path, render(TEMPLATES / "evaluation.html.j2", values))
+    write_text(path, page_text("evaluation.html.j2", values))
 
 
-def _rows(summary: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
-    rows = []
-    for name, place in names.items():
-        found: Any = summary
-        for key in [place] if place in summary else place.split("."):
-            found = found.get(key) if isinstance(found, Mapping) else None
-        if found is not None:
-            rows.append((name, _text(found), str(found["n"]), found["note"]))
-    return rows
+@dataclass(frozen=True)
+class _Shown:
+    """One row of a table: name, value with its interval, patients it rests on, and its note."""
+
+    name: str
+    value: str
+    n: str
+    note: str
+
+
+def _marked(rows: Sequence[_Shown], notes: Footnotes) -> tuple[tuple[int, ...], list[tuple[_Shown, tuple[int, ...]]]]:
+    """The footnotes of a whole table, and its rows with their own."""
+    of_all, marks = notes.table([row.note for row in rows])
+    return of_all, list(zip(rows, marks, strict=True))
+
+
+def _rows(summary: Mapping[str, Any], names: Mapping[str, str]) -> list[_Shown]:
+    found = ((name, found_at(summary, place)) for name, place in names.items())
+    return [_Shown(name, _text(e), str(e["n"]), e["note"]) for name, e in found if e is not None]
 
 
 #: Name shown -> key of an agreement of categories.
@@ -129,7 +149,7 @@ _CATEGORY = {
 }
 
 
-def _category_tables(categories: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str, str, str]]]]:
+def _category_tables(categories: Mapping[str, Any]) -> list[tuple[str, list[_Shown]]]:
     """One table for each category that was compared: agreement, then the sensitivity of each class."""
     tables = []
     for name, found in categories.items():
@@ -213,14 +233,18 @@ def _bland_altman(segmentation: Mapping[str, Any], results: Sequence[CaseResult]
     return [(" ".join(lines), svg)]
 
 
+def _missing(summary: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
+    """One line on reference cases without a prediction, and their names; empty where there are none."""
+    missing = summary["cases_without_prediction"]
+    if not missing:
+        return "", ()
+    total = len(missing) + summary["num_cases"]
+    line = f"Partial cohort: {len(missing)} of {total} reference cases have no prediction and are not scored"
+    return f"{line}; a part of a split is evaluated with --split FILE:test", missing
+
+
 def _notes(summary: Mapping[str, Any]) -> list[str]:
     notes = []
-    missing = summary["cases_without_prediction"]
-    if missing:
-        notes.append(
-            f"Partial cohort: {len(missing)} of {len(missing) + summary['num_cases']} reference cases have no "
-            f"prediction and are not scored: {', '.join(missing)}"
-        )
     if summary["unfinished_visits"]:
         notes.append(f"Unfinished visits, not scored: {', '.join(summary['unfinished_visits'])}")
     for name in ("challenge", "froc", "calibration", "localisation", "regions", "categories"):

@@ -72,7 +72,8 @@ def _settings_record(settings: EvaluationSettings) -> dict[str, Any]:
     for name in ("lesion_table", "calibration"):
         path = getattr(settings, name)
         record[name] = None if path is None else {"sha256": hash_file(path)}
-    return record | {"cohort": None if settings.cohort is None else "given"}
+    part = None if settings.part is None else {"name": settings.part.name, "patients": list(settings.part.patients)}
+    return record | {"cohort": None if settings.cohort is None else "given", "part": part}
 
 
 def _write_tables(out: Path, found: CohortEvaluation, scored: Scored, settings: EvaluationSettings) -> None:

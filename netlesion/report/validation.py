@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from netlesion.output.atomic import write_json, write_text
-from netlesion.output.html import render
 from netlesion.output.lock import alone
 from netlesion.output.provenance import provenance
 from netlesion.output.tables import tsv
-from netlesion.output.version import __version__
+from netlesion.report.page import page_text
 from netlesion.validate.finding import Level
 from netlesion.validate.run import Validation
 
-TEMPLATES = Path(__file__).parent / "templates"
 COLUMNS = {
     "level": "error: do not use as it is; warning: a person must look; note: to be known",
     "visit": "Visit, or patient where the finding is about one",
@@ -71,8 +69,7 @@ def _write_validation(out: Path, validation: Validation, config: dict[str, Any])
 def _html(validation: Validation) -> str:
     values = {
         "title": f"Validation of {validation.cohort}",
-        "version": __version__,
         "v": validation,
         "counts": {level.value: validation.count(level) for level in Level},
     }
-    return render(TEMPLATES / "validation.html.j2", values)
+    return page_text("validation.html.j2", values)

@@ -48,13 +48,13 @@ def test_numbers_names_and_the_notice(tmp_path):
     for words in (
         "Research software, not a medical device",
         "0.812 [0.700, 0.900]",
-        "<td>0.500</td>",
+        ">0.500</td>",
         "&lt; 0.001",
         "0.012",
         "only twelve",
         "Durkalski 2003: p 0.250",
         "no patient has a value",
-        "<td>n/a</td>",
+        ">n/a</td>",
         "&lt;b&gt;unet&lt;/b&gt;",
         "<td>histology</td><td>7</td>",
         "seed 5",
@@ -72,7 +72,7 @@ def test_volumes_have_a_table_of_their_own(tmp_path):
     text = page(tmp_path, SUMMARY | {"volume_agreement": {"b": dict.fromkeys(names, FIGURE["a"])}})
     assert "Whole-body volume against the reference" in text
     assert text.count("0.812 [0.700, 0.900]") == 7
-    assert "<th>swin</th>" in text
+    assert '<th scope="col">swin</th>' in text
 
 
 def test_a_summary_that_lacks_something_is_no_page(tmp_path):

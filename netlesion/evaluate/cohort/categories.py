@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,13 @@ def table_of(given: str | Path) -> Path:
 
 
 def pair_tables(
-    reference: str | Path, prediction: str | Path, orders: Mapping[str, Sequence[str]] | None = None
+    reference: str | Path,
+    prediction: str | Path,
+    orders: Mapping[str, Sequence[str]] | None = None,
+    patients: Collection[str] | None = None,
 ) -> tuple[PairedCategory, ...]:
-    """Every category of two tables, in the reference's order of columns; orders: category -> classes, lowest first.
+    """Every category of two tables, in the reference's order of columns; orders: category -> classes, lowest first;
+    patients: whose rows are paired, None for all.
 
     Raises CohortError for a missing table, a row given twice, tables without a common category or row, or a class
     outside its stated order; ConfigError for the order of a category that the tables do not share.
@@ -86,6 +90,8 @@ def pair_tables(
     shared = [name for name in names if name in other]
     if not shared:
         raise CohortError(f"{prediction}: has no category of {reference} ({', '.join(names) or 'which names none'})")
+    if patients is not None:
+        of_reference = {k: row for k, row in of_reference.items() if _patient(k[0], row) in patients}
     keys = [key for key in of_reference if key in of_prediction]
     if not keys:
         raise CohortError(f"{prediction}: has no row of {reference}; case (and lesion_id) must agree")

@@ -78,6 +78,7 @@ def evaluate_cohort(
     summary |= {
         "tasks": list(settings.tasks),
         "desc": scored.desc,
+        "part": None if settings.part is None else settings.part.name,
         "complete": not scored.without_prediction,
         "cases_without_prediction": list(scored.without_prediction),
         "unfinished_visits": list(scored.unfinished),
@@ -102,6 +103,9 @@ def _categories_alone(
         raise CohortError(f"{reference}: given as reference and as prediction; a table agrees with itself")
     of_reference, of_prediction = map(patients_by_case, tables)
     missing = sorted(set(of_reference) - set(of_prediction))
+    if settings.part is not None:
+        of_reference = {c: p for c, p in of_reference.items() if p in settings.part.patients}
+        missing = [case for case in missing if case in of_reference]
     both = [case for case in of_reference if case in of_prediction]
     remark = partial_remark(len(missing), len(both) + len(missing))
     resampling = Resampling(seed, remark=remark)
@@ -115,6 +119,7 @@ def _categories_alone(
         "strata": [],
         "tasks": list(settings.tasks),
         "desc": None,
+        "part": None if settings.part is None else settings.part.name,
         "complete": not missing,
         "cases_without_prediction": missing,
         "unfinished_visits": [],
@@ -148,7 +153,8 @@ def _categories(
     ours, theirs = table_of(reference), table_of(prediction)
     if not ours.is_file() and not theirs.is_file() and settings.tasks == ALL_TASKS and not settings.category_orders:
         return {"not_run": f"neither folder holds {TABLE}"}
-    return summarise_categories(pair_tables(ours, theirs, settings.category_orders), resampling)
+    patients = None if settings.part is None else settings.part.patients
+    return summarise_categories(pair_tables(ours, theirs, settings.category_orders, patients), resampling)
 
 
 def _plain_stratum(part: Stratum) -> dict[str, Any]:

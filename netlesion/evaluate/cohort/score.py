@@ -31,6 +31,7 @@ from netlesion.evaluate.cohort.facts import CohortFacts, read_cohort_facts
 from netlesion.evaluate.cohort.jobs import Job, run_jobs
 from netlesion.evaluate.cohort.partition import part_of, partition
 from netlesion.evaluate.cohort.recalibrate import read_recalibration
+from netlesion.image.split import read_split
 from netlesion.io.bids.masks import MaskFile, MaskFolder, open_masks, patient_of
 from netlesion.io.bids.visit_files import REFERENCE_DESC
 
@@ -38,11 +39,30 @@ ALL_TASKS = (*TASKS, "categories")
 
 
 @dataclass(frozen=True)
+class Part:
+    """The patients that are evaluated, and what they are called: `test` of a split."""
+
+    name: str
+    patients: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Part:
+        """`FILE:test` -> the patients of that part; raises ConfigError or CohortError for anything else."""
+        path, colon, name = text.rpartition(":")
+        if not colon or not path:
+            raise ConfigError(f"split is {text!r}, expected FILE:PART, as splits/net.json:test")
+        patients = read_split(path).part(name)
+        if not patients:
+            raise ConfigError(f"{path}: its part {name} holds no patient; evaluate another")
+        return cls(name, patients)
+
+
+@dataclass(frozen=True)
 class EvaluationSettings:
     """What is evaluated and how; written into the summary.
 
     reference_standard: of the lesions for which the table names none. category_orders: classes, lowest first.
-    calibration: file of `netlesion calibrate`. workers: processes, None for one per core.
+    calibration: file of `netlesion calibrate`. workers: processes, None for one per core. part: patients, None for all.
     """
 
     tasks: tuple[str, ...] = ALL_TASKS
@@ -55,6 +75,7 @@ class EvaluationSettings:
     category_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     calibration: Path | None = None
     workers: int | None = None
+    part: Part | None = None
 
     def __post_init__(self) -> None:
         unknown = [task for task in self.tasks if task not in ALL_TASKS]
@@ -124,6 +145,8 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
         _require_not_swapped(references, folder)
         predicted, name, unfinished, checkpoints = folder.masks, str(prediction), folder.unfinished, folder.checkpoints
         configs = folder.configs
+    if settings.part is not None:
+        references, predicted = _of_part(settings.part, references, predicted)
     unknown = sorted(set(predicted) - set(references.masks))
     if unknown:
         raise CohortError(
@@ -131,7 +154,8 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
             f"({len(unknown)} such cases); file names or case ids must agree"
         )
     if not predicted:
-        raise CohortError(f"{name}: predicts no case of {reference}")
+        of = "" if settings.part is None else f" in its part {settings.part.name}"
+        raise CohortError(f"{name}: predicts no case of {reference}{of}")
     cohort = read_cohort_facts(settings.cohort, references)
     tables = _lesion_facts(settings, _name_of(prediction))
     jobs = tuple(
@@ -164,6 +188,17 @@ def score(reference: str | Path, prediction: str | Path | ReaderList, settings: 
         checkpoints=checkpoints,
         partition=partition((job.patient, part_of(configs.get(job.case, {}), job.patient)) for job in jobs),
     )
+
+
+def _of_part(
+    part: Part, references: MaskFolder, predicted: Mapping[str, MaskFile | Marks]
+) -> tuple[MaskFolder, dict[str, MaskFile | Marks]]:
+    """Both sides without the cases of other patients."""
+    wanted = set(part.patients)
+    masks = {case: mask for case, mask in references.masks.items() if mask.patient in wanted}
+    patients = {case: mask.patient for case, mask in references.masks.items()}
+    kept = {case: found for case, found in predicted.items() if patients.get(case, patient_of(case)) in wanted}
+    return replace(references, masks=masks), kept
 
 
 def _point_folder(path: Path, cases: Iterable[str]) -> MaskFolder:

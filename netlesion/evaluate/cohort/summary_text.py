@@ -49,9 +49,11 @@ SUMMARY_DICTIONARY = {
 
 def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     """The summary in a few lines of text, each number with its 95 % interval and its n, patients."""
+    part = summary.get("part")
     lines = [
-        f"{summary['num_cases']} cases of {summary['num_patients']} patients, "
-        f"{len(summary['cases_without_prediction'])} reference cases without a prediction (not scored)"
+        f"{summary['num_cases']} cases of {summary['num_patients']} patients"
+        + (f" of the part {part}" if part else "")
+        + f", {len(summary['cases_without_prediction'])} reference cases without a prediction (not scored)"
     ]
     shown: list[tuple[str, Callable[[], Mapping[str, Any]]]] = [
         ("Dice (mean)", lambda: summary["mean"]["dice"]),

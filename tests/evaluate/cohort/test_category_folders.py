@@ -19,10 +19,11 @@ def test_categories_are_paired_and_counted(folders, tmp_path):
     assert found["krenning"]["accuracy"]["value"] == pytest.approx(2 / 3)
     assert found["krenning"]["cross_table"] == {"0": {"0": 1}, "2": {"3": 1}, "3": {"3": 1}}
     page = (tmp_path / "out" / "evaluation.html").read_text()
-    assert "<h2>Category krenning</h2>" in page
-    assert '<td>Sensitivity of 3, 1 rows</td><td class="value">1.000 [0.025, 1.000]</td>' in page
-    assert '<td>Kappa, quadratic weights</td><td class="value">0.909' in page
-    assert "<tr><td>2</td><td>0</td><td>1</td></tr>" in page
+    assert "<h3>Category krenning</h3>" in page
+    assert "Sensitivity of 3, 1 rows" in page
+    assert '</th><td class="value">1.000 [0.025, 1.000]</td>' in page
+    assert '<td class="value">0.909' in page
+    assert '<tr><th scope="row">2</th><td class="number">0</td><td class="number">1</td></tr>' in page
     (folders[1] / "categories.tsv").write_text("case\tkrenning\na\t3\na\t2\n")
     with pytest.raises(CohortError, match="case a is there twice"):
         evaluate_folders(*folders, tmp_path / "out")
@@ -55,7 +56,7 @@ def test_categories_alone_need_no_mask(tmp_path):
     assert "partial cohort: 1 of 3 reference cases have no prediction" in accuracy["note"]
     assert any(line.startswith("stage") for line in summary_lines(summary))
     page = (tmp_path / "out" / "evaluation.html").read_text()
-    assert "<h2>Category stage</h2>" in page
+    assert "<h3>Category stage</h3>" in page
     assert "don't-care" not in page
     with pytest.raises(CohortError, match="a table agrees with itself"):
         evaluate_folders(tmp_path / "r", tmp_path / "r", tmp_path / "out", settings=alone)

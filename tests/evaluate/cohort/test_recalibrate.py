@@ -98,7 +98,7 @@ def test_an_evaluation_of_other_patients_shows_both(validation, tmp_path):
     ]
     assert [float(r["score_calibrated"]) for r in rows] == pytest.approx(after * 2, rel=1e-5)
     page = (tmp_path / "out" / "evaluation.html").read_text()
-    assert "<td>Expected calibration error, recalibrated</td>" in page
+    assert "Expected calibration error, recalibrated" in page
     assert "grey: recalibrated (temperature), ECE" in page
     # and back: what was evaluated can be learned from, and is then refused
     calibrate(tmp_path / "out", tmp_path / "own.json")
