@@ -45,6 +45,8 @@ from netlesion.quantify.table import read_lesions
 from netlesion.suv.body_size import BodySize, SulFormula
 
 BED_DESC = "bed"
+#: PETs, and organ maps, of one patient that are in memory at a time: both tracers of two visits.
+KEPT_IMAGES = 4
 LESIONS, REFERENCES, DIAMETERS = "lesions.tsv", "reference_organs.tsv", "diameters.tsv"
 #: Columns of lesions.tsv that are fields of a Lesion by another name, or by the same.
 RENAMED = {"suvmax_g_per_ml": "suvmax", "suvmean_g_per_ml": "suvmean", "suvpeak_g_per_ml": "suvpeak"}
@@ -98,7 +100,7 @@ class Source:
 
 
 class _Gatherer:
-    """Reads one patient; images that answers ask for are kept while two others are not."""
+    """Reads one patient; images that answers ask for stay in memory as long as the patient, up to KEPT_IMAGES of them."""
 
     def __init__(self, source: Source, patient_id: str, masks: Mapping[str, MaskFile]) -> None:
         self.source, self.patient_id, self.masks = source, patient_id, masks
@@ -109,8 +111,8 @@ class _Gatherer:
             found = bids_sessions(source.cohort, subject)
             self.sessions = {s.visit_id.partition("_")[2]: s for s in found}
             self.facts = read_session_facts(subject)
-        self.read_suv = lru_cache(maxsize=2)(read_suv_image)
-        self.read_organs = lru_cache(maxsize=2)(_read_organs)
+        self.read_suv = lru_cache(maxsize=KEPT_IMAGES)(read_suv_image)
+        self.read_organs = lru_cache(maxsize=KEPT_IMAGES)(_read_organs)
 
     def patient(self) -> Patient:
         order = sorted(self.masks, key=lambda case: (_session(case), case))

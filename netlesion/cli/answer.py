@@ -23,6 +23,7 @@ def answer(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A project choice, as staging.p_lesion=0.6; repeat for more.")
     ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one per core.")] = None,
     text: Annotated[bool, typer.Option("--text", help="Print the answers as sentences.")] = False,
     patient: Annotated[list[str] | None, typer.Option(help="With --text: only these patients.")] = None,
 ) -> None:
@@ -31,9 +32,10 @@ def answer(
     from netlesion.answers.document import text_of
     from netlesion.answers.settings import settings_of
     from netlesion.errors import ConfigError
+    from netlesion.output.cores import available_cores
 
     settings = settings_of(given_settings(set_ or ()))
-    found = answer_cohort(results, cohort, out, question or ("all",), settings)
+    found = answer_cohort(results, cohort, out, question or ("all",), settings, workers or available_cores())
     wanted = [p.removeprefix("sub-") for p in patient or found.answers]
     unknown = [p for p in wanted if p not in found.answers and p not in found.failures]
     if unknown:

@@ -51,7 +51,12 @@ class OrganMap:
         return tuple(name for name in self.names.values() if organ_of(name) is None)
 
     def labels_of(self, starts: tuple[str, ...]) -> list[int]:
-        """Labels of the organs whose name begins so and that have a voxel."""
+        """Labels of the organs whose name begins so and that have a voxel; asked again and again, so kept."""
+        if starts not in self._labels:
+            self._labels[starts] = self._find(starts)
+        return self._labels[starts]
+
+    def _find(self, starts: tuple[str, ...]) -> list[int]:
         return [n for n, organ in self.organ_of_label.items() if organ.startswith(starts) and n in self._boxes]
 
     def box_of(self, starts: tuple[str, ...]) -> tuple[slice, slice, slice] | None:
@@ -103,6 +108,10 @@ class OrganMap:
         if starts not in self._trees:
             self._trees[starts] = self._landmarks(starts)
         return self._trees[starts]
+
+    @cached_property
+    def _labels(self) -> dict[tuple[str, ...], list[int]]:
+        return {}
 
     @cached_property
     def _trees(self) -> dict[tuple[str, ...], cKDTree | None]:

@@ -80,6 +80,12 @@ def test_a_patient_whose_files_contradict_stops_no_other(tmp_path):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(path.read_bytes())
     (other / "sub-002_sessions.tsv").write_text("session_id\ttherapy\nses-01\tmiracle\n")
+    stale = tmp_path / "out" / "sub-002" / "answers.json"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("{}")
     found = answer_cohort(cohort, out=tmp_path / "out")
     assert list(found.answers) == ["001"]
     assert "miracle" in found.failures["002"]
+    assert not stale.exists()
+    with pytest.raises(ConfigError, match="workers is 0"):
+        answer_cohort(cohort, workers=0)

@@ -51,6 +51,13 @@ def test_an_experiment_that_was_not_trained_is_no_reason_to_run_other_weights(co
     assert not (tmp_path / "out").exists()
 
 
+def test_swapped_thresholds_of_an_answer_are_refused_before_a_model_is_read(cohort, tmp_path, capsys):
+    swapped = ["+answer_settings.staging.p_lesion=0.9", "+answer_settings.staging.p_certain=0.2"]
+    assert run(cohort, tmp_path / "out", "checkpoint=absent.safetensors", *swapped) == 1
+    assert "answers.staging.p_certain is 0.2, expected p_lesion (0.9) to 1" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_shipped_card_says_what_it_is():
     path = shipped_checkpoint()
     card, weights = load_checkpoint(path)
