@@ -8,6 +8,7 @@
     |-- CohortError        a folder layout, a missing channel, a patient that should not be there
     |-- ConfigError        a setting that contradicts another
     |-- CheckpointError    a checkpoint that is missing, broken, or made for other channels
+    |-- TrainingError      a training that cannot go on: a loss that is not finite
     |-- InferenceError     a network whose output is broken, or a device too small for it
     `-- OutputError        a result that could not be written; nothing half-written is left behind
 
@@ -58,6 +59,10 @@ class ConfigError(NetlesionError):
 
 class CheckpointError(NetlesionError):
     """A checkpoint that is missing, unreadable, or of another channel set."""
+
+
+class TrainingError(NetlesionError):
+    """A training that cannot go on, as with a loss that is not finite."""
 
 
 class InferenceError(NetlesionError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -47,6 +48,7 @@ PATHS = frozenset(
         "fine_tune",
     }
 )
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 NOT_TOLD = "a path, not recorded"
 #: Groups that training alone reads; experiments set them for inference, too.
 TRAINING_GROUPS = ("loss", "optimizer", "scheduler", "augmentation", "data", "callbacks", "logger", "trainer")
@@ -187,7 +189,14 @@ def lesion_strata(cohort: Cohort, labels: LabelScheme) -> dict[str, str]:
 
 
 def refuse_old_names(config: DictConfig) -> None:
-    """Raises ConfigError where a file of the user's own still sets a key by a name that it no longer has."""
+    """Raises ConfigError where a file of the user's own still sets a key by a name that it no longer has, and where
+    `name`, after which folders are named, is no name.
+    """
+    name = None if OmegaConf.is_missing(config, "name") else str(config.name)
+    if name is not None and not NAME.fullmatch(name):
+        raise ConfigError(
+            f"name is {name!r}, expected letters, digits, _, - and . without a folder; use runs_dir for one"
+        )
     absent = object()
     refuse_renamed([key for key in RENAMED if OmegaConf.select(config, key, default=absent) is not absent])
 

@@ -86,7 +86,7 @@ def loggers_of(config: DictConfig) -> list[Logger]:
 
 def trainer_of(config: DictConfig, callbacks: Sequence[pl.Callback], loggers: Sequence[Logger], **more: Any):
     """Lightning's Trainer; `precision: auto` is what this machine computes best."""
-    from pytorch_lightning.utilities.exceptions import MisconfigurationException
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
 
     if config.trainer.get("precision") == "auto":
         more["precision"] = precision()

@@ -11,6 +11,7 @@ from netlesion.cli import exports, imports, run
 from netlesion.cli.answer import answer
 from netlesion.cli.calibrate import calibrate
 from netlesion.cli.compare import compare
+from netlesion.cli.dashboard import dashboard
 from netlesion.cli.demo import demo
 from netlesion.cli.evaluate import evaluate
 from netlesion.cli.measure import measure
@@ -33,9 +34,9 @@ app = typer.Typer(
 imports.add_verbs(app)
 exports.add_verbs(app)
 run.add_verbs(app)
-for verb in (
-    suv, register, measure, validate, answer, report, evaluate, calibrate, compare, plan_study, phantom, demo,
-):  # fmt: skip
+for verb in (suv, register, measure, validate, answer, report, evaluate, calibrate, compare, plan_study):
+    app.command()(verb)
+for verb in (phantom, dashboard, demo):
     app.command()(verb)
 
 

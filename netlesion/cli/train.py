@@ -25,6 +25,7 @@ from netlesion.cli.instantiate import (
     trainer_of,
 )
 from netlesion.cli.run_dir import resume_path, set_aside
+from netlesion.errors import CohortError
 from netlesion.image.split import Split
 from netlesion.inference.malloc import reuse_freed_memory
 from netlesion.inference.memory import available_gb
@@ -35,7 +36,8 @@ from netlesion.models.checkpoint import SHIPPED, load_checkpoint, load_network, 
 from netlesion.models.fine_tune import fine_tuned, started_from
 from netlesion.output.atomic import write_json
 from netlesion.output.lock import alone
-from netlesion.output.provenance import Stopwatch, hash_file, provenance
+from netlesion.output.provenance import Stopwatch, git_commit, hash_file, provenance
+from netlesion.output.version import __version__
 from netlesion.predict.detection_score import DetectionScore
 from netlesion.predict.model import build_network
 from netlesion.predict.plan import plan_of, require_window
@@ -74,6 +76,7 @@ def _train(config: DictConfig, words: Sequence[str]) -> int:
                 print(f"interrupted; {_how_to_go_on(config, words)}")
                 return 130
         score = _export(config, trainer, cohort, split, watch)
+        _summarise(config, trainer, watch)
     finally:
         _finish_loggers()
     if score is not None:
@@ -112,7 +115,12 @@ def _ready(config: DictConfig, cohort: Cohort, split: Split, resume: Path | None
         network.train(), card, labels, _whole_volume(card, options), partial(DetectionScore, card, labels), loss,
         optimizer, scheduler, seed,
     )  # fmt: skip
-    has_validation = bool(cohort.of_patients(split.val))
+    has_validation = bool(data.visits[1])
+    if not has_validation and (split.val or float(config.splitting.val_fraction) > 0):
+        raise CohortError(
+            f"{config.split_file}: the cohort holds none of the {len(split.val)} patients of its validation part; name "
+            "some there, or empty that part and set splitting.val_fraction=0 to train without validation"
+        )
     if resume is None:
         set_aside(run_dir)
     write_json(run_dir / "config.json", recorded(config))
@@ -123,8 +131,10 @@ def _ready(config: DictConfig, cohort: Cohort, split: Split, resume: Path | None
 def _trainer(config: DictConfig, run_dir: Path, has_validation: bool, how_to_go_on: str):
     from netlesion.training.checkpoint_io import AtomicCheckpointIO
     from netlesion.training.stop import StopAtSignal
+    from netlesion.training.tracking import Tracking
 
     callbacks = callbacks_of(config, has_validation)
+    callbacks.append(Tracking(_facts(config)))
     callbacks.append(StopAtSignal(run_dir / "checkpoints" / "last.ckpt", how_to_go_on))
     return trainer_of(
         config,
@@ -136,6 +146,12 @@ def _trainer(config: DictConfig, run_dir: Path, has_validation: bool, how_to_go_
         num_sanity_val_steps=0,
         enable_model_summary=False,
     )
+
+
+def _facts(config: DictConfig) -> dict[str, Any]:
+    """What every logger is told of a run: whose it is, by which code, with which settings."""
+    version = {"netlesion_version": __version__, "git_commit": git_commit()}
+    return {"name": config.run_name, "seed": int(config.seed)} | version | {"config": recorded(config)}
 
 
 def _how_to_go_on(config: DictConfig, words: Sequence[str]) -> str:
@@ -163,16 +179,34 @@ def _export(config: DictConfig, trainer: pl.Trainer, cohort: Cohort, split: Spli
             stopwatch=watch,
             exported_from=chosen.name,
             validation_score=score,
-            inputs=_hashes(cohort, (*split.train, *split.val)),
+            inputs=_hashes(cohort, trainer),
             split={p: list(split.part(p)) for p in ("train", "val", "test")},
         ),
     )
     return score
 
 
-def _hashes(cohort: Cohort, patients: tuple[str, ...]) -> dict[str, str]:
-    """sha256 of every image and mask of these patients, by path below the cohort."""
-    paths = [path for visit in cohort.of_patients(patients) for path in visit.paths]
+def _summarise(config: DictConfig, trainer: pl.Trainer, watch: Stopwatch) -> None:
+    """The figures of the best validation, in summary.json and in the summary of every logger that has one."""
+    from netlesion.training.tracking import Tracking
+
+    (tracking,) = (c for c in trainer.callbacks if isinstance(c, Tracking))  # pyright: ignore[reportAttributeAccessIssue]
+    best = tracking.best
+    facts = {k: v for k, v in _facts(config).items() if k != "config"} | {
+        "data_hash": trainer.datamodule.data_hash,  # pyright: ignore[reportAttributeAccessIssue]
+        "steps": trainer.global_step,
+        "fit_seconds": round(watch.seconds["fit"], 1),
+    }
+    write_json(Path(config.run_dir) / "summary.json", facts | {"best": best or None})
+    for logger in trainer.loggers:
+        summary = getattr(logger.experiment, "summary", None)
+        if hasattr(summary, "update"):
+            summary.update({f"best/{name.removeprefix('val/')}": value for name, value in best.items()})
+
+
+def _hashes(cohort: Cohort, trainer: Any) -> dict[str, str]:
+    """sha256 of every image and mask that the training read, by path below the cohort."""
+    paths = [path for visits in trainer.datamodule.visits for visit in visits for path in visit.paths]
     return {str(path.relative_to(cohort.root)): hash_file(path) for path in paths}
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ import numpy as np
 
 from netlesion.data.foreground import ForegroundIndex, foreground_index
 from netlesion.data.labels import IGNORE, OTHERWISE_OFFSET, LabelScheme
-from netlesion.errors import CohortError
+from netlesion.errors import CohortError, say
 from netlesion.image.geometry import Geometry
 from netlesion.image.visit import Scan
 from netlesion.image.volume import Quantity, Volume
@@ -52,7 +53,8 @@ class PreparedVisit:
     image (C, I, J, K) float16: SUV, HU, MR signal scaled to its percentiles; present (C,) of bool; label, instance
     (T, I, J, K) uint8; organ (I, J, K) uint8, 0 everywhere where the cohort has no organ map; organ_class (I, J, K)
     uint8, the class of the organ head, IGNORE everywhere where the cohort has no organ map. hosts: labels of the organ
-    map in which a lesion may be inserted, 0 alone where there is no map.
+    map in which a lesion may be inserted, 0 alone where there is no map. key: a hash of all that
+    decides the arrays, by which the cache knows it.
     """
 
     visit_id: str
@@ -65,6 +67,7 @@ class PreparedVisit:
     organ_class: np.ndarray
     index: ForegroundIndex
     hosts: tuple[int, ...] = ()
+    key: str = ""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -149,6 +152,8 @@ def cached_visit(files: VisitFiles, card: ModelCard, labels: LabelScheme, folder
     place = folder / cache_key(files, card, labels)
     found = _opened(place)
     if found is None:
+        if place.is_dir():
+            say(f"{place}: the cached visit {files.visit_id} was damaged; it is made anew")
         _store(prepare_visit(files, card, labels), place)
         found = _opened(place)
     if found is None:
@@ -192,6 +197,7 @@ def _store(visit: PreparedVisit, place: Path) -> None:
         facts: dict[str, Any] = {"visit_id": visit.visit_id, "patient_id": visit.patient_id, "present": visit.present}
         facts["hosts"] = visit.hosts
         facts["bytes"] = {name: (part / f"{name}.npy").stat().st_size for name in arrays}
+        facts["crc32"] = {name: _crc32(part / f"{name}.npy") for name in arrays}
         (part / "visit.json").write_text(json.dumps(facts), encoding="utf-8")
         if place.is_dir():  # damaged, or another training was quicker
             shutil.rmtree(place, ignore_errors=True)
@@ -203,6 +209,11 @@ def _store(visit: PreparedVisit, place: Path) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def _crc32(path: Path) -> int:
+    """Of a file's content: a damaged one must not go into hours of training."""
+    return zlib.crc32(np.memmap(path, dtype=np.uint8, mode="r"))
+
+
 def _opened(place: Path) -> PreparedVisit | None:
     """The visit of a cache folder; None where it is absent or a file is not what was written."""
     try:
@@ -210,9 +221,11 @@ def _opened(place: Path) -> PreparedVisit | None:
         for name in (*MAPS, *INDEX):
             if (place / f"{name}.npy").stat().st_size != facts["bytes"][name]:
                 return None
+            if "crc32" in facts and _crc32(place / f"{name}.npy") != facts["crc32"][name]:
+                return None
         arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in MAPS}
         index = ForegroundIndex(*(np.load(place / f"{name}.npy") for name in INDEX))
         known = {"visit_id": facts["visit_id"], "patient_id": facts["patient_id"], "hosts": tuple(facts["hosts"])}
-        return PreparedVisit(**known, present=tuple(facts["present"]), **arrays, index=index)
+        return PreparedVisit(**known, present=tuple(facts["present"]), **arrays, index=index, key=place.name)
     except (OSError, ValueError, KeyError, TypeError):
         return None

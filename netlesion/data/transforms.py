@@ -105,6 +105,11 @@ def network_planes(image: Tensor, present: Tensor, card: ModelCard) -> Tensor:
     return planes
 
 
+def suv_of_plane(plane: Tensor) -> Tensor:
+    """SUV of a PET's plane in network units: the inverse of what `network_planes` does to it, 0 below 0."""
+    return (plane.float() * float(np.log1p(SUV_UNIT))).expm1()
+
+
 def augmented(
     card: ModelCard,
     labels: LabelScheme,

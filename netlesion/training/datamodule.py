@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from netlesion.data.transforms import Augmentation, augmented
 from netlesion.errors import CohortError, ConfigError
 from netlesion.image.split import Split
 from netlesion.io.bids.cohort import Cohort
-from netlesion.io.bids.visit_files import require_channels
+from netlesion.io.bids.visit_files import VisitFiles, require_channels
 from netlesion.models.card import ModelCard
 
 #: What a step needs of a patch.
@@ -85,16 +87,28 @@ class CohortDataModule(pl.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         if self.train_visits is not None:
             return
-        train, val = (self.cohort.of_patients(p)[: self.limit_visits] for p in (self.split.train, self.split.val))
-        if not train:
-            raise CohortError(
-                f"{self.cohort.root}: holds none of the {len(self.split.train)} training patients of its split"
-            )
+        train, val = self.visits
         set_track_meta(False)
         for visit in (*train, *val):
             require_channels(visit, self.card.required_channels, self.card.required_any)
         self.train_visits = prepared_visits(train, self.card, self.labels, self.cache)
         self.val_visits = prepared_visits(val, self.card, self.labels, self.cache)
+
+    @property
+    def visits(self) -> tuple[tuple[VisitFiles, ...], tuple[VisitFiles, ...]]:
+        """The visits to train and to validate on; CohortError where the cohort has none of the training patients."""
+        train, val = (self.cohort.of_patients(p)[: self.limit_visits] for p in (self.split.train, self.split.val))
+        if not train:
+            raise CohortError(
+                f"{self.cohort.root}: holds none of the {len(self.split.train)} training patients of its split"
+            )
+        return train, val
+
+    @property
+    def data_hash(self) -> str:
+        """Of everything that training and validation read: files by content, and settings that decide the arrays."""
+        keys = [[visit.key for visit in part] for part in (self.train_visits or (), self.val_visits)]
+        return hashlib.sha256(json.dumps(keys).encode()).hexdigest()[:32]
 
     def train_dataloader(self) -> DataLoader:
         assert self.train_visits is not None, "setup comes first"
@@ -111,8 +125,9 @@ class CohortDataModule(pl.LightningDataModule):
 
 
 def _patches(batch: list[dict]) -> dict:
-    """Stacks what a step needs; a patch may be a view of another tensor."""
-    return {key: torch.stack([patch[key] for patch in batch]) for key in KEYS}
+    """Stacks what a step needs, a patch may be a view of another tensor; `visit_id` says whose patches they are."""
+    stacked: dict[str, Any] = {key: torch.stack([patch[key] for patch in batch]) for key in KEYS}
+    return stacked | {"visit_id": [patch["visit_id"] for patch in batch]}
 
 
 class RestOfEpoch(Sampler):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 import pytorch_lightning as pl
@@ -14,18 +15,29 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from netlesion.data.labels import IGNORE, LabelScheme
+from netlesion.data.transforms import suv_of_plane
+from netlesion.errors import TrainingError
 from netlesion.models.card import ModelCard
 from netlesion.models.checkpoint import CARD_KEY
 from netlesion.models.strided_unet import StridedUNet
+from netlesion.output.atomic import atomic_path
 from netlesion.training.losses import MarginalDiceCrossEntropy, lesion_weights
+from netlesion.training.validation_record import ValidationRecord
 
 
 class Detection(Protocol):
-    """Gathers the PETs of a validation; `result` has `froc`, the figure that chooses the best checkpoint."""
+    """Gathers the PETs of a validation; `result` has `froc`, the figure that chooses the best checkpoint.
 
-    def add(self, visit_id: str, tracer: str, probability: np.ndarray, label: np.ndarray) -> None: ...
+    `record` has the tables and pictures that go to the loggers.
+    """
+
+    def add(
+        self, visit_id: str, tracer: str, probability: np.ndarray, label: np.ndarray, suv: np.ndarray | None = None
+    ) -> None: ...
 
     def result(self) -> Mapping[str, float]: ...
+
+    def record(self) -> ValidationRecord: ...
 
 
 class LesionModule(pl.LightningModule):
@@ -59,6 +71,7 @@ class LesionModule(pl.LightningModule):
         super().__init__()
         self.network, self.loss = network, loss
         self.card, self.labels, self.predict_volume, self.seed = card, labels, predict_volume, seed
+        self.validation_record = ValidationRecord()
         self.detection, self.optimizer, self.scheduler = detection, optimizer, scheduler
 
     def forward(self, image: Tensor) -> Tensor:
@@ -75,8 +88,22 @@ class LesionModule(pl.LightningModule):
             logits, organ_logits = self.network.with_organs(batch["image"])
             organ_loss = self.loss.organ_weight * organ_cross_entropy(organ_logits, batch["organ_class"])
         loss = self.loss(logits, batch["label"], lesion_weights(batch["instance"])) + organ_loss
+        if not torch.isfinite(loss):
+            self._stop_at(batch, float(loss.detach()))
         self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["image"]))
         return loss
+
+    def _stop_at(self, batch: dict, loss: float) -> NoReturn:
+        """Saves the batch whose loss is not finite, beside the checkpoints, and ends the training."""
+        where = {"epoch": self.current_epoch, "step": self.trainer.global_step, "visits": list(batch["visit_id"])}
+        path = Path(self.trainer.default_root_dir) / "not_finite_batch.pt"
+        with atomic_path(path) as part:
+            torch.save(where | {"batch": {k: v for k, v in batch.items() if isinstance(v, Tensor)}}, part)
+        raise TrainingError(
+            f"the loss is {loss} at epoch {where['epoch']}, step {where['step']}, with patches of "
+            f"{', '.join(dict.fromkeys(where['visits']))}; that batch is saved as {path}. Look at it, or start anew "
+            "with a smaller optimizer.lr or trainer.precision=32-true"
+        )
 
     def on_validation_epoch_start(self) -> None:
         self._dice_of: dict[str, list[float]] = {tracer: [] for tracer in self.card.scheme.tracers}
@@ -88,12 +115,13 @@ class LesionModule(pl.LightningModule):
             logits = self.predict_volume(self.network, image)
             for t, tracer in enumerate(self.card.scheme.tracers):
                 if (label[t] != IGNORE).any():
-                    self._score(batch["visit_id"], tracer, logits[self.card.scheme.span(tracer)], label[t])
+                    suv = suv_of_plane(image[self.card.channels.index(tracer)])
+                    self._score(batch["visit_id"], tracer, logits[self.card.scheme.span(tracer)], label[t], suv)
 
-    def _score(self, visit_id: str, tracer: str, logits: Tensor, label: Tensor) -> None:
+    def _score(self, visit_id: str, tracer: str, logits: Tensor, label: Tensor, suv: Tensor) -> None:
         """Dice of lesion >= 0.5 on the working grid; without a reference lesion, the false volume instead."""
         lesion_p = logits.softmax(dim=0)[list(self.card.scheme.lesion_indices(tracer))].sum(dim=0)
-        self._detection.add(visit_id, tracer, lesion_p.float().cpu().numpy(), label.cpu().numpy())
+        self._detection.add(visit_id, tracer, lesion_p.float().cpu().numpy(), label.cpu().numpy(), suv.cpu().numpy())
         predicted = (lesion_p >= 0.5) & (label != IGNORE)
         reference = torch.isin(label, torch.tensor(self.labels.lesion_values(tracer), device=label.device))
         if reference.any():
@@ -110,6 +138,7 @@ class LesionModule(pl.LightningModule):
         """
         every = [d for dices in self._dice_of.values() for d in dices]
         self.log("val/dice", _mean(every), prog_bar=True, sync_dist=True)
+        self.validation_record = self._detection.record()
         found = self._detection.result()
         for name, value in found.items():
             self.log(f"val/{name}", value, prog_bar=name == "froc", sync_dist=True)

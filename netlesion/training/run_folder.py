@@ -20,10 +20,7 @@ import numpy as np
 from pytorch_lightning.loggers.logger import Logger
 
 from netlesion.output.atomic import atomic_path, write_text
-
-METRICS, EVENTS, VALIDATION = "metrics.csv", "events.jsonl", "validation"
-#: The first columns of metrics.csv; the others are names of metrics, in the order of their first appearance.
-FIRST = ("time", "epoch", "step")
+from netlesion.output.run_files import EVENTS, FIRST, METRICS, VALIDATION, read_events, read_metrics
 
 
 def now() -> str:
@@ -38,7 +35,6 @@ class RunFolderLogger(Logger):
         super().__init__()
         self.folder = Path(folder)
         self._columns: list[str] = []
-        self._last: dict[str, Any] = {}
 
     @property
     def name(self) -> str:
@@ -56,7 +52,7 @@ class RunFolderLogger(Logger):
         """Nothing: the settings are in config.json and in the event `start`."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Adds a row; two calls for one epoch and step share it while no other came between."""
+        """Adds a row, and columns where a metric is logged for the first time."""
         epoch = metrics.get("epoch")
         values = {name: float(value) for name, value in metrics.items() if name != "epoch"}
         if not values:
@@ -64,10 +60,10 @@ class RunFolderLogger(Logger):
         row = {"time": now(), "epoch": "" if epoch is None else int(epoch), "step": "" if step is None else int(step)}
         path = self.folder / METRICS
         if not self._columns:
-            self._columns = _read(path)[0] or list(FIRST)
+            self._columns = read_metrics(path)[0] or list(FIRST)
         new = [name for name in values if name not in self._columns]
         if new:
-            rows = _read(path)[1]
+            rows = read_metrics(path)[1]
             self._columns += new
             self._rewrite(rows)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,34 +95,14 @@ class RunFolderLogger(Logger):
         """Forgets rows and validations of this step and later ones, which will be logged again."""
         path = self.folder / METRICS
         if path.is_file():
-            self._columns, rows = _read(path)
-            self._rewrite([row for row in rows if not row["step"] or int(row["step"]) < step])
-        events = self.folder / EVENTS
-        if events.is_file():
-            lines = events.read_text(encoding="utf-8").splitlines(keepends=True)
-            write_text(events, "".join(line for line in lines if not _is_later(line, step)))
+            self._columns, rows = read_metrics(path)
+            self._rewrite([row for row in rows if int(row.get("step", -1)) < step])
+        kept = [e for e in read_events(self.folder / EVENTS) if e["event"] != "validation" or e["step"] < step]
+        write_text(self.folder / EVENTS, "".join(json.dumps(event, allow_nan=False) + "\n" for event in kept))
 
     def _rewrite(self, rows: Sequence[Mapping[str, str]]) -> None:
-        lines = [_line(self._columns), *(_line([row.get(name) or "" for name in self._columns]) for row in rows)]
+        lines = [_line(self._columns), *(_line([row.get(name, "") for name in self._columns]) for row in rows)]
         write_text(self.folder / METRICS, "".join(lines))
-
-
-def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Columns and rows of a metrics.csv, none where it is not there; a last line that a kill cut off is left out."""
-    if not path.is_file():
-        return [], []
-    text = path.read_text(encoding="utf-8")
-    reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
-    return list(reader.fieldnames or []), list(reader)
-
-
-def _is_later(line: str, step: int) -> bool:
-    """Whether an event belongs to a step that will be done again, or was cut off by a kill."""
-    try:
-        fact = json.loads(line)
-        return fact["event"] == "validation" and fact["step"] >= step
-    except (ValueError, KeyError, TypeError):
-        return True
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -44,3 +44,23 @@ def test_false_positives_rated_above_the_lesion_cost_the_low_rates():
     figures = score.result()
     assert figures["sensitivity_1fp_fdg"] == 1.0
     assert figures["froc_fdg"] == 4 / 7
+
+
+def test_the_record_has_the_curve_sensitivity_by_size_and_the_worst_case_first():
+    """Lesions of 8 voxels of 80 mm3 (0.64 ml); one of two is found; a PET found whole is not among the worst."""
+    score = DetectionScore(CARD, LABELS)
+    label = boxes(((1, 1, 1), 1), ((6, 5, 8), 1)).astype(np.uint8)
+    score.add("a", "fdg", boxes(((1, 1, 1), 0.9)), label, np.full(SHAPE, 2.0))
+    score.add("b", "fdg", boxes(((4, 4, 4), 0.6)), np.zeros(SHAPE, dtype=np.uint8))
+    score.add("c", "fdg", boxes(((1, 1, 1), 0.9)), boxes(((1, 1, 1), 1)).astype(np.uint8))
+    record = score.record()
+    assert record.tables["froc"].rows[0] == ("fdg", None, 0.0, 0.0)
+    assert record.tables["froc"].rows[1][2:] == (0.0, 2 / 3)
+    rows = {row[1]: row[2:] for row in record.tables["sensitivity"].rows}
+    assert rows["all"] == rows["0.5-1"] == (3, 2, 2 / 3)
+    assert rows["<0.5"] == (0, 0, None)
+    worst = [record.pictures[f"worst_{n}"] for n in (1, 2)]
+    assert [p.facts["visit"] for p in worst] == ["b", "a"]
+    assert worst[1].facts["dice"] == 2 / 3
+    assert set(record.pictures) == {"froc", "worst_1", "worst_2"}
+    assert all("a" not in p.caption.split(",")[0].split() for p in worst)

@@ -1,5 +1,6 @@
 """Killed and continued equals never killed, to the last bit; through train.py, as a user would."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from netlesion.output.run_files import read_events, read_metrics
 from tests.typed import netlesion
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +47,17 @@ def weights_of(runs):
     return content["state_dict"], content["optimizer_states"], content["global_step"]
 
 
+def metrics_of(run):
+    """What was logged but for times, speed and memory, which no two runs share."""
+    told = ("time", "speed/", "memory/")
+    rows = [{k: v for k, v in row.items() if not k.startswith(told)} for row in read_metrics(run / "metrics.csv")[1]]
+    return [(row["step"], row) for row in rows if len(row) > 2]
+
+
+def read_json(path):
+    return json.loads(path.read_text())
+
+
 def test_killed_and_continued_equals_never_killed(tiny_cohort, tmp_path):
     whole = run(tiny_cohort, tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
@@ -75,6 +88,13 @@ def test_killed_and_continued_equals_never_killed(tiny_cohort, tmp_path):
         assert all(torch.equal(ours_state[k], theirs_state[k]) for k in theirs_state)
     exported = [(tmp_path / part / "sts" / "model.safetensors").read_bytes() for part in ("cut", "whole")]
     assert exported[0] == exported[1]
+    logged = [metrics_of(tmp_path / part / "sts") for part in ("cut", "whole")]
+    assert logged[0] == logged[1]
+    assert [step for step, _ in logged[0]][-1] == "23"
+    events = [[e["event"] for e in read_events(tmp_path / part / "sts" / "events.jsonl")] for part in ("cut", "whole")]
+    assert events[1] == ["start", *["validation"] * 4, "end"]
+    assert [e for e in events[0] if e not in ("resume", "stop")] == events[1]
+    assert read_json(tmp_path / "cut" / "sts" / "summary.json")["best"]["val/score"] > 0
 
 
 def test_no_checkpoint_to_continue_from_is_one_line(tiny_cohort, tmp_path):

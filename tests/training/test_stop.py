@@ -65,13 +65,14 @@ def test_stopped_anywhere_and_continued_equals_never_stopped(
     interrupt.end_in_one_line()
     try:
         with pytest.raises(interrupt.Interrupted) as stop:
-            train(config_of(tiny_cohort, tmp_path))
+            train(config_of(tiny_cohort, tmp_path), ["experiment=sts", "window=[8,8,8]", "+ckpt_path=null"])
     finally:
         signal.set_wakeup_fd(-1)
         for number, handler in zip(interrupt.SIGNALS, before, strict=True):
             signal.signal(number, handler)
     assert stop.value.status == 143
-    assert interrupt._state.line().startswith(f"a checkpoint of {saved} was saved; continue with: netlesion train")
+    assert interrupt._state.line().startswith(f"a checkpoint of {saved} was saved; continue with: netlesion train ")
+    assert interrupt._state.line().endswith("train experiment=sts 'window=[8,8,8]' ckpt_path=last")
     monkeypatch.setattr(interrupt, "_state", interrupt._State())
     assert train(config_of(tiny_cohort, tmp_path, "ckpt_path=last")) == 0
     ours = last(tmp_path)
