@@ -192,10 +192,10 @@ def refuse_old_names(config: DictConfig) -> None:
     """Raises ConfigError where a file of the user's own still sets a key by a name that it no longer has, and where
     `name`, after which folders are named, is no name.
     """
-    name = None if OmegaConf.is_missing(config, "name") else str(config.name)
-    if name is not None and not NAME.fullmatch(name):
+    name = OmegaConf.select(config, "name")
+    if name is not None and not NAME.fullmatch(str(name)):
         raise ConfigError(
-            f"name is {name!r}, expected letters, digits, _, - and . without a folder; use runs_dir for one"
+            f"name is {str(name)!r}, expected letters, digits, _, - and . without a folder; use runs_dir for one"
         )
     absent = object()
     refuse_renamed([key for key in RENAMED if OmegaConf.select(config, key, default=absent) is not absent])

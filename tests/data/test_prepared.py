@@ -7,7 +7,7 @@ import pytest
 
 from netlesion.data.labels import LabelScheme
 from netlesion.data.prepared import MAPS, cache_key, cached_visit, prepare_visit
-from netlesion.errors import CohortError
+from netlesion.errors import CohortError, NetlesionWarning
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.cohort import open_cohort
@@ -44,7 +44,7 @@ def test_a_cached_visit_is_the_prepared_one_and_is_made_once(files, tmp_path):
     assert (place / "image.npy").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("damage", ["cut", "absent", "no facts"])
+@pytest.mark.parametrize("damage", ["cut", "absent", "no facts", "one bit"])
 def test_a_damaged_cache_is_made_anew(files, tmp_path, damage):
     cached_visit(files, CARD, LABELS, tmp_path)
     place = tmp_path / cache_key(files, CARD, LABELS)
@@ -52,9 +52,15 @@ def test_a_damaged_cache_is_made_anew(files, tmp_path, damage):
         (place / "label.npy").write_bytes((place / "label.npy").read_bytes()[:100])
     elif damage == "absent":
         (place / "organ.npy").unlink()
+    elif damage == "one bit":
+        content = bytearray((place / "image.npy").read_bytes())
+        content[-7] ^= 4
+        (place / "image.npy").write_bytes(content)
     else:
         (place / "visit.json").write_text("{")
-    again = cached_visit(files, CARD, LABELS, tmp_path)
+    with pytest.warns(NetlesionWarning, match="the cached visit A was damaged; it is made anew"):
+        again = cached_visit(files, CARD, LABELS, tmp_path)
+    assert np.array_equal(again.image, prepare_visit(files, CARD, LABELS).image)
     assert np.array_equal(again.label, prepare_visit(files, CARD, LABELS).label)
 
 

@@ -48,10 +48,12 @@ def weights_of(runs):
 
 
 def metrics_of(run):
-    """What was logged but for times, speed and memory, which no two runs share."""
+    """What was logged but for times, speed and memory, which no two runs share, and for the mean loss of an epoch,
+    which is logged after the checkpoint that the killed run went on from.
+    """
     told = ("time", "speed/", "memory/")
     rows = [{k: v for k, v in row.items() if not k.startswith(told)} for row in read_metrics(run / "metrics.csv")[1]]
-    return [(row["step"], row) for row in rows if len(row) > 2]
+    return [(row["step"], row) for row in rows if len(row) > 2 and "train/loss" not in row]
 
 
 def read_json(path):
