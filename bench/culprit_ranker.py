@@ -155,6 +155,17 @@ def report(title: str, cases: Sequence[Case], hits_of: Callable[[Sequence[str]],
         print(line(f"without {part}", hits_of([f for f in FEATURES if f not in names]), suv))
 
 
+def speak(title: str, cases: Sequence[Case], weights: np.ndarray, settings: CulpritSettings) -> None:
+    """How often tau separates patients with and without a culprit."""
+
+    def above(case: Case) -> bool:
+        return bool(len(case.hits)) and float((case.x @ weights).max()) + settings.intercept >= settings.tau
+
+    quiet, seen = [c for c in cases if not c.has_culprit], [c for c in cases if c.has_culprit]
+    print(f"{title}: at tau {sum(not above(c) for c in quiet)} of {len(quiet)} patients without a culprit have no "
+          f"candidate, {sum(map(above, seen))} of {len(seen)} with one have one\n")  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("fit", type=Path)
@@ -170,23 +181,17 @@ def main() -> None:
     shipped = CulpritSettings()
     of_package = np.array([getattr(shipped, f"weight_{name}") for name in FEATURES])
     test = [case for folder in arguments.test for case in cases_of(folder)]
-    numbers = [len(c.hits) for c in test]
-    print(f"tested on {len(test)} patients, {np.mean(numbers):.1f} candidates each\n")
     report("cross validation in the first cohort", train, lambda used: crossed(train, used))
+    speak("the first cohort, on which tau was chosen", train, of_package, shipped)
     if test:
+        print(f"{len(test)} patients, {np.mean([len(c.hits) for c in test]):.1f} candidates each")
         report("the other cohorts", test, lambda used: first_hits(test, fit(train, used)))
         print(line("as shipped", first_hits(test, of_package), baseline_hits(test)))
     if not test:
         return
     print(f"\nLROC area: as shipped {lroc(test, lambda c: c.x @ of_package):.3f}, "
           f"SUVpeak {lroc(test, lambda c: np.exp(c.x[:, 0]) - 1e3 * c.x[:, 8]):.3f}")  # fmt: skip
-    quiet = [c for c in test if not c.has_culprit]
-    below = sum(not len(c.hits) or (c.x @ of_package).max() + shipped.intercept < shipped.tau for c in quiet)
-    seen = [c for c in test if c.has_culprit]
-    above = sum((c.x @ of_package).max() + shipped.intercept >= shipped.tau for c in seen)
-    print(
-        f"at tau: {below} of {len(quiet)} patients without a culprit are quiet, {above} of {len(seen)} with one are not"
-    )
+    speak("the other cohorts", test, of_package, shipped)
 
 
 if __name__ == "__main__":

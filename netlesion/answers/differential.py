@@ -14,18 +14,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netlesion.answers.answer import Answer, Question, Reason, not_assessable, settings_dict
 from netlesion.answers.context import companion, middle_x_mm, mirror_of, uptake_level
 from netlesion.answers.patient import Lesion, Patient, Pet, Visit
-from netlesion.answers.patterns import PHYSIOLOGIC, PITFALL, Pattern, Scene, matching
+from netlesion.answers.patterns import PHYSIOLOGIC, PITFALL, TYPICAL, URINE, Pattern, Scene, matching
 from netlesion.answers.settings import DifferentialSettings
 from netlesion.answers.words import listed, named, spoken
 from netlesion.quantify.organ_map import OrganMap
 
 NAME = "differential"
 LESION, NOT_DECIDABLE = "lesion", "not_decidable"
+#: Why the hottest candidate of a suspected osteomalacia is not dismissed as a pitfall: its tumour may be as weak.
+SUSPECT = "it takes up most of all candidates outside normal organs, and one weak tumour is looked for"
 CALLS = (PHYSIOLOGIC, PITFALL, LESION, NOT_DECIDABLE)
 NEEDED = (
     "lesions (candidates) of at least one PET",
@@ -121,6 +123,8 @@ def _finding(
     if lesion.region is None:
         return Finding(lesion, NOT_DECIDABLE, None, scene.level, ("its region is not known",))
     patterns = matching(scene, settings)
+    if patient.disease == "tio" and _is_hottest(lesion, pet):
+        patterns = tuple(replace(p, against=(*p.against, SUSPECT)) if p.call == PITFALL else p for p in patterns)
     clear = [p for p in patterns if not p.against]
     if clear or patterns:
         best: Pattern = (clear or list(patterns))[0]
@@ -200,6 +204,12 @@ def _sentence(finding: Finding) -> Reason:
     }[finding.call]
     against = f"; but {listed(finding.against)}" if finding.against else ""
     return Reason(f"{said}: {listed(finding.for_)}{against}.", (finding.lesion.key,))
+
+
+def _is_hottest(lesion: Lesion, pet: Pet) -> bool:
+    """Whether no other lesion of the PET outside organs with normal uptake takes up more."""
+    usual = TYPICAL.get(pet.tracer, {})
+    return all(x.suvpeak <= lesion.suvpeak for x in pet.lesions if x.region not in usual and x.region not in URINE)
 
 
 def _is_intense_bone(lesion: Lesion, pet: Pet) -> bool:

@@ -251,22 +251,22 @@ class BiopsySettings:
 
 @dataclass(frozen=True)
 class CulpritSettings:
-    """The score of a culprit (`culprit`), fitted by bench/culprit_ranker.py on digital patients; tau: from which score
-    there is a candidate; top_k: how many are told in words.
+    """The score of a culprit, fitted by bench/culprit_ranker.py on true masks of digital patients, which tell nothing
+    of the model's score and of MR (weight 0); tau: from which score there is a candidate; top_k: how many are told.
     """
 
-    intercept: float = 0.0
-    weight_log_suvpeak: float = 1.0
-    weight_log_contrast: float = 0.0
-    weight_log_volume: float = 0.0
+    intercept: float = -1.97
+    weight_log_suvpeak: float = 0.58
+    weight_log_contrast: float = 1.08
+    weight_log_volume: float = 0.43
     weight_model_score: float = 0.0
-    weight_fracture_site: float = 0.0
-    weight_joint_site: float = 0.0
-    weight_multiplicity: float = 0.0
-    weight_mirrored: float = 0.0
-    weight_physiologic: float = -4.0
+    weight_fracture_site: float = 0.02
+    weight_joint_site: float = -0.48
+    weight_multiplicity: float = -1.3
+    weight_mirrored: float = -0.07
+    weight_physiologic: float = -0.63
     weight_mr_bright: float = 0.0
-    tau: float = 0.0
+    tau: float = 0.41
     top_k: int = 3
 
     def __post_init__(self) -> None:

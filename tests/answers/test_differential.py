@@ -285,3 +285,16 @@ def test_calls_do_not_depend_on_the_order_of_lesions():
 def test_thresholds_in_the_wrong_order_are_refused(given):
     with pytest.raises(ConfigError, match=r"answers\.differential\."):
         settings_of({"differential": given})
+
+
+def test_the_hottest_candidate_of_a_suspected_osteomalacia_is_not_dismissed_as_a_pitfall():
+    """Two mild ribs, dense on CT: both fractures, but in TIO the hotter may be the tumour. The spleen is no rival."""
+    ribs = [
+        lesion(n, "bone", bone=f"rib_left_{n}", suv=s, at=(0, 0, 50.0 * n), **SMALL, **hu(500.0))
+        for n, s in ((5, 2.0), (6, 3.0))
+    ]
+    spleen = lesion(9, "spleen", suv=15.0, at=(100, 0, 0))
+    fracture = ("pitfall", "fracture")
+    assert called(pet(*ribs, spleen), disease="net") == {5: fracture, 6: fracture, 9: ("physiologic", "spleen_uptake")}
+    assert called(pet(*ribs, spleen), disease="tio")[5] == fracture
+    assert called(pet(*ribs, spleen), disease="tio")[6] == ("not_decidable", "fracture")
