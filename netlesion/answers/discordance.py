@@ -35,7 +35,7 @@ NEEDED = (
     "the uptake of the normal liver on both PETs, and of the blood pool on FDG (reference_organs.tsv)",
 )
 READER = (
-    "the visual NETPET grade: netpet_auto is a project-made score",
+    "the visual NETPET grade, which the automatic one of this project does not replace",
     "whether an FDG-avid finding is another tumour or an inflammation",
 )
 DISCORDANT, NO_FINDING = "discordant", "no_finding"
@@ -248,8 +248,8 @@ def _reasons(found: Sequence[Finding]) -> tuple[Reason, ...]:
 def _missing(sstr: Pet, fdg: Pet) -> tuple[str, ...]:
     missing = []
     for pet, organ, effect in (
-        (sstr, "liver", "netpet_auto and Zidan's group have no value"),
-        (fdg, "liver", "netpet_auto has no value"),
+        (sstr, "liver", "the automatic NETPET grade and Zidan's group have no value"),
+        (fdg, "liver", "the automatic NETPET grade has no value"),
         (fdg, "blood_pool", "Zidan's group has no value"),
     ):
         why = pet.references.why_not(organ)

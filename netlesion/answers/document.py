@@ -10,6 +10,7 @@ from typing import Any
 
 from netlesion.answers.answer import NOTICE, Answer
 from netlesion.answers.questions import QUESTIONS
+from netlesion.answers.words import listed, meaning, spoken
 from netlesion.output.version import __version__
 
 SCHEMA = Path(__file__).with_name("answers.schema.json")
@@ -33,7 +34,9 @@ def schema() -> dict[str, Any]:
 
 
 def text_of(patient_id: str, answers: Sequence[Answer]) -> str:
-    """One patient's answers as sentences, question by question and visit by visit."""
+    """One patient's answers as sentences, question by question and visit by visit; what is the same at every visit
+    (what is missing, what a reader must decide) is said once.
+    """
     lines = [f"Patient {patient_id}", NOTICE, ""]
     for name, question in QUESTIONS.items():
         found = [a for a in answers if a.question == name]
@@ -42,6 +45,13 @@ def text_of(patient_id: str, answers: Sequence[Answer]) -> str:
         lines.append(question.title)
         for one in found:
             lines += [f"  {line}" for line in _sentences(one)]
+        given = [a for a in found if a.status == "answered"]
+        for words, texts in (
+            ("Missing", [t for a in given for t in a.missing]),
+            ("A reader must still decide", [t for a in given for t in a.reader_decides]),
+        ):
+            if texts:
+                lines.append(f"  {words}: {'; '.join(dict.fromkeys(texts))}.")
         lines.append("")
     return "\n".join(lines)
 
@@ -53,14 +63,12 @@ def _sentences(answer: Answer) -> list[str]:
         lines += [reason.text for reason in answer.reasons[1:]]
         return lines
     if answer.category is not None:
-        others = f" ({', '.join(answer.alternatives)} also possible)" if answer.alternatives else ""
-        lines.append(f"{answer.category.replace('_', ' ')}{others}.")
-    lines += [reason.text for reason in answer.reasons]
-    if answer.missing:
-        lines.append(f"Missing: {'; '.join(answer.missing)}.")
-    if answer.reader_decides:
-        lines.append(f"A reader must still decide: {'; '.join(answer.reader_decides)}.")
-    return lines
+        others = (
+            f" ({listed(list(map(spoken, answer.alternatives)), 'or')} possible, too)" if answer.alternatives else ""
+        )
+        words = meaning(answer.category)
+        lines.append(f"{words[0].upper()}{words[1:]}{others}.")
+    return lines + [reason.text for reason in answer.reasons]
 
 
 def _plain(answer: Answer) -> dict[str, Any]:

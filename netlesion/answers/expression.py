@@ -27,7 +27,7 @@ NEEDED = (
 READER = (
     "grade, Ki-67, renal and marrow function and earlier therapy, which images do not tell",
     "whether the liver that lesions are compared with is normal",
-    "the visual Krenning score: qkrenning is a project-made score and not a replacement",
+    "the visual Krenning score, which the quantitative one of this project does not replace",
 )
 ALL_ABOVE, PARTLY, NONE_ABOVE, INDETERMINATE, NO_LESION = (
     "all_above_liver", "partly_above_liver", "none_above_liver", "indeterminate", "no_lesion",

@@ -100,7 +100,8 @@ class Source:
 
 
 class _Gatherer:
-    """Reads one patient; images that answers ask for stay in memory as long as the patient, up to KEPT_IMAGES of them."""
+    """Reads one patient; images that answers ask for stay in memory as long as the patient, up to KEPT_IMAGES of
+    them."""
 
     def __init__(self, source: Source, patient_id: str, masks: Mapping[str, MaskFile]) -> None:
         self.source, self.patient_id, self.masks = source, patient_id, masks

@@ -55,7 +55,7 @@ NEEDED = (
 READER = (
     "whether the tumour is a well-differentiated NET: a neuroendocrine carcinoma follows the carcinoma's chapter",
     "T of the gut, which is depth of invasion, and T4 (invasion of vessels and neighbouring organs)",
-    "whether deposits counted as abdominal_other are peritoneal, mesenteric or ovarian: no organ map names these",
+    "whether abdominal deposits outside every organ are peritoneal, mesenteric or ovarian: no organ map names these",
 )
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "primary_site": {"Description": "Primary site as given in participants.tsv"},
@@ -245,9 +245,9 @@ def _reasons(roles: Sequence[_Role], category: str, reachable: set[str], site: s
     reasons = []
     words = {
         LIVER: "in the liver",
-        DISTANT: "outside the liver and counted as distant metastases",
+        DISTANT: "outside the liver and are distant metastases",
         NODE: f"in regional nodes of the {spoken(site or '')}",
-        PRIMARY: "in the organ of the primary and not counted as metastases",
+        PRIMARY: "in the organ of the primary and are no metastases",
         NOT_COUNTED: "below the score from which a lesion is counted",
     }
     for role, where in words.items():
@@ -257,8 +257,10 @@ def _reasons(roles: Sequence[_Role], category: str, reachable: set[str], site: s
             if role == DISTANT:
                 names = dict.fromkeys(spoken(x.station or x.region or "an unknown region") for x in found)
                 regions = f" ({listed(tuple(names))})"
-            verb = "lies" if len(found) == 1 else "lie"
-            text = f"{named(found)} {verb} {where}{regions}."
+            text = f"{named(found)} lie {where}{regions}."
+            if len(found) == 1:
+                text = text.replace(" lie ", " lies ").replace(" are distant metastases", " is a distant metastasis")
+                text = text.replace(" are no metastases", " is no metastasis")
             reasons.append(Reason(text, keys(found)))
     if not reasons:
         reasons.append(Reason("No lesion was found."))

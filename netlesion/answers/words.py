@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from netlesion.answers.patient import TRACER_WORDS, Lesion
+
+#: What a category that is a code means, in words.
+MEANING: Mapping[str, str] = {
+    "M0": "M0, no metastasis",
+    "M1a": "M1a, metastases in the liver alone",
+    "M1b": "M1b, metastases outside the liver alone",
+    "M1c": "M1c, metastases in and outside the liver",
+    "CMR": "complete metabolic response (CMR)",
+    "PMR": "partial metabolic response (PMR)",
+    "SMD": "stable metabolic disease (SMD)",
+    "PMD": "progressive metabolic disease (PMD)",
+    "NE": "not evaluable (NE)",
+    "sstr_only": "positive on DOTATATE alone",
+    "concordant": "positive on both tracers",
+    "discordant": "disease that is positive on FDG alone",
+    "increase": "more DOTATATE-positive disease",
+    "decrease": "less DOTATATE-positive disease",
+    "stable": "DOTATATE-positive disease of the same volume",
+    "mixed": "less DOTATATE-positive disease, but new lesions",
+}
+
+
+def meaning(category: str) -> str:
+    """A category as a physician reads it."""
+    return MEANING.get(category, spoken(category))
 
 
 def listed(parts: Sequence[str], conjunction: str = "and") -> str:

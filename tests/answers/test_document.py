@@ -59,7 +59,7 @@ def test_sentences_name_their_lesions_and_what_is_to_be_decided():
     text = text_of("01", everything())
     assert "not a medical device" in text
     assert "What stage is that?" in text
-    assert "M1a (M0 also possible)." in text
+    assert "M1a, metastases in the liver alone (M0 possible, too)." in text
     assert "DOTATATE lesion 1 lies in the liver." in text
     assert "A reader must still decide: " in text
 
