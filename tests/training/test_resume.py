@@ -73,7 +73,7 @@ def test_killed_and_continued_equals_never_killed(tiny_cohort, tmp_path):
         start_new_session=True,
     )
     last = tmp_path / "cut" / "sts" / "checkpoints" / "last.ckpt"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not last.is_file() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
