@@ -33,7 +33,8 @@ def phantom(
     ] = "auto",
 ) -> None:
     """A digital dual-tracer cohort (PET/CT, PET/MR) with known truth, as BIDS or DICOM."""
-    from netlesion.phantom.digital_cohort.bids import CohortPlan, complete_of, make_cohort, spacing_of
+    from netlesion.phantom.digital_cohort.anatomy import complete_of
+    from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort, spacing_of
 
     native = spacing == "native"
     plan = CohortPlan(
@@ -46,6 +47,7 @@ def phantom(
         dicom=dicom,
         anatomy=anatomy,
         complete=complete_of(complete),
+        anatomy_cache=None if anatomy is None else Path.home() / ".cache" / "netlesion" / "anatomy",
     )
     make_cohort(out, plan, workers)
     print(out)

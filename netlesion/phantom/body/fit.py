@@ -41,6 +41,9 @@ LUNGS = tuple(n for n in LABELS if n.startswith("lung_"))
 IN_HULL = (*LUNGS, "heart", "liver", "spleen", "stomach", "kidney_left", "kidney_right")
 #: Nominal heights: the bladder's base, the tops of the lungs, the brain's base.
 BLADDER_MM, APEX_MM, BRAIN_MM = -298.0, 294.0, 424.0
+#: Nominal height of the lungs' lowest parts, in a deep breath; how far higher they lie in people who breathe shallowly,
+#: and the share of that which spine and ribs follow [P].
+LUNG_BASE_MM, LIFTS_MM, LIFT_OF_BONES = 14.0, (-30.0, 80.0), 0.5
 #: Stature over the distance from the bladder's base to the lungs' tops, and how far it is believed beside the mean [P].
 #: 240 people: 562 mm in men with a labelled prostate, 521 mm in women; 175 and 163 cm are their populations' means.
 STATURE_OF_TORSO, BELIEF, MEAN_CM = 3.12, 0.7, {"M": 175.0, "F": 163.0}
@@ -89,7 +92,7 @@ def fit_person(seen: Seen, sex: str, what: str) -> Fit:
     _require_whole_liver(*seen.mask("liver"), what)
     to_body = _straightened(organs)
     at = {n: Measured(m.points_mm @ to_body[:3, :3].T + to_body[:3, 3]) for n, m in organs.items()}
-    heights, scale_z = _heights(seen, at, sex, what)
+    heights, scale_z, lung_height = _heights(seen, at, sex, what)
     origin_z = float(np.interp(0.0, *heights))
     heights = heights[0], heights[1] - origin_z
     to_body = _shifted(to_body, (0.0, 0.0, -origin_z))
@@ -109,12 +112,14 @@ def fit_person(seen: Seen, sex: str, what: str) -> Fit:
     belly = float(np.interp(20.0, knots, deep)) / scale_x
     shape = FittedShape(
         sex, round(NOMINAL_HEIGHT_CM * scale_z, 1), (scale_x, scale_x, scale_z), 17.0, 1.0,
-        knots, np.stack([height, across, deep, shift]), wall,
+        knots, np.stack([height, across, deep, shift]), wall, lung_height=lung_height,
     )  # fmt: skip
     shape = replace(shape, head=_head(at, shape))
     soft = replace(shape, residual=_residual(shape, at))
     guts = replace(soft, clearance=_clearance(codes, grid, tuple(organs)))
-    vessels = replace(soft, clearance=_clearance(codes, grid, (*LUNGS, "kidney_left", "kidney_right", "spleen")))
+    vessels = replace(
+        soft, clearance=_clearance(codes, grid, (*LUNGS, "kidney_left", "kidney_right", "spleen", "liver"))
+    )
     top = float(seen.high[2])
     is_brain_cut = "brain" in organs and float(organs["brain"].points_mm[:, 2].max()) > top - 8.0
     return Fit(to_body, shape, soft, guts, vessels, codes, grid, hull, is_brain_cut, belly)
@@ -180,8 +185,8 @@ def _volume_ml(seen: Seen, name: str) -> float:
 
 def _heights(
     seen: Seen, at: Mapping[str, Measured], sex: str, what: str
-) -> tuple[tuple[np.ndarray, np.ndarray], float]:
-    """Nominal heights and where they lie in the map; and the scale along the limbs."""
+) -> tuple[tuple[np.ndarray, np.ndarray], float, float]:
+    """Nominal heights and where they lie in the map; the scale along the limbs; the lungs' height over the nominal."""
     apex = float(np.mean([np.percentile(at[n].points_mm[:, 2], 99.7) for n in LUNGS if "upper" in n and n in at]))
     base = None
     if "urinary_bladder" in at and _volume_ml(seen, "urinary_bladder") > LEAST_ML["urinary_bladder"]:
@@ -198,14 +203,18 @@ def _heights(
     stature_cm = MEAN_CM[sex] + BELIEF * (STATURE_OF_TORSO * torso / 10.0 - MEAN_CM[sex])
     scale = float(np.clip(stature_cm, 142.0, 204.0)) / NOMINAL_HEIGHT_CM
     own = torso / (APEX_MM - BLADDER_MM)
-    nominal, found = [BLADDER_MM, APEX_MM], [base, apex]
+    bottom = float(np.mean([np.percentile(at[n].points_mm[:, 2], 1.0) for n in LUNGS if "lower" in n and n in at]))
+    lifted = float(np.clip(bottom - (apex - own * (APEX_MM - LUNG_BASE_MM)), *LIFTS_MM))
+    nominal = [BLADDER_MM, LUNG_BASE_MM, APEX_MM]
+    found = [base, apex - own * (APEX_MM - LUNG_BASE_MM) + LIFT_OF_BONES * lifted, apex]
+    lung_height = float(np.clip((apex - bottom) / (found[2] - found[1]), 0.65, 1.1))
     if "brain" in at and _volume_ml(seen, "brain") > LEAST_ML["brain"]:
         brain = float(np.percentile(at["brain"].points_mm[:, 2], 2.0))
         lowest, highest = (apex + own * (BRAIN_MM - APEX_MM) * f for f in (0.65, 1.35))
         nominal, found = [*nominal, BRAIN_MM], [*found, float(np.clip(brain, lowest, highest))]
     nominal = [-1200.0, *nominal, nominal[-1] + 300.0]
     found = [base - scale * (BLADDER_MM + 1200.0), *found, found[-1] + scale * 300.0]
-    return (np.array(nominal), np.array(found)), scale
+    return (np.array(nominal), np.array(found)), scale, lung_height
 
 
 def _interp(z: np.ndarray, nominal: np.ndarray, found: np.ndarray) -> np.ndarray:

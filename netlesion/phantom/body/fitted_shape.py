@@ -101,7 +101,8 @@ class Residual:
 
 @dataclass(frozen=True, eq=False)
 class FittedShape(BodyShape):
-    """knots_mm: nominal heights; along (4, n) there: height, mm per nominal mm across and in depth, y of nominal 0."""
+    """knots_mm: nominal heights; along (4, n) there: height, mm per nominal mm across and in depth, y of nominal 0.
+    head: the head's scale; lung_height: the lungs' height over the built-in ones' (shallow breathing lifts the base)."""
 
     knots_mm: np.ndarray
     along: np.ndarray
@@ -109,6 +110,7 @@ class FittedShape(BodyShape):
     residual: Residual | None = None
     clearance: Clearance | None = None
     head: Point | None = None
+    lung_height: float = 1.0
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
@@ -136,6 +138,10 @@ class FittedShape(BodyShape):
     @property
     def head_scale(self) -> Point:
         return super().head_scale if self.head is None else self.head
+
+    @property
+    def rib_slope(self) -> float:
+        return self.lung_height
 
     def size(self, nominal_mm: Point) -> Point:
         return point(c * s for c, s in zip(nominal_mm, self.scale, strict=True))

@@ -59,6 +59,11 @@ class BodyShape:
         sex = FEMALE_HEAD if self.sex == "F" else MALE_HEAD
         return point(sex * (1.0 + HEAD_SHARE * (s - 1.0)) for s in self.scale)
 
+    @property
+    def rib_slope(self) -> float:
+        """How steep the ribs fall forwards, over the nominal adult's."""
+        return 1.0
+
     def size_at(self, nominal_mm: Point, z_mm: float) -> Point:
         """Nominal lengths along x, y, z at a nominal height -> this person's; the same at every height here."""
         return self.size(nominal_mm)

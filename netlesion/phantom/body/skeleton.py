@@ -201,7 +201,7 @@ def _ribs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
             points = [start, (38.0, y - 28.0, z + 3.0)]
             for angle in np.linspace(38.0, reach, 11):
                 share = (angle - 38.0) / (max(reach, 60) - 38.0)
-                height = min(z + 2.0 - (drop + extra) * share**1.15, 290.0)
+                height = min(z + 2.0 - (drop + extra) * shape.rib_slope * share**1.15, 290.0)
                 points.append(_cage_point(o, height, float(angle), RIB_RADIUS_MM + 0.5))
             curve = shape.on_wall(o.path(tuple(points), 20.0), sign, RIB_RADIUS_MM + 1.5)
             outer = tube(curve, o.length(RIB_RADIUS_MM))

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from netlesion.phantom.body.parts import Station
-from netlesion.phantom.solids import Ellipsoid
+from netlesion.phantom.solids import Ellipsoid, point
 
 if TYPE_CHECKING:
     from netlesion.phantom.body.shape import BodyShape
@@ -33,9 +35,16 @@ PLACES = (
 PERITONEUM = frozenset(
     {"paracolic_left", "paracolic_right", "omentum", "pelvic_peritoneum", "liver_capsule", "mesentery_root"}
 )
+#: A station's middle lies at least this share of its thickness outside organs that stay where they are.
+CLEAR_SHARE = 0.8
 NODES_NEAR_GUT = frozenset({"mesenteric", "retroperitoneal", "hilar_hepatic", "coeliac", "iliac_left", "iliac_right"})
 
 
 def stations(shape: BodyShape) -> tuple[Station, ...]:
     """All of them, scaled to this person."""
-    return tuple(Station(name, Ellipsoid(shape.at(centre), shape.size(axes))) for name, centre, axes in PLACES)
+    found = []
+    for name, centre, axes in PLACES:
+        size = shape.size(axes)
+        (place,) = shape.cleared(np.array([shape.at(centre)]), CLEAR_SHARE * min(size))
+        found.append(Station(name, Ellipsoid(point(place), size)))
+    return tuple(found)

@@ -136,10 +136,8 @@ def _adrenals(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
         o = draw_organ(rng, shape, top, shift_sd_mm=1.5, size_sd=0.08)
         middle = o.at(tuple((0.55 * np.array(top) + 0.45 * (np.array(medial) + lateral) / 2).tolist()))
         thick = o.length(4.3)
-        limbs = [
-            Capsule(middle, o.at(end), thick * 1.15, thick * 0.85, (1.0, 0.0, 0.0), 1.0)
-            for end in (top, medial, lateral)
-        ]
+        middle, *ends = shape.cleared(np.array([middle, *(o.at(end) for end in (top, medial, lateral))]), thick)
+        limbs = [Capsule(point(middle), point(end), thick * 1.15, thick * 0.85, (1.0, 0.0, 0.0), 1.0) for end in ends]
         parts.append(Part(f"adrenal_gland_{side}", "adrenal", Union(tuple(limbs)), factor=factor(rng, 0.1)))
     return parts
 

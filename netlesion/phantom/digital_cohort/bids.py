@@ -46,12 +46,11 @@ from netlesion.phantom.body.labels import LABELS
 from netlesion.phantom.body.parts import Body
 from netlesion.phantom.digital_cohort.anatomy import (
     ANATOMY_STREAM,
-    COMPLETE,
     Complete,
     body_of_map,
     forget,
     map_of,
-    require_map,
+    require_maps,
 )
 from netlesion.phantom.digital_cohort.dicom import write_dicom_patient
 from netlesion.phantom.patient import NUCLIDE, Exam, PatientDraw, draw_patient, known
@@ -80,7 +79,7 @@ class CohortPlan:
 
     settings: None takes the preset's. noise_free: also the true activity as an image, without blur or noise. dicom:
     DICOM studies instead of a BIDS cohort. anatomy: organ label maps instead of the built-in body. complete: whether
-    the built-in body is grown around them (auto: where skin or bones are missing).
+    the built-in body is grown around them (auto: without skin or bones). anatomy_cache: keeps what was measured.
     """
 
     patients: int
@@ -93,6 +92,7 @@ class CohortPlan:
     dicom: bool = False
     anatomy: Path | None = None
     complete: Complete = "auto"
+    anatomy_cache: Path | None = None
 
     def __post_init__(self) -> None:
         if self.patients < 1:
@@ -155,8 +155,7 @@ def _make_cohort(cohort: Path, plan: CohortPlan, workers: int, wanted: dict) -> 
     if cohort.is_dir() and any(cohort.iterdir()) or cohort.exists() and not cohort.is_dir():
         raise CohortError(f"{cohort}: holds something else than this cohort; name a new or empty folder, or remove it")
     forget()
-    for path in plan.maps():
-        require_map(path)
+    require_maps(plan.maps(), plan.complete, plan.anatomy_cache, workers)
     work = cohort.with_name(cohort.name + ".partial")
     if work.exists() and not (work / MARKER).is_file():
         raise CohortError(f"{work}: is not an unfinished cohort, and the work would go there; move it away")
@@ -204,13 +203,6 @@ def spacing_of(text: str) -> tuple[float, float, float]:
         raise ConfigError(f"spacing {text!r} is not understood; expected one number (4), three (2x2x3) or native")
     i, j, k = numbers * 3 if len(numbers) == 1 else numbers
     return i, j, k
-
-
-def complete_of(text: str) -> Complete:
-    """auto, always or never; ConfigError for anything else."""
-    if text not in COMPLETE:
-        raise ConfigError(f"--complete {text!r} is not understood; expected one of {', '.join(COMPLETE)}")
-    return text
 
 
 def subject_of(index: int) -> str:
@@ -282,7 +274,7 @@ def _body_of_map(plan: CohortPlan, index: int, settings: PhantomSettings) -> Bod
     if not maps:
         return None
     rng = np.random.default_rng([plan.seed, index, ANATOMY_STREAM])
-    return body_of_map(map_of(index, plan.seed, maps), rng, settings.body, plan.complete)
+    return body_of_map(map_of(index, plan.seed, maps), rng, settings.body, plan.complete, plan.anatomy_cache)
 
 
 def _write_pet_scan(cohort: Path, subject: str, exam: Exam, scan: PetScan, noise_free: bool) -> None:
