@@ -89,7 +89,8 @@ def guarded(work: Callable[[DictConfig], int], config: DictConfig) -> None:
     warn_in_one_line()
     with at_work():
         status = run_guarded(lambda: work(config))
-    sys.exit(status)
+    if status:  # else a next job of a multirun may follow
+        sys.exit(status)
 
 
 def run_guarded(work: Callable[[], int]) -> int:

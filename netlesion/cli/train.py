@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from netlesion.cli.cohort import opened
 from netlesion.cli.config import card_of, labels_of, quiet_libraries, recorded, refuse_old_names, split_from
+from netlesion.cli.cross_validation import as_fold, split_of_fold, summary_of_folds
 from netlesion.cli.instantiate import (
     callbacks_of,
     instantiated,
@@ -55,6 +56,8 @@ def train(config: DictConfig, words: Sequence[str] = ()) -> int:
     Raises OutputError when another training is at work in the same run folder.
     """
     refuse_old_names(config)
+    if config.fold is not None:
+        config = as_fold(config)
     with alone(config.run_dir, "give the run another name or runs_dir"):
         return _train(config, words)
 
@@ -66,6 +69,8 @@ def _train(config: DictConfig, words: Sequence[str]) -> int:
     resume = resume_path(config.ckpt_path, run_dir)
     cohort = opened(config.cohort)
     split = split_from(config, cohort)
+    if config.fold is not None:
+        split = split_of_fold(config, split, cohort)
     module, data, trainer = _ready(config, cohort, split, resume, words)
     try:
         with watch.stage("fit"), warnings.catch_warnings():
@@ -82,6 +87,8 @@ def _train(config: DictConfig, words: Sequence[str]) -> int:
     if score is not None:
         print(f"validation score {score:.4f} (FROC score + Dice / 100, best epoch)")
     print(f"checkpoint {run_dir / 'model.safetensors'}")
+    if config.fold is not None:
+        print(summary_of_folds(run_dir.parent, int(config.splitting.folds)))
     return 0
 
 
@@ -197,7 +204,8 @@ def _summarise(config: DictConfig, trainer: pl.Trainer, watch: Stopwatch) -> Non
         "steps": trainer.global_step,
         "fit_seconds": round(watch.seconds["fit"], 1),
     }
-    write_json(Path(config.run_dir) / "summary.json", facts | {"best": best or None})
+    fold = {} if config.fold is None else {"fold": int(config.fold), "folds": int(config.splitting.folds)}
+    write_json(Path(config.run_dir) / "summary.json", facts | {"best": best or None} | fold)
     for logger in trainer.loggers:
         summary = getattr(logger.experiment, "summary", None)
         if hasattr(summary, "update"):

@@ -6,7 +6,7 @@ The unit is the patient, so that all scans and both tracers of one person stay t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -100,6 +100,50 @@ def split_of(path: str | Path, patient_ids: Iterable[str], **drawing) -> Split:
             "add them to a part, or give another split_file"
         )
     return split
+
+
+def folds_of(
+    path: str | Path, split: Split, folds: int, seed: int, strata: Callable[[], Mapping[str, str]] | None = None
+) -> tuple[tuple[str, ...], ...]:
+    """The folds in the file, or, where there is none, new ones drawn from training and validation patients together.
+
+    strata: called where folds are drawn, gives patient -> stratum; each fold gets its share of every stratum.
+
+    Raises:
+        ConfigError: for a number of folds that the patients cannot fill.
+        CohortError: where the file's folds are others' or of another number.
+    """
+    path, patients = Path(path), tuple(sorted(split.train + split.val))
+    if not 2 <= folds <= len(patients):
+        raise ConfigError(
+            f"splitting.folds is {folds}, expected 2 to {len(patients)}, the patients outside the test part"
+        )
+    if not path.is_file():
+        order = [patients[i] for i in np.random.default_rng(seed).permutation(len(patients))]
+        order = _interleaved(order, {} if strata is None else strata())
+        runs = np.array_split(np.arange(len(order)), folds)  # any run of them holds each stratum in proportion
+        found = tuple(tuple(sorted(order[i] for i in run)) for run in runs)
+        write_json(path, {"folds": [list(fold) for fold in found], "seed": seed})
+        return found
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))["folds"]
+        found = tuple(tuple(str(p) for p in fold) for fold in content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CohortError(f"{path}: not a file of folds; expected lists of patients under folds") from error
+    if len(found) != folds or sorted(p for fold in found for p in fold) != list(patients):
+        raise CohortError(
+            f"{path}: its {len(found)} folds are not {folds} folds of the {len(patients)} training and validation "
+            "patients of the split; remove the file to draw new ones"
+        )
+    return found
+
+
+def fold_split(split: Split, folds: Sequence[Sequence[str]], fold: int) -> Split:
+    """The split in which one fold validates and the others train; the test part stays."""
+    if not 0 <= fold < len(folds):
+        raise ConfigError(f"fold is {fold}, expected 0 to {len(folds) - 1} (splitting.folds)")
+    train = tuple(p for n, members in enumerate(folds) for p in members if n != fold)
+    return Split(train, tuple(folds[fold]), split.test)
 
 
 def read_split(path: str | Path) -> Split:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from netlesion.errors import CohortError, ConfigError
-from netlesion.image.split import Split, draw_split, read_split, split_of
+from netlesion.image.split import Split, draw_split, fold_split, folds_of, read_split, split_of
 
 PATIENTS = [f"STS_{n:03d}" for n in range(1, 21)]
 DRAWING = {"val_fraction": 0.15, "test_fraction": 0.25, "seed": 0, "always_test": ("STS_001",)}
@@ -57,3 +57,34 @@ def test_a_broken_file_an_unknown_part_and_impossible_shares(tmp_path):
         Split(("a",), (), ()).part("dev")
     with pytest.raises(ConfigError, match="leave patients"):
         draw_split(PATIENTS, 0.5, 0.5, 0)
+
+
+SPLIT = Split(tuple(f"p{n}" for n in range(11)), ("v0", "v1"), ("t0",))
+
+
+def test_every_patient_outside_the_test_part_validates_in_one_fold(tmp_path):
+    strata = {f"p{n}": "lesion-free" for n in range(0, 11, 2)}
+    folds = folds_of(tmp_path / "f.json", SPLIT, 4, 3, lambda: strata)
+    assert sorted(p for fold in folds for p in fold) == sorted(SPLIT.train + SPLIT.val)
+    assert [len(fold) for fold in folds] == [4, 3, 3, 3]
+    assert all(1 <= sum(p in strata for p in fold) <= 2 for fold in folds)
+    for n in range(4):
+        part = fold_split(SPLIT, folds, n)
+        assert (part.val, part.test) == (folds[n], SPLIT.test)
+        assert sorted(part.train + part.val) == sorted(SPLIT.train + SPLIT.val)
+    assert folds_of(tmp_path / "f.json", SPLIT, 4, 99) == folds, "drawn once"
+
+
+def test_folds_that_cannot_be_are_refused(tmp_path):
+    for folds in (1, 14):
+        with pytest.raises(ConfigError, match=f"splitting.folds is {folds}, expected 2 to 13"):
+            folds_of(tmp_path / "f.json", SPLIT, folds, 0)
+    drawn = folds_of(tmp_path / "f.json", SPLIT, 5, 0)
+    with pytest.raises(ConfigError, match="fold is 5, expected 0 to 4"):
+        fold_split(SPLIT, drawn, 5)
+    for split, folds in ((SPLIT, 4), (Split(SPLIT.train, (), ("v0", "v1", "t0")), 5)):
+        with pytest.raises(CohortError, match="remove the file to draw new ones"):
+            folds_of(tmp_path / "f.json", split, folds, 0)
+    (tmp_path / "f.json").write_text("[]")
+    with pytest.raises(CohortError, match="not a file of folds"):
+        folds_of(tmp_path / "f.json", SPLIT, 5, 0)
