@@ -109,9 +109,11 @@ def _frame(body: np.ndarray, lesion: np.ndarray, spacing: np.ndarray) -> tuple[T
     if not seen.any():
         seen[:] = True
     xy = np.argwhere(seen) * spacing[:2]
-    centre = (xy.min(axis=0) + xy.max(axis=0)) / 2.0
-    half = float(np.linalg.norm(xy - centre, axis=1).max()) + float(spacing[:2].max())
-    width = int(np.ceil(2 * half / PIXEL_MM))
+    middle = (xy.min(axis=0) + xy.max(axis=0)) / 2.0
+    edge = (PIXEL_MM - spacing[:2]) / 2.0  # the first voxel of `_levels`; the axis stands on one of them
+    centre = edge + np.rint((middle - edge) / PIXEL_MM) * PIXEL_MM
+    half = float(np.linalg.norm(xy - centre, axis=1).max()) + float(spacing[:2].max()) / 2.0
+    width = 2 * int(np.ceil(half / PIXEL_MM)) + 1
     height = max(1, round(body.shape[2] * float(spacing[2]) / PIXEL_MM))
     top = (body.shape[2] - 0.5) * float(spacing[2])
     table = Turntable((float(centre[0]), float(centre[1])), width * PIXEL_MM / 2.0, top, (height, width), PIXEL_MM)
