@@ -80,6 +80,9 @@ class _Case:
         voxels = voxels_of_sphere(cells, left, centre, LIVER_RADIUS_MM)
         whole_ml = 4 / 3 * np.pi * (LIVER_RADIUS_MM / 10) ** 3
         share = len(voxels) * self.suv.geometry.voxel_volume_ml / whole_ml
+        if len(voxels) * self.suv.geometry.voxel_volume_ml < LIVER_LEAST_ML:
+            flag = "no sphere of 3 cm keeps 5 ml of liver away from lesions; all that is left of it is used"
+            return reference_of(self.suv, voxels_of_cells(cells, left), ORGAN_MAP, (flag,))
         flags = () if share > 0.8 else (f"lesions or the liver's edge take {1 - share:.0%} of the sphere",)
         return reference_of(self.suv, voxels, ORGAN_MAP, flags)
 
