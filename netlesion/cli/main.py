@@ -15,6 +15,7 @@ from netlesion.cli.dashboard import dashboard
 from netlesion.cli.demo import demo
 from netlesion.cli.evaluate import evaluate
 from netlesion.cli.measure import measure
+from netlesion.cli.organs import organs
 from netlesion.cli.phantom import phantom
 from netlesion.cli.plan_study import plan_study
 from netlesion.cli.register import register
@@ -36,7 +37,7 @@ exports.add_verbs(app)
 run.add_verbs(app)
 for verb in (suv, register, measure, validate, answer, report, evaluate, calibrate, compare, plan_study):
     app.command()(verb)
-for verb in (phantom, dashboard, demo):
+for verb in (organs, phantom, dashboard, demo):
     app.command()(verb)
 
 

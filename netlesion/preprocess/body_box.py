@@ -44,7 +44,7 @@ def body_box(grid: Harmonised) -> tuple[tuple[int, int, int], tuple[int, int, in
 
 
 def _shows_body(volume: Volume, step: list[int]) -> np.ndarray:
-    coarse = _means(volume.array, step)
+    coarse = block_means(volume.array, step)
     if volume.quantity is Quantity.HU:
         return coarse > BODY_HU
     if volume.quantity is Quantity.MR:
@@ -52,7 +52,7 @@ def _shows_body(volume: Volume, step: list[int]) -> np.ndarray:
     return coarse > BODY_SUV
 
 
-def _means(array: np.ndarray, step: list[int]) -> np.ndarray:
+def block_means(array: np.ndarray, step: list[int]) -> np.ndarray:
     """Means over blocks of `step` voxels, the last of an axis over what is left."""
     coarse = array
     for axis, s in enumerate(step):

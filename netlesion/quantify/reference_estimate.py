@@ -17,9 +17,11 @@ from scipy import ndimage
 
 from netlesion.image.visit import Tracer
 from netlesion.image.volume import Volume
+from netlesion.preprocess.body_box import block_means
 from netlesion.quantify.anatomy import AnatomicalImage
 from netlesion.quantify.aorta import descending_aorta_mm
 from netlesion.quantify.reference_region import (
+    CELL_MM,
     Cells,
     away_from,
     deepest_mm,
@@ -31,6 +33,8 @@ from netlesion.quantify.references import ESTIMATE, ReferenceOrgan, ReferenceOrg
 LESION_MARGIN_MM = 10.0
 #: Body against air, SUVbw.
 BODY_SUV = 0.1
+#: How finely liver and spleen are looked for.
+SEARCH_MM = 7.0
 #: Liver: uptake over this edge varies less than this, and is raised over the body's median so much.
 EVEN_MM, EVEN_COV, RAISED = 28.0, 0.22, 2.0
 LIVER_RADIUS_MM, LIVER_LEAST_ML, LIVER_USUAL_ML = 15.0, 20.0, 120.0
@@ -40,7 +44,9 @@ LIVER_HU = (-20.0, 200.0)
 SPLEEN_OVER_LIVER, SPLEEN_EDGE_MM, SPLEEN_LEAST_ML, SPLEEN_RADIUS_MM = 1.3, 12.0, 40.0, 10.0
 #: How far above and below the liver a spleen may lie.
 SPLEEN_REACH_MM = 40.0
-AORTA_RADIUS_MM, AORTA_LEAST_MM = 5.0, 30.0
+#: Aorta: a cylinder of 1 cm over at least 3 cm; slices further from their median uptake are left out, and where fewer
+#: than this share agree it is flagged.
+AORTA_RADIUS_MM, AORTA_LEAST_MM, AORTA_SPREAD, AORTA_ALIKE = 5.0, 30.0, 0.2, 0.7
 
 
 def references_by_estimate(
@@ -68,17 +74,13 @@ class _Case:
 
     @cached_property
     def cells(self) -> Cells:
-        """The whole PET, in cells of about 4 mm."""
-        corners = np.array([[0, 0, 0], np.array(self.suv.geometry.shape) - 1])
-        world = self.suv.geometry.to_world(corners)
-        return Cells.between(self.suv.geometry, world.min(axis=0), world.max(axis=0), 0.0)
+        """The whole PET, in cells of about 7 mm."""
+        return Cells.of_whole(self.suv.geometry, SEARCH_MM)
 
     @cached_property
     def uptake(self) -> np.ndarray:
-        """(i, j, k) mean SUV around each cell, over its own size."""
-        part = tuple(slice(None, None, int(s)) for s in self.cells.step)
-        size = [int(s) for s in self.cells.step]
-        return self.suv.array[part] if max(size) == 1 else ndimage.uniform_filter(self.suv.array, size)[part]
+        """(i, j, k) mean SUV of each cell."""
+        return block_means(self.suv.array, self.cells.step.tolist())
 
     @cached_property
     def free(self) -> np.ndarray:
@@ -163,18 +165,24 @@ class _Case:
     def blood_pool(self) -> ReferenceOrgan | str:
         if self.ct is None:
             return "without a CT the aorta cannot be found"
-        middles_mm = descending_aorta_mm(self.cells, self.ct)
+        middles_mm = descending_aorta_mm(self.suv.geometry, self.ct)
         if middles_mm is None:
             return "the descending aorta was not found beside the spine on the CT"
-        half_mm = float(self.cells.spacing_mm.max()) / 2
+        half_mm = CELL_MM / 2
         radius = float(np.hypot(AORTA_RADIUS_MM, half_mm))
-        voxels = [voxels_of_sphere(self.cells, self.free, middle, radius) for middle in middles_mm]
-        every = np.unique(np.concatenate(voxels), axis=0)
-        if not len(every):
+        spheres = [voxels_of_sphere(self.cells, self.free, middle, radius) for middle in middles_mm]
+        spheres = [voxels for voxels in spheres if len(voxels)]
+        if not spheres:
             return "lesions lie all along the descending aorta"
-        height_mm = float(np.ptp(middles_mm[:, 2]))
-        flags = [] if height_mm >= AORTA_LEAST_MM else [f"the aorta was followed over {height_mm:.0f} mm alone"]
-        return _flagged(reference_of(self.suv, every, ESTIMATE), flags)
+        means = np.array([float(self.suv.array[tuple(voxels.T)].mean()) for voxels in spheres])
+        alike = np.abs(means / np.median(means) - 1) <= AORTA_SPREAD
+        height_mm, flags = float(alike.sum() * CELL_MM), []
+        if height_mm < AORTA_LEAST_MM:
+            flags.append(f"the aorta was followed over {height_mm:.0f} mm alone")
+        if alike.mean() < AORTA_ALIKE:
+            flags.append(f"only {alike.mean():.0%} of the slices of what is taken for the aorta have one uptake")
+        every = np.concatenate([voxels for voxels, same in zip(spheres, alike, strict=True) if same])
+        return _flagged(reference_of(self.suv, np.unique(every, axis=0), ESTIMATE), flags)
 
 
 def _flagged(organ: ReferenceOrgan, flags: list[str]) -> ReferenceOrgan:

@@ -1,7 +1,7 @@
-"""Regions of interest on a PET: where an organ is at about 4 mm, what is left of it, and the uptake of a sphere there.
+"""Regions of interest on a PET: where an organ is at a few mm, what is left of it, and the uptake of a sphere there.
 
-The tools of `reference_map` and `reference_estimate`. Organs are looked at on every n-th voxel of the PET, so that
-a scan of fine voxels costs no more; uptake is read on every voxel.
+The tools of `reference_map` and `reference_estimate`. Organs are looked at in blocks of voxels, so that a scan of fine
+voxels costs no more; uptake is read on every voxel.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ CELL_MM = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """A part of a PET's grid, every step-th voxel of it.
+    """A part of a PET's grid in blocks of voxels.
 
     Args:
         start: First voxel, in indices of the PET.
-        step: Voxels between two cells along each axis.
+        step: Voxels of a cell along each axis.
         shape: Cells along each axis.
         geometry: Of the PET.
     """
@@ -37,15 +37,29 @@ class Cells:
     geometry: Geometry
 
     @classmethod
-    def between(cls, geometry: Geometry, low_mm: np.ndarray, high_mm: np.ndarray, margin_mm: float = 12.0) -> Cells:
+    def between(
+        cls,
+        geometry: Geometry,
+        low_mm: np.ndarray,
+        high_mm: np.ndarray,
+        margin_mm: float = 12.0,
+        cell_mm: float = CELL_MM,
+    ) -> Cells:
         """The cells of the box between two corners in RAS+ mm and a margin around it, as far as the PET reaches."""
-        step = np.array([max(1, round(CELL_MM / s)) for s in geometry.spacing_mm])
+        step = np.array([max(1, round(cell_mm / s)) for s in geometry.spacing_mm])
         corners = np.array(np.meshgrid(*zip(low_mm - margin_mm, high_mm + margin_mm, strict=True), indexing="ij"))
         index = geometry.to_index(corners.reshape(3, -1).T)
         start = np.clip(np.floor(index.min(axis=0)).astype(int), 0, np.array(geometry.shape) - 1)
         stop = np.clip(np.ceil(index.max(axis=0)).astype(int) + 1, start + 1, geometry.shape)
         i, j, k = (-(-(stop - start) // step)).tolist()
         return cls(start, step, (i, j, k), geometry)
+
+    @classmethod
+    def of_whole(cls, geometry: Geometry, cell_mm: float) -> Cells:
+        """The cells of the whole PET."""
+        step = np.array([max(1, round(cell_mm / s)) for s in geometry.spacing_mm])
+        i, j, k = (-(-np.array(geometry.shape) // step)).tolist()
+        return cls(np.zeros(3, dtype=int), step, (i, j, k), geometry)
 
     @property
     def spacing_mm(self) -> np.ndarray:
@@ -61,7 +75,7 @@ class Cells:
         return self.to_world(index)
 
     def to_world(self, cell_N3: np.ndarray) -> np.ndarray:
-        return self.geometry.to_world(cell_N3 * self.step + self.start)
+        return self.geometry.to_world(cell_N3 * self.step + self.start + (self.step - 1) / 2)
 
     def any_of(self, mask: np.ndarray) -> np.ndarray:
         """(i, j, k) bool: cells that hold a True voxel of a mask on the PET's grid."""
@@ -72,8 +86,8 @@ class Cells:
         return cells
 
     def holds(self, cells: np.ndarray, voxels_N3: np.ndarray) -> np.ndarray:
-        """(N,) bool: whether the nearest cell of these voxels of the PET is one of those chosen."""
-        at = np.rint((voxels_N3 - self.start) / self.step).astype(int)
+        """(N,) bool: whether the cell of these voxels of the PET is one of those chosen."""
+        at = (voxels_N3 - self.start) // self.step
         inside = ((at >= 0) & (at < self.shape)).all(axis=1)
         at = np.clip(at, 0, np.array(self.shape) - 1)
         return inside & cells[tuple(at.T)]
@@ -101,7 +115,7 @@ def deepest_mm(cells: Cells, mask: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def voxels_of_sphere(cells: Cells, chosen: np.ndarray, centre_mm: np.ndarray, radius_mm: float) -> np.ndarray:
-    """(N, 3) voxels of the PET within a sphere whose nearest cell is one of those chosen."""
+    """(N, 3) voxels of the PET within a sphere whose cell is one of those chosen."""
     geometry = cells.geometry
     centre = geometry.to_index(centre_mm[None])[0]
     reach = np.ceil(radius_mm / np.asarray(geometry.spacing_mm)).astype(int)
@@ -114,8 +128,8 @@ def voxels_of_sphere(cells: Cells, chosen: np.ndarray, centre_mm: np.ndarray, ra
 
 
 def voxels_of_cells(cells: Cells, chosen: np.ndarray) -> np.ndarray:
-    """(N, 3) voxels of the PET whose nearest cell is one of those chosen."""
-    steps = np.stack(np.meshgrid(*(np.arange(s) - s // 2 for s in cells.step), indexing="ij"), axis=-1).reshape(-1, 3)
+    """(N, 3) voxels of the PET whose cell is one of those chosen."""
+    steps = np.stack(np.meshgrid(*(np.arange(s) for s in cells.step), indexing="ij"), axis=-1).reshape(-1, 3)
     voxels = (np.argwhere(chosen) * cells.step + cells.start)[:, None] + steps
     voxels = voxels.reshape(-1, 3)
     return voxels[((voxels >= 0) & (voxels < cells.geometry.shape)).all(axis=1)]

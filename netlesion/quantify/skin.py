@@ -12,6 +12,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from netlesion.image.volume import Quantity, Volume
+from netlesion.preprocess.body_box import block_means
 
 #: Body against air [P].
 BODY_HU, BODY_SUV = -400.0, 0.1
@@ -24,7 +25,7 @@ class Skin:
     def __init__(self, image: Volume) -> None:
         """image: a CT in HU or a PET in SUVbw; the whole body of it is looked at."""
         step = [max(1, round(BLOCK_MM / s)) for s in image.geometry.spacing_mm]
-        coarse = _block_means(image.array, step)
+        coarse = block_means(image.array, step)
         body = _body(coarse > (BODY_HU if image.quantity is Quantity.HU else BODY_SUV), image)
         ends = np.zeros_like(body)
         for axis in range(3):  # a body cut off by the field of view has no skin there
@@ -56,16 +57,3 @@ def _body(above: np.ndarray, image: Volume) -> np.ndarray:
         part[upright] = k
         body[tuple(part)] = ndimage.binary_fill_holes(body[tuple(part)])
     return body
-
-
-def _block_means(array: np.ndarray, step: list[int]) -> np.ndarray:
-    """Means over whole blocks of `step` voxels; what is left over at the far ends is not looked at."""
-    for axis, s in enumerate(step):
-        whole = array.shape[axis] // s * s
-        part = tuple(slice(0, whole) if a == axis else slice(None) for a in range(3))
-        along = np.moveaxis(array[part], axis, 0)
-        total = along[::s].astype(np.float32)
-        for offset in range(1, s):
-            total = total + along[offset::s]
-        array = np.moveaxis(total / np.float32(s), 0, axis)
-    return array

@@ -5,7 +5,7 @@ import pytest
 
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
-from netlesion.preprocess.body_box import MARGIN_MM, _means, body_box
+from netlesion.preprocess.body_box import MARGIN_MM, block_means, body_box
 from netlesion.preprocess.harmonise import Harmonised
 
 SHAPE, SPACING = (61, 47, 83), (4.0, 4.0, 3.0)
@@ -60,7 +60,7 @@ def test_an_image_of_air_shows_nobody():
 
 
 @pytest.mark.parametrize(("shape", "step"), [((13, 17, 11), [2, 3, 4]), ((5, 4, 3), [8, 1, 2]), ((1, 1, 1), [3, 3, 3])])
-def test_means_are_those_of_every_block(shape, step):
+def testblock_means_are_those_of_every_block(shape, step):
     array = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     wanted = [
         [
@@ -69,7 +69,7 @@ def test_means_are_those_of_every_block(shape, step):
         ]
         for i in range(0, shape[0], step[0])
     ]
-    np.testing.assert_allclose(_means(array, step), wanted, atol=1e-6)
+    np.testing.assert_allclose(block_means(array, step), wanted, atol=1e-6)
 
 
 def _block(array, at, step):
