@@ -19,13 +19,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from netlesion.answers.cohort import answer_cohort
 from netlesion.answers.staging import CATEGORIES, SITES
 from netlesion.evaluate.cohort.interval import Resampling
+from netlesion.image.visit import Tracer
+from netlesion.image.volume import Quantity
 from netlesion.io.bids.label_maps import read_named_map
+from netlesion.io.bids.masks import open_masks
+from netlesion.io.bids.pet import read_suv_image
+from netlesion.io.nifti import read_volume
 from netlesion.io.table_file import read_table
 from netlesion.output.atomic import write_json, write_text
 from netlesion.output.tables import tsv
+from netlesion.quantify.case import measure_case
+from netlesion.quantify.organ_map import OrganMap
+from netlesion.quantify.references import write_references
+from netlesion.quantify.table import write_lesions
 
 DERIVATIVES = Path("derivatives", "netlesion")
 #: Organ that a drawn primary of site `other` lies in -> primary site.
@@ -57,19 +68,23 @@ def main() -> None:
     parser.add_argument("--patients", type=int, help="the first so many")
     parser.add_argument("--lay-out", action="store_true", help="only lay the cohort out, for infer.py")
     given = parser.parse_args()
-    subjects = sorted(p.name for p in given.cohort.glob("sub-*"))[: given.patients]
-    cohort = given.out / "cohort"
+    subjects = chosen(given.cohort, given.patients)
+    cohort, results = given.out / "cohort", given.out / "results"
     drawn = [d for subject in subjects for d in lay_out(given.cohort, cohort, subject)]
     write_tables(given.cohort, cohort, subjects, drawn)
     if given.lay_out:
         return
-    found = answer_cohort(given.results or cohort, cohort, given.out / "answers")
+    if given.results is None and not (results / "lesions.tsv").is_file():
+        measure_truth(cohort, results)
+    blind = answer_cohort(given.results or results, given.out / "blind", given.out / "blind_answers", ("primary",))
+    found = answer_cohort(given.results or results, cohort, given.out / "answers")
     for line in found.failures.values():
         print(f"failed: {line}")
     answers = {p: [vars(a) for a in mine] for p, mine in found.answers.items()}
     figures = {
         **staging_figures(given.out, drawn, answers),
-        **primary_figures(drawn, answers),
+        **primary_figures(drawn, answers, "site given"),
+        **primary_figures(drawn, {p: [vars(a) for a in mine] for p, mine in blind.answers.items()}, "site not given"),
         **discordance_figures(drawn, answers),
         **response_figures(cohort, drawn, answers),
         **assessable_figures(answers),
@@ -77,6 +92,31 @@ def main() -> None:
     write_json(given.out / "figures.json", figures)
     for name, figure in figures.items():
         print(f"{name:52s} {figure['text']}")
+
+
+def chosen(source: Path, number: int | None) -> list[str]:
+    """Patients with a NET or without a lesion, those with follow-up first."""
+    every = sorted(p.name for p in source.glob("sub-*") if any(p.glob("ses-*")))
+    net = [s for s in every if not is_tio(read_drawn(source, s))]
+    followed = {p.parent.name for p in (source / DERIVATIVES).glob("sub-*/*_correspondence.tsv")}
+    return sorted(net, key=lambda s: (s not in followed, s))[:number]
+
+
+def measure_truth(cohort: Path, results: Path) -> None:
+    """Results that hold the true masks: links to them, lesions.tsv and reference_organs.tsv."""
+    rows, references = {}, {}
+    for case, mask in tqdm(open_masks(cohort).masks.items(), desc="measure", unit="PET"):
+        _link(mask.path, results / case.split("_trc-")[0] / mask.path.name)
+        organs = read_named_map(mask.path.with_name(mask.path.name.replace("desc-lesions", "desc-organs")))
+        pet = next((cohort / f"sub-{mask.patient}").glob(f"ses-*/pet/{case}_pet.nii.gz"))
+        found = measure_case(
+            read_suv_image(pet), read_volume(mask.path, Quantity.LABEL), None,
+            Tracer("fdg" if case.endswith("fdg") else "sstr"),
+            OrganMap(organs.volume.array, organs.volume.geometry, organs.names),
+        )  # fmt: skip
+        rows[case], references[case] = found.rows, found.references
+    write_references(results / "reference_organs.tsv", references)
+    write_lesions(results / "lesions.tsv", rows)
 
 
 def lay_out(source: Path, cohort: Path, subject: str) -> list[Drawn]:
@@ -146,7 +186,7 @@ def write_tables(source: Path, cohort: Path, subjects: Sequence[str], drawn: Seq
     for subject in subjects:
         mine = [d for d in drawn if f"sub-{d.patient}" == subject]
         site = primary_site(mine)
-        disease = "tio" if any(d.site not in KNOWN_SITES for d in mine) else "net"
+        disease = "tio" if is_tio(mine) else "net"
         organs = next((cohort / DERIVATIVES / subject).glob("ses-*/pet/*_desc-organs_dseg.nii.gz"))
         sex = "M" if {"prostate", "testis"} & set(read_named_map(organs).names.values()) else "F"
         people.append((subject, site or "unknown", disease, sex))
@@ -163,9 +203,17 @@ def write_tables(source: Path, cohort: Path, subjects: Sequence[str], drawn: Seq
         columns = ("session_id", "visit", "weight", "height", "acq_time")
         write_text(cohort / subject / f"{subject}_sessions.tsv", tsv(columns, rows))
     write_text(cohort / "participants.tsv", tsv(("participant_id", "primary_site", "disease", "sex"), people))
+    blind = cohort.parent / "blind"
+    for path in cohort.iterdir():
+        if path.name != "participants.tsv":
+            _link(path, blind / path.name)
+    write_text(blind / "participants.tsv", tsv(("participant_id", "disease"), [(s, d) for s, _, d, _ in people]))
 
 
-KNOWN_SITES = frozenset({"liver", "node", "bone", "peritoneum", "lung", "pancreas", "small_bowel", "other"})
+def is_tio(drawn: Iterable[Drawn]) -> bool:
+    """Whether the drawn primary is the culprit of an osteomalacia: in bone, soft tissue or the head."""
+    primary = next((d for d in drawn if d.kind == "primary"), None)
+    return primary is not None and primary.site not in SITES and primary.region not in SITE_OF_ORGAN
 
 
 def primary_site(drawn: Iterable[Drawn]) -> str | None:
@@ -213,8 +261,8 @@ def _station(d: Drawn) -> str:
     return STATION.get(name, name)
 
 
-def primary_figures(drawn: Sequence[Drawn], answers: Mapping[str, list[dict]]) -> dict[str, Any]:
-    """Whether the first candidate is the drawn primary, with and without being told its site."""
+def primary_figures(drawn: Sequence[Drawn], answers: Mapping[str, list[dict]], name: str) -> dict[str, Any]:
+    """Whether the first candidate is the drawn primary."""
     hits, patients, wrong = [], [], []
     for patient, mine in answers.items():
         for a in (a for a in mine if a["question"] == "primary" and a["status"] == "answered"):
@@ -228,7 +276,7 @@ def primary_figures(drawn: Sequence[Drawn], answers: Mapping[str, list[dict]]) -
             patients.append(patient)
             if not hits[-1]:
                 wrong.append(f"sub-{patient} {a['visit']}: {first} ({a['category']}), truth {true[0].region}")
-    return {"primary ranked first": figure(hits, patients, wrong)}
+    return {f"primary ranked first, {name}": figure(hits, patients, wrong)}
 
 
 def discordance_figures(drawn: Sequence[Drawn], answers: Mapping[str, list[dict]]) -> dict[str, Any]:

@@ -188,7 +188,7 @@ def _side(
         hot = tuple(h for h in HOT[pet.tracer] if h not in own_regions)
         shell = shell_around(pet, suv, voxels, settings.shell_inner_mm, settings.shell_outer_mm, hot)
     threshold = None if shell is None else _threshold(pet, shell, settings)
-    above = uptake is not None and threshold is not None and uptake.peak > (1.0 + ROUNDING) * threshold
+    above = uptake is not None and shell is not None and _is_above(uptake, shell, threshold, settings)
     return TracerFinding(
         lesions=tuple(own),
         uptake=uptake,
@@ -202,13 +202,20 @@ def _side(
 
 
 def _threshold(pet: Pet, shell: Shell, settings: DiscordanceSettings) -> float:
-    """Uptake above which a place without a mask is positive: mean + 2 SD of its surroundings (clinical.md 3.6), at
-    least 1.5 times their mean, for a smooth background has next to no SD, and at least the blood pool, where it is
-    known [P].
+    """What the SUVpeak of a place without a mask must exceed: mean + 2 SD of its surroundings (clinical.md 3.6), and
+    the blood pool, where it is known [P].
     """
     blood = pet.references.blood_pool
-    lowest = max(shell.mean + settings.num_sd * shell.sd, settings.least_contrast * shell.mean)
-    return lowest if blood is None else max(lowest, blood.mean)
+    threshold = shell.mean + settings.num_sd * shell.sd
+    return threshold if blood is None else max(threshold, blood.mean)
+
+
+def _is_above(uptake: PlaceUptake, shell: Shell, threshold: float | None, settings: DiscordanceSettings) -> bool:
+    """Whether a place without a mask is positive: its peak by the threshold, and its mean by least_contrast times the
+    surroundings [P], for the sphere of a peak reaches into what is beside a cold place.
+    """
+    peak = threshold is not None and uptake.peak > (1.0 + ROUNDING) * threshold
+    return peak and uptake.mean > settings.least_contrast * shell.mean
 
 
 def _doubts(

@@ -2,9 +2,11 @@
 
 `primary_rank` is this project's score [P], not a probability:
 
-    weight of the region (settings) * 2 p        p: the network's probability of primary over metastasis, where it
-    gives one * given_site, where the primary site is given and this region is not it * 1.5 where nodes or deposits lie
-    in the drainage of the region, at most 1
+    weight of the region (settings)
+    * 2 p            p: the network's probability of primary over metastasis, where it gives one
+    * (1 + m) / 2    m: by how much the region won, where the next is no organ that NET arise in
+    * given_site     where the primary site is given and this region is not it
+    * 1.5            where nodes or deposits lie in the drainage of the region; at most 1 in all
 
 Regions where NET arise weigh much; liver, bone and nodes hardly anything. In the lung several lesions speak for
 metastases. Ties: the larger one first. A lesion that both tracers show is one candidate.
@@ -32,7 +34,7 @@ READER = (
 DRAINAGE: Mapping[str, frozenset[str]] = {
     region: stations for regions, stations in SITES.values() for region in regions
 }
-DRAINAGE_FACTOR, EVEN = 1.5, 0.5
+DRAINAGE_FACTOR, EVEN, DOUBTFUL = 1.5, 0.5, 0.5
 #: Not every pancreatic focus is a tumour (clinical.md 5.3).
 CAUTION: Mapping[str, str] = {
     "pancreas": "The uncinate process may take up DOTATATE without a tumour.",
@@ -176,7 +178,7 @@ def _candidate(
 ) -> Candidate:
     region = lesion.region or "elsewhere"
     weights = {f.name: float(getattr(settings, f.name)) for f in fields(settings)}
-    holds = region in weights and region not in ("given_site", "threshold", "many_in_lung", "same_mm")
+    holds = region in weights and region not in ("given_site", "threshold", "many_in_lung", "same_mm", "clear_margin")
     score = weights[region] if holds else settings.elsewhere
     why = [
         f"NET arise in the {spoken(region)}." if holds else f"A primary is rare in the {spoken(region)}."
@@ -184,6 +186,11 @@ def _candidate(
     if region == "lung" and lung >= settings.many_in_lung:
         score = settings.elsewhere
         why = [f"{counted(lung, 'lung lesion')[0].upper()}{counted(lung, 'lung lesion')[1:]} speak for metastases."]
+    margin = lesion.region_confidence
+    if holds and margin is not None and lesion.runner_up not in DRAINAGE:
+        score *= DOUBTFUL + (1.0 - DOUBTFUL) * margin
+        if margin < settings.clear_margin:
+            why.append(f"It may lie beside the {spoken(region)} and not in it.")
     p = next((x.p_primary for x in (lesion, *twins) if x.p_primary is not None), None)
     if p is not None:
         score *= p / EVEN

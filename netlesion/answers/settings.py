@@ -48,8 +48,9 @@ class MatchSettings:
 
 @dataclass(frozen=True)
 class PrimarySettings:
-    """How much a region speaks for a primary, 0 to 1; bonus: factor for nodes or deposits of its drainage; threshold:
-    from which a candidate is named; given_site: factor of every region but that of the primary site that is given.
+    """How much a region speaks for a primary, 0 to 1. many_in_lung: from so many on, lung lesions are metastases;
+    given_site: factor of every region but that of the primary site that is given; threshold: from which a candidate is
+    named; clear_margin: of a region, below which the lesion may lie beside it; same_mm: between two tracers' lesions.
     """
 
     pancreas: float = 0.9
@@ -64,6 +65,7 @@ class PrimarySettings:
     many_in_lung: int = 2
     given_site: float = 0.2
     threshold: float = 0.25
+    clear_margin: float = 0.5
     same_mm: float = 5.0
 
     def __post_init__(self) -> None:
@@ -105,10 +107,10 @@ class ExpressionSettings:
 
 @dataclass(frozen=True)
 class DiscordanceSettings(MatchSettings):
-    """clinical.md 3.5 and 3.6, with the matching of 4.5. shell_*: of the local background; num_sd: above it, and
-    least_contrast times it at least; least_ml: below it a finding is indeterminate; hot_mm: nearness to an organ hot
-    in the negative tracer; below_liver: of a call in or near the liver; equal_ratio: of NETPET's P3; few: lesions of
-    NETPET's suffix a.
+    """clinical.md 3.5 and 3.6, with the matching of 4.5. shell_*: of the local background; num_sd: of its peak above
+    it; least_contrast: of its mean over it; least_ml: below it a finding is indeterminate; hot_mm: nearness to an
+    organ hot in the negative tracer; below_liver: of a call in or near the liver; equal_ratio: of NETPET's P3; few:
+    lesions of NETPET's suffix a.
     """
 
     shell_inner_mm: float = 5.0
