@@ -158,7 +158,9 @@ def _finding(link: Link, pets: Mapping[str, Pet], suv: Mapping[str, Volume], set
     every = (*link.first, *link.second)
     points = np.concatenate([x.placed_mm for x in every if x.placed_mm is not None])
     hits = {t: bool(lesions[t]) or (link.from_complex and _lies_in(pets[t], every, settings)) for t in (SSTR, FDG)}
-    sides = {t: _side(pets[t], suv[t], lesions[t], hits[t], points, settings) for t in (SSTR, FDG)}
+    regions = {x.region for x in every} - {None}
+    hot = {t: tuple(h for h in HOT[t] if h not in regions) for t in (SSTR, FDG)}
+    sides = {t: _side(pets[t], suv[t], lesions[t], hits[t], points, hot[t], settings) for t in (SSTR, FDG)}
     volume_ml = max(sum(x.volume_ml for x in lesions[t]) for t in (SSTR, FDG))
     doubts = _doubts(sides, pets, points, volume_ml, settings)
     return Finding(sides, volume_ml, points, doubts)
@@ -177,15 +179,15 @@ def _side(
     own: Sequence[Lesion],
     hit: bool,
     points_mm: np.ndarray,
+    hot: Sequence[str],
     settings: DiscordanceSettings,
 ) -> TracerFinding:
+    """hot: organs that are no surroundings of the finding, since it does not lie in them."""
     voxels = voxels_at(pet, points_mm)
     uptake = uptake_at(suv, voxels)
     liver, reference = pet.references.liver, pet.references.found.get(REFERENCE[pet.tracer])
     shell = None
     if uptake is not None:
-        own_regions = {x.region for x in own} - {None}
-        hot = tuple(h for h in HOT[pet.tracer] if h not in own_regions)
         shell = shell_around(pet, suv, voxels, settings.shell_inner_mm, settings.shell_outer_mm, hot)
     threshold = None if shell is None else _threshold(pet, shell, settings)
     above = uptake is not None and shell is not None and _is_above(uptake, shell, threshold, settings)

@@ -73,6 +73,19 @@ def test_a_mask_below_liver_is_negative_by_the_liver_definition():
     assert found.values["zidan"] == "1"
 
 
+def test_a_cold_place_is_not_positive_for_what_the_sphere_of_its_peak_reaches():
+    """A small vessel of SUV 60 touches the FDG lesion: SUVpeak is above the surroundings, the mean is not."""
+    found = asked([], [hot(1, suv=6.0, radius_mm=6)], sstr_spots=[((9.0, 0, 0), 2.6, 60.0)])
+    assert found.rows[0]["sstr_peak_g_per_ml"] > 1.5 * found.rows[0]["sstr_background_g_per_ml"]
+    assert classes(found) == ["fdg_only"]
+
+
+def test_a_cold_lesion_at_the_edge_of_the_liver_is_compared_with_the_liver_too():
+    liver = organ_map(liver=((30, 0, 0), 30))
+    spots = [((30, 0, 0), 30, 5.0), ((0, 0, 0), 9, 1.0)]
+    assert classes(asked([], [hot(region="liver", suv=6.0)], sstr_spots=spots, organs=liver)) == ["fdg_only"]
+
+
 def test_too_small_is_indeterminate():
     found = asked([hot(radius_mm=4)], [])
     assert classes(found) == ["indeterminate"]
