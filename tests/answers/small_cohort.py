@@ -30,10 +30,17 @@ def spot(centre, radius) -> np.ndarray:
     return sum((places[a] - centre[a]) ** 2 for a in range(3)) <= radius**2
 
 
-def make(root: Path, linked: bool = True) -> Path:
-    """Patient 001 with an ileal primary in the box called small_bowel; linked: transforms are stored."""
-    for session, (label, _, lesions) in SESSIONS.items():
-        path = image_path(root, "001", session, "pet", "pet", f"trc-{label}")
+def make(root: Path, linked: bool = True, flip: tuple[int, ...] = (), finer: int = 1, one_day: bool = False) -> Path:
+    """Patient 001 with an ileal primary in the box called small_bowel.
+
+    linked: transforms are stored. flip: axes that run the other way. finer: voxels so many times smaller along each
+    axis. one_day: both tracers of the first visit in one session.
+    """
+    sessions = {}
+    for session, (label, visit, lesions) in SESSIONS.items():
+        held = "01" if one_day and session == "02" else session
+        sessions[held] = visit
+        path = image_path(root, "001", held, "pet", "pet", f"trc-{label}")
         nuclide, half_life = ("18F", 6586.2) if label == "fdg" else ("68Ga", 4062.6)
         record = PetRecord(
             label, nuclide, half_life, 150e6, 70.0, 3600.0, 3600.0, "10:00:00", "series",
@@ -43,20 +50,31 @@ def make(root: Path, linked: bool = True) -> Path:
         mask, suv = np.zeros(GRID.shape, np.uint8), np.full(GRID.shape, 0.8)
         for n, (centre, radius) in enumerate(lesions, 1):
             mask[spot(centre, radius)], suv[spot(centre, radius)] = n, 8.0
-        write_pet(path, Volume(suv / factor, GRID, Quantity.BQML), record)
-        write_volume(derivative_path(root, path, "lesions", "dseg"), Volume(mask, GRID, Quantity.LABEL))
         organs = np.zeros(GRID.shape, np.uint8)
         organs[14:28, 4:22, 15:26], organs[3:13, 6:18, 4:16] = 1, 2
-        write_volume(derivative_path(root, path, "organs", "dseg"), Volume(organs, GRID, Quantity.LABEL))
-    rows = [
-        SessionRow(s, visit, 70.0, 175.0, f"2000-01-{1 + 9 * n:02d}")
-        for n, (s, (_, visit, _)) in enumerate(SESSIONS.items())
-    ]
+        write_pet(path, laid(suv / factor, Quantity.BQML, flip, finer), record)
+        write_volume(derivative_path(root, path, "lesions", "dseg"), laid(mask, Quantity.LABEL, flip, finer))
+        write_volume(derivative_path(root, path, "organs", "dseg"), laid(organs, Quantity.LABEL, flip, finer))
+    rows = [SessionRow(s, visit, 70.0, 175.0, f"2000-01-{1 + 9 * (int(s) - 1):02d}") for s, visit in sessions.items()]
     write_dataset(root, {"001": rows})
     write_text(root / "derivatives/netlesion/desc-organs_dseg.tsv", "index\tname\n1\tliver\n2\tsmall_bowel\n")
     write_text(root / "participants.tsv", "participant_id\tprimary_site\tdisease\tsex\nsub-001\tileum\tnet\tF\n")
     if linked:
-        for moving in ("ses02", "ses03"):
+        for moving in (f"ses{s}" for s in sessions if s != "01"):
             path = transform_path(root / "derivatives/netlesion", "001", moving, "ses01")
             write_transform(path, moving, "ses01", RigidTransform(np.eye(4)), FACTS)
     return root
+
+
+def laid(array: np.ndarray, quantity: Quantity, flip: tuple[int, ...], finer: int) -> Volume:
+    """The same image on a grid whose axes run otherwise, or of smaller voxels."""
+    affine = GRID.affine_ras.copy()
+    for axis in flip:
+        affine[:3, 3] += affine[:3, axis] * (array.shape[axis] - 1)
+        affine[:3, axis] *= -1
+    array = np.flip(array, flip)
+    for axis in range(3):
+        array = np.repeat(array, finer, axis=axis)
+    affine[:3, 3] -= affine[:3, :3] @ np.full(3, (finer - 1) / (2 * finer))
+    affine[:3, :3] /= finer
+    return Volume(np.ascontiguousarray(array), Geometry(affine, array.shape), quantity)

@@ -43,6 +43,20 @@ def test_answers_are_written_for_each_patient_and_for_the_cohort(cohort, tmp_pat
     assert str(cohort) not in json.dumps(record)
 
 
+@pytest.mark.parametrize(
+    "laid", [{"flip": (0,)}, {"flip": (1, 2)}, {"finer": 2}, {"one_day": True}], ids=["x", "yz", "finer", "one session"]
+)
+def test_how_an_image_is_laid_out_changes_no_category(cohort, tmp_path, laid):
+    """Axes that run the other way, voxels half as large, and one session instead of two."""
+    expected = answer_cohort(cohort, out=tmp_path / "as_it_is").answers["001"]
+    found = answer_cohort(make(tmp_path / "other", **laid), out=tmp_path / "laid").answers["001"]
+    categories = [[(a.question, a.visit, a.category, a.alternatives) for a in each] for each in (expected, found)]
+    assert categories[0] == categories[1]
+    words = ("netpet_auto", "karfis", "zidan", "percist", "n_suggested", "sstr_exploratory")
+    of = [{w: a.values[w] for a in each for w in words if w in a.values} for each in (expected, found)]
+    assert of[0] == of[1]
+
+
 def test_one_question_with_another_setting(cohort, tmp_path):
     command = ["answer", str(cohort), "--out", str(tmp_path), "--question", "staging", "--set", "staging.p_certain=0.9"]
     done = CliRunner().invoke(app, [*command, "--text"])
