@@ -6,7 +6,7 @@ fact.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ PAIR_WORDS = {"concordant": BOTH, "sstr_only": SSTR_ONLY, "fdg_only": FDG_ONLY, 
 class Course:
     """One lesion over the visits.
 
-    status: its class at the last visit it has a row of. steps: for each visit the lesions that are it.
+    status: its class in the last row that names it, and why. steps: for each visit the lesions that are it.
     """
 
     tracer: str
@@ -60,24 +60,27 @@ def visit_names(answers: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return names
 
 
-def time_courses(answers: Sequence[Mapping[str, Any]], lesions: Sequence[LesionView]) -> list[Course]:
-    """Every lesion that the answers on response follow over visits, in order of its first lesion."""
+def time_courses(
+    answers: Sequence[Mapping[str, Any]], lesions: Sequence[LesionView], visits: Sequence[Collection[str]]
+) -> list[Course]:
+    """Every lesion that the answers on response follow, in order of its first lesion; visits: the cases of each."""
     by_key = {v.key: v for v in lesions}
-    courses: list[Course] = []
+    chains: list[dict[str, Any]] = []
     for answer in answered(answers, "response"):
         for row in answer["rows"]:
-            before, after = (
-                tuple(by_key[k] for k in keys_in({"": row.get(name)}) if k in by_key)
-                for name in ("lesions_before", "lesions_after")
-            )
-            earlier = [c for c in courses if set(c.steps[-1]) & set(before)]
-            steps = (*(earlier[0].steps if earlier else (before,)), after)
-            courses = [c for c in courses if c not in earlier]
-            named = before or after
-            if named:
-                status, why = spoken(str(row.get("class"))) or "", str(row.get("why") or "")
-                courses.append(Course(named[0].pet.tracer, status, why, steps))
-    return courses
+            named = {"before": row.get("lesions_before"), "after": row.get("lesions_after")}
+            keys = {key for key in keys_in(named) if key in by_key}
+            joined = [c for c in chains if c["keys"] & keys]
+            chains = [c for c in chains if c not in joined]
+            if keys:
+                said = {"status": spoken(str(row.get("class"))) or "", "why": str(row.get("why") or "")}
+                chains.append({"keys": keys.union(*(c["keys"] for c in joined)), **said})
+    courses = []
+    for chain in chains:
+        ours = [v for v in lesions if v.key in chain["keys"]]
+        steps = tuple(tuple(v for v in ours if v.pet.case in cases) for cases in visits)
+        courses.append((ours[0].number, Course(ours[0].pet.tracer, chain["status"], chain["why"], steps)))
+    return [course for _, course in sorted(courses, key=lambda found: found[0])]
 
 
 def _score_words(score: Any, measured: Any) -> str | None:

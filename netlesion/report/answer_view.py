@@ -74,7 +74,7 @@ def _view(answer: Mapping[str, Any]) -> AnswerView:
     return AnswerView(
         visit=answer.get("visit"),
         assessable=answer.get("status") == "answered",
-        headline=None if category is None else spoken(str(category)),
+        headline=_counts(answer.get("values", {})) if category is None else spoken(str(category)),
         alternatives=tuple(spoken(str(a)) or "" for a in answer.get("alternatives", ())),
         reasons=tuple((str(r["text"]), tuple(map(str, r.get("lesions", ())))) for r in answer.get("reasons", ())),
         missing=tuple(map(str, answer.get("missing", ()))),
@@ -83,6 +83,12 @@ def _view(answer: Mapping[str, Any]) -> AnswerView:
         rows=tuple(tuple(_parts(fact_text(row.get(name))) for name in header) for row in rows),
         settings=tuple((str(k), fact_text(v)) for k, v in dict(answer.get("settings", {})).items()),
     )
+
+
+def _counts(values: Mapping[str, Any]) -> str | None:
+    """`40 lesion, 3 not decidable` of an answer without a category; None where it counts nothing."""
+    counts = [(v, spoken(name.removeprefix("num_"))) for name, v in values.items() if name.startswith("num_")]
+    return ", ".join(f"{number} {what}" for number, what in counts if number) or None
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -142,7 +142,9 @@ def _region(row: Row, facts: LesionFacts) -> str | None:
     """`bone, vertebra L3`: the region, and what of it where that says more."""
     region = spoken(row.text("region") or facts.region)
     within = spoken(next((t for name in ("bone", "station", "organ") if (t := row.text(name)) is not None), None))
-    return region if region is None or within is None or within == region else f"{region}, {within}"
+    if region is None or within is None:
+        return region
+    return within if region in within else f"{region}, {within}"
 
 
 def _text(text: str | None) -> Cell:

@@ -92,7 +92,7 @@ def write_patient(folder: Path, patient: PatientResult, about: Mapping[str, Any]
             continue
         budget -= size
         drawn[visit.visit_id] = images
-    courses = time_courses(patient.answers, lesions)
+    courses = time_courses(patient.answers, lesions, [[pet.case for pet in v.pets] for v in patient.visits])
     values = {
         "title": f"Patient {patient.patient_id}",
         "patient": patient,

@@ -1,19 +1,22 @@
 "use strict";
 (() => {
   const all = (what, where = document) => [...where.querySelectorAll(what)];
-  const number = n => all(`[data-lesion="${n}"]`);
 
-  // Pointing at, or reaching with the keyboard, a row, an outline or a picture marks all that shows the same lesion.
-  let marked = null;
-  const mark = n => {
-    if (n === marked) return;
-    if (marked !== null) number(marked).forEach(e => e.classList.remove("on"));
-    if (n !== null) number(n).forEach(e => e.classList.add("on"));
-    marked = n;
+  // Pointing at, or reaching with the keyboard, a row, an outline or a picture marks all that shows the same lesion;
+  // pointing at a sentence marks every lesion that it rests on.
+  let marked = "";
+  const mark = lesions => {
+    if (lesions === marked) return;
+    all("[data-lesion].on").forEach(e => e.classList.remove("on"));
+    lesions.split(" ").filter(n => n).forEach(n => all(`[data-lesion="${n}"]`).forEach(e => e.classList.add("on")));
+    marked = lesions;
   };
-  const lesionAt = target => { const e = target.closest("[data-lesion]"); return e ? e.dataset.lesion : null; };
-  document.addEventListener("pointerover", event => mark(lesionAt(event.target)));
-  document.addEventListener("focusin", event => { const n = lesionAt(event.target); if (n !== null) mark(n); });
+  const lesionsAt = target => {
+    const one = target.closest("[data-lesion]"), many = target.closest("[data-lesions]");
+    return one ? one.dataset.lesion : many ? many.dataset.lesions : "";
+  };
+  document.addEventListener("pointerover", event => mark(lesionsAt(event.target)));
+  document.addEventListener("focusin", event => { const found = lesionsAt(event.target); if (found) mark(found); });
 
   // Turning projections: 36 views of which 18 are stored; view n + 18 is the mirror image of view n.
   const store = document.getElementById("outlines");
