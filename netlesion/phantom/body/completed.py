@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 WALL_MM, WALL_FAT, HULL_REACH_MM, BRAIN_REACH_MM = 17.0, 0.45, 52.0, 24.0
 #: Skull around the brain: from the outside inwards, mm beyond the brain; and the scalp's fat and skin.
 VAULT_MM, SCALP_MM = (("cortical_bone", 9.0), ("bone_marrow", 7.2), ("cortical_bone", 4.8), ("csf", 3.0)), (11.0, 15.0)
+#: A brain that the map's top cuts goes on by so many slices; the built-in one takes over this far above the cut.
+CONTINUED_VOXELS, CUT_GAP_MM = 3, 3.0
 #: A prostate of this size makes a man; without one, a sum of heart (ml) and torso decides [P].
 LEAST_PROSTATE_ML, HEART_OF_A_MAN_ML = 8.0, 640.0
 #: How fat under the skin follows the depth of the upper belly over the frame's width: correlation, mean and SD [P].
@@ -69,6 +71,8 @@ def read_person(volume: Volume, names: Mapping[int, str], what: str) -> Person:
     sex = "M" if _is_man(seen) else "F"
     fit = fit_person(seen, sex, what)
     shapes = {n: _light(solid_of_mask(*seen.mask(n))) for n in seen.organs if n not in (*LAYERS, *LUNGS)}
+    if fit.is_brain_cut:
+        shapes["brain"] = _light(solid_of_mask(*_continued(*seen.mask("brain"))))
     lungs = []
     for side in ("right", "left"):
         own = np.isin(seen.organ, [LABELS[n] for n in LUNGS if n.endswith(side)])
@@ -79,6 +83,17 @@ def read_person(volume: Volume, names: Mapping[int, str], what: str) -> Person:
     whole = {"trunk": hull, "head": hull}
     anatomy = LabelAnatomy(seen.organs, shapes, whole, {}, seen.frame, seen.landmarks, {}, has_outline=False)
     return Person(anatomy, (lungs[0], lungs[1]), hull, skull, fit)
+
+
+def _continued(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An organ that the map's top cuts, its last slice repeated beyond."""
+    axis = int(np.argmax(np.abs(affine[2, :3])))
+    after = affine[2, axis] > 0
+    more = np.repeat(mask.take([-1 if after else 0], axis=axis), CONTINUED_VOXELS, axis=axis)
+    moved = affine.copy()
+    if not after:
+        moved[:3, 3] -= CONTINUED_VOXELS * affine[:3, axis]
+    return np.concatenate([mask, more] if after else [more, mask], axis=axis), moved
 
 
 def _light(solid: MaskSolid) -> MaskSolid:
@@ -189,7 +204,7 @@ def _head(person: Person, head: list[Part], shape) -> list[Part]:
         vault = [Part("skull", t, Within(Offset(brain, mm), skull_base(own, 1.0)), "head") for t, mm in VAULT_MM]
         return [*vault, *(p for p in head if not (p.organ == "skull" and isinstance(p.solid, Within)))]
     points = person.anatomy.organs["brain"].points_mm @ fit.to_body[:3, :3].T + fit.to_body[:3, 3]
-    over = Half((0.0, 0.0, float(points[:, 2].max()) - 2.0), (0.0, 0.0, -1.0))
+    over = Half((0.0, 0.0, float(points[:, 2].max()) + CUT_GAP_MM), (0.0, 0.0, -1.0))
     found = []
     for part in head:
         if part.organ in ("brain", "cerebellum") and part.tissue != "csf":

@@ -43,7 +43,7 @@ IN_HULL = (*LUNGS, "heart", "liver", "spleen", "stomach", "kidney_left", "kidney
 BLADDER_MM, APEX_MM, BRAIN_MM = -298.0, 294.0, 424.0
 #: Nominal height of the lungs' lowest parts, in a deep breath; how far higher they lie in people who breathe shallowly,
 #: and the share of that which spine and ribs follow [P].
-LUNG_BASE_MM, LIFTS_MM, LIFT_OF_BONES = 14.0, (-30.0, 80.0), 0.5
+LUNG_BASE_MM, LIFTS_MM, LIFT_OF_BONES = 14.0, (-30.0, 80.0), 0.65
 #: Stature over the distance from the bladder's base to the lungs' tops, and how far it is believed beside the mean [P].
 #: 240 people: 562 mm in men with a labelled prostate, 521 mm in women; 175 and 163 cm are their populations' means.
 STATURE_OF_TORSO, BELIEF, MEAN_CM = 3.12, 0.7, {"M": 175.0, "F": 163.0}

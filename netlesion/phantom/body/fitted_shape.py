@@ -20,7 +20,7 @@ from netlesion.phantom.solids import Point, point
 #: Nominal |x| between which a place goes over from the trunk to the arm that hangs beside it.
 ARM_X_MM = (150.0, 185.0)
 #: Ribs leave the spine between these angles from the back (degrees) and lie on the chest wall from there on.
-ON_WALL_DEG = (18.0, 38.0)
+ON_WALL_DEG = (12.0, 26.0)
 #: Tubes are moved out of organs in so many steps, each taking this share of the way.
 STEPS, SHARE_OF_STEP = 8, 0.7
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from netlesion.phantom.solids import Solid
 
 RIB_RADIUS_MM, RIB_CORTEX_MM = 5.6, 1.7
+#: Between the hull of real organs and the ribs around it.
+PLEURA_MM = 1.0
 #: rib -> how far around the chest it reaches (degrees from the back), how much lower its front end lies.
 RIBS = {1: (118, 34), 2: (136, 52), 3: (146, 66), 4: (150, 76), 5: (152, 84), 6: (150, 92), 7: (144, 98), 8: (132, 100),
         9: (120, 98), 10: (108, 92), 11: (82, 62), 12: (56, 36)}  # fmt: skip
@@ -203,7 +205,7 @@ def _ribs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
                 share = (angle - 38.0) / (max(reach, 60) - 38.0)
                 height = min(z + 2.0 - (drop + extra) * shape.rib_slope * share**1.15, 290.0)
                 points.append(_cage_point(o, height, float(angle), RIB_RADIUS_MM + 0.5))
-            curve = shape.on_wall(o.path(tuple(points), 20.0), sign, RIB_RADIUS_MM + 1.5)
+            curve = shape.on_wall(o.path(tuple(points), 20.0), sign, RIB_RADIUS_MM + PLEURA_MM)
             outer = tube(curve, o.length(RIB_RADIUS_MM))
             if side == "left":
                 outer = Mirrored(outer)
@@ -220,7 +222,7 @@ def _ribs(rng: np.random.Generator, shape: BodyShape) -> list[Part]:
                 )
                 middle = ((x + end[0]) / 2, max(yy, end[1]) + 2.0, (zz + end[2]) / 2 - 6.0)
                 way = o.path(((x, yy, zz), middle, end), 32.0)
-                cartilage = tube(shape.on_wall(way, sign, RIB_RADIUS_MM + 1.5), o.length(1.0) * 5.0)
+                cartilage = tube(shape.on_wall(way, sign, RIB_RADIUS_MM + PLEURA_MM), o.length(1.0) * 5.0)
                 cartilages.append(Mirrored(cartilage) if side == "left" else cartilage)
     o = draw_organ(rng, shape, (0, 84, 180), shift_sd_mm=1.0, size_sd=0.02)
     flat = (0.0, 0.98, 0.2)
