@@ -5,9 +5,10 @@
 
 For every PET the region of interest is laid by `quantify.reference_map` (the true organ map) or, without a map, by
 `quantify.reference_estimate` (PET and CT alone). Its mean is compared with that over the same voxels of the image of
-true activity, without blur and noise; without a map a region of which less than nine tenths lie in its organ counts as
-wrong, whatever its mean. Prints, organ by organ and tracer by tracer, how many lie within 5 % and 10 %, how many of
-the others are flagged, and how many organs are missing; then one line of JSON.
+true activity, without blur and noise, as far as they lie in the organ: a region that strays beyond it is judged by the
+organ's uptake, and one that lies mostly elsewhere counts as wrong. Prints, organ by organ and tracer by tracer, how
+many lie within 5 % and 10 %, how many of the others are flagged, and how many organs are missing; then one line of
+JSON.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from netlesion.quantify.references import ReferenceOrgan, ReferenceOrgans
 NAMES = {label: name for name, label in LABELS.items()}
 #: Where a region of interest must lie; the heart's blood is the aorta's.
 ORGAN = {"liver": ("liver",), "spleen": ("spleen", "accessory_spleen"), "blood_pool": ("aorta",)}
-INSIDE = 0.9
+INSIDE = 0.5
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,9 @@ def references(files: VisitFiles, channel: str, without_map: bool) -> Iterator[F
             yield Found(channel, organ, None)
             continue
         at = tuple(regions[round(made.mean * 1e9)].T)
-        inside = float(np.isin(labels.array[at], [LABELS[n] for n in names]).mean())
-        yield Found(channel, organ, made.mean / float(true[at].mean()) - 1, inside, bool(made.flags))
+        inside = np.isin(labels.array[at], [LABELS[n] for n in names])
+        expected = float(true[at][inside].mean()) if inside.any() else np.inf
+        yield Found(channel, organ, made.mean / expected - 1, float(inside.mean()), bool(made.flags))
 
 
 def _references(suv, lesions, labels, pet: Scan, scans, without_map: bool) -> ReferenceOrgans:

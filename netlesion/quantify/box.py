@@ -57,6 +57,13 @@ class LesionBox:
         distance = ndimage.distance_transform_edt(~self.mask, sampling=self.geometry.spacing_mm)
         return (distance > SHELL_MM[0]) & (distance <= SHELL_MM[1]) & (self.labels == 0)
 
+    def tight(self) -> LesionBox:
+        """The same lesion with one voxel around it."""
+        found = np.argwhere(self.mask)
+        low = np.maximum(found.min(axis=0) - 1, 0)
+        part = tuple(slice(a, b) for a, b in zip(low, found.max(axis=0) + 2, strict=True))
+        return LesionBox(self.start + low, self.suv[part], self.labels[part], self.label, self.geometry)
+
     def to_world(self, index_N3: np.ndarray) -> np.ndarray:
         """Indices (N, 3) of the crop -> RAS+ mm."""
         return self.geometry.to_world(index_N3 + self.start)

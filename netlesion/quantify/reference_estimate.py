@@ -42,8 +42,9 @@ LIVER_RADIUS_MM, LIVER_LEAST_ML, LIVER_USUAL_ML = 15.0, 20.0, 120.0
 LIVER_HU = (-20.0, 200.0)
 #: Spleen: over the liver's uptake by this factor, the edge of its smoothing, and its least volume at half its height.
 SPLEEN_OVER_LIVER, SPLEEN_EDGE_MM, SPLEEN_LEAST_ML, SPLEEN_RADIUS_MM = 1.3, 12.0, 40.0, 10.0
-#: How far above and below the liver a spleen may lie.
-SPLEEN_REACH_MM = 40.0
+#: How far above and below the liver a spleen may reach; how far its middle may lie below the liver's (in 24 digital
+#: patients it lies at most 16 mm below it, the middle of the left kidney at least 44 mm).
+SPLEEN_REACH_MM, SPLEEN_BELOW_MM = 40.0, 30.0
 #: Aorta: a cylinder of 1 cm over at least 3 cm; slices further from their median uptake are left out, and where fewer
 #: than this share agree it is flagged.
 AORTA_RADIUS_MM, AORTA_LEAST_MM, AORTA_SPREAD, AORTA_ALIKE = 5.0, 30.0, 0.2, 0.7
@@ -143,6 +144,9 @@ class _Case:
         best = self._uppermost(mean, hot)
         if best is None:
             return "no large region of the left half at the liver's level is hotter than the liver"
+        below_mm = float(self.z_mm[liver].mean() - self.z_mm[best].mean())
+        if below_mm > SPLEEN_BELOW_MM:
+            return f"the hot region of the left half lies {below_mm:.0f} mm below the liver's middle, as a kidney does"
         centre, deep = deepest_mm(self.cells, best)
         found = reference_of(self.suv, voxels_of_sphere(self.cells, best, centre, SPLEEN_RADIUS_MM), ESTIMATE)
         flags = [] if deep >= SPLEEN_RADIUS_MM else [f"it is {deep:.0f} mm deep, less than its sphere of 2 cm"]

@@ -36,7 +36,7 @@ class SecondaryVolumes:
 
 def secondary_volumes(box: LesionBox, background_mean: float | None) -> SecondaryVolumes:
     """The secondary volumes of a lesion; background_mean: SUVbw of its local shell, None where there is none."""
-    voxel_ml = box.geometry.voxel_volume_ml
+    box, voxel_ml = box.tight(), box.geometry.voxel_volume_ml
     found = basins(box.suv, box.mask, box.geometry.spacing_mm)
     tops = ndimage.maximum(box.suv, found, np.arange(found.max() + 1)) if found.max() > 1 else None
     inside = box.suv[box.mask].astype(np.float64)
