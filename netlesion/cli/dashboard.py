@@ -12,6 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -112,13 +113,12 @@ def _trackio(store: str) -> tuple[Any, Any]:
     """trackio and its storage, in a folder of ours and without a word to anybody."""
     os.environ |= {"TRACKIO_DIR": store, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     try:
-        import trackio
-        from trackio.sqlite_storage import SQLiteStorage
+        trackio, storage = import_module("trackio"), import_module("trackio.sqlite_storage")
     except ImportError as error:
         raise ConfigError(
             "the dashboard needs trackio, which is not installed; pip install 'netlesion[dashboard]'"
         ) from error
-    return trackio, SQLiteStorage
+    return trackio, storage.SQLiteStorage
 
 
 def _picture(trackio: Any, run: str, step: int, path: Path, caption: str) -> Any:

@@ -207,7 +207,7 @@ def _summarise(config: DictConfig, trainer: pl.Trainer, watch: Stopwatch) -> Non
     fold = {} if config.fold is None else {"fold": int(config.fold), "folds": int(config.splitting.folds)}
     write_json(Path(config.run_dir) / "summary.json", facts | {"best": best or None} | fold)
     for logger in trainer.loggers:
-        summary = getattr(logger.experiment, "summary", None)
+        summary: Any = getattr(getattr(logger, "experiment", None), "summary", None)
         if hasattr(summary, "update"):
             summary.update({f"best/{name.removeprefix('val/')}": value for name, value in best.items()})
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import tempfile
@@ -211,7 +212,8 @@ def _store(visit: PreparedVisit, place: Path) -> None:
 
 def _crc32(path: Path) -> int:
     """Of a file's content: a damaged one must not go into hours of training."""
-    return zlib.crc32(np.memmap(path, dtype=np.uint8, mode="r"))
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return zlib.crc32(content)
 
 
 def _opened(place: Path) -> PreparedVisit | None:
