@@ -1,8 +1,8 @@
-"""Patches per processor second of nnU-Net's loader on the arrays of bench/train_throughput, run by nnU-Net's own interpreter.
+"""Patches per processor second of nnU-Net's loader on the arrays of bench/train_throughput, by its own interpreter.
 
-Takes the job as JSON on stdin, prints {augmentation: patches per processor second} as its last line. Arrays are stored as nnU-Net
-stores them (blosc2, its own chunks); patches come from nnUNetDataLoader in this process, one core; the affine map and
-the mirror are its SpatialTransform and MirrorTransform.
+Takes the job as JSON on stdin, prints {augmentation: patches per processor second} as its last line. Arrays are stored
+as nnU-Net stores them (blosc2, its own chunks); patches come from nnUNetDataLoader in this process, one core; the
+affine map and the mirror are its SpatialTransform and MirrorTransform.
 """
 
 import json
