@@ -41,9 +41,9 @@ LUNGS = tuple(n for n in LABELS if n.startswith("lung_"))
 IN_HULL = (*LUNGS, "heart", "liver", "spleen", "stomach", "kidney_left", "kidney_right")
 #: Nominal heights: the bladder's base, the tops of the lungs, the brain's base.
 BLADDER_MM, APEX_MM, BRAIN_MM = -298.0, 294.0, 424.0
-#: Nominal height of the lungs' lowest parts, in a deep breath; how far higher they lie in people who breathe shallowly,
-#: and the share of that which spine and ribs follow [P].
-LUNG_BASE_MM, LIFTS_MM, LIFT_OF_BONES = 14.0, (-30.0, 80.0), 0.65
+#: Nominal height of the lowest hundredth of the lower lobes; how much lower or higher it may lie by breath and build,
+#: which spine and ribs follow [P].
+LUNG_BASE_MM, LIFTS_MM = 50.0, (-40.0, 60.0)
 #: Stature over the distance from the bladder's base to the lungs' tops, and how far it is believed beside the mean [P].
 #: 240 people: 562 mm in men with a labelled prostate, 521 mm in women; 175 and 163 cm are their populations' means.
 STATURE_OF_TORSO, BELIEF, MEAN_CM = 3.12, 0.7, {"M": 175.0, "F": 163.0}
@@ -206,8 +206,8 @@ def _heights(
     bottom = float(np.mean([np.percentile(at[n].points_mm[:, 2], 1.0) for n in LUNGS if "lower" in n and n in at]))
     lifted = float(np.clip(bottom - (apex - own * (APEX_MM - LUNG_BASE_MM)), *LIFTS_MM))
     nominal = [BLADDER_MM, LUNG_BASE_MM, APEX_MM]
-    found = [base, apex - own * (APEX_MM - LUNG_BASE_MM) + LIFT_OF_BONES * lifted, apex]
-    lung_height = float(np.clip((apex - bottom) / (found[2] - found[1]), 0.65, 1.1))
+    found = [base, apex - own * (APEX_MM - LUNG_BASE_MM) + lifted, apex]
+    lung_height = float(np.clip((apex - bottom) / (own * (APEX_MM - LUNG_BASE_MM)), 0.6, 1.1))
     if "brain" in at and _volume_ml(seen, "brain") > LEAST_ML["brain"]:
         brain = float(np.percentile(at["brain"].points_mm[:, 2], 2.0))
         lowest, highest = (apex + own * (BRAIN_MM - APEX_MM) * f for f in (0.65, 1.35))
