@@ -1,4 +1,4 @@
-"""`netlesion export`: a cohort in the format of another framework."""
+"""`netlesion export`: a cohort in the format of another framework, or results as DICOM objects."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from netlesion.cli.pairs import pairs
 
 def add_verbs(app: typer.Typer) -> None:
     """Registers `export` and its formats."""
-    verbs = typer.Typer(help="Write a cohort in the format of another framework.", no_args_is_help=True)
+    verbs = typer.Typer(
+        help="Write a cohort in the format of another framework, or results as DICOM objects.", no_args_is_help=True
+    )
     verbs.command("nnunet")(export_nnunet)
+    verbs.command("dicom")(export_dicom)
     verbs.callback()(lambda: None)
     app.add_typer(verbs, name="export")
 
@@ -46,6 +49,37 @@ def export_nnunet(
     for line in done.left_out:
         print(f"left out: {line}", file=sys.stderr)
     print(f"{len(done.written)} cases written, {len(done.skipped)} there before: {out / 'dataset.json'}")
+
+
+def export_dicom(
+    results: Annotated[Path, typer.Argument(help="Results of infer.py.")],
+    source: Annotated[Path, typer.Option(help="Folder of the DICOM that the cohort was imported from.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write. Default: RESULTS.dicom, beside the results: it names patients.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Key of the cohort (COHORT.key.tsv); else a series is known by grid and SUVs.")
+    ] = None,
+    patient: Annotated[list[str] | None, typer.Option(help="Only these patients.")] = None,
+    pseudonymised: Annotated[
+        bool, typer.Option("--pseudonymised", help="Research names, no dates, identifiers of our own.")
+    ] = False,
+) -> None:
+    """Lesions -> DICOM SEG, Structured Report (TID 1500) and RTSTRUCT on the patient's own series.
+
+    Exit status 1: a case was refused (one line each on stderr), the rest is written.
+    """
+    from netlesion.report.clinical_objects.export import export_clinical_objects
+
+    found = export_clinical_objects(results, source, out, key, patients=patient or (), pseudonymise=pseudonymised)
+    for paths in found.files.values():
+        for path in paths:
+            print(path)
+    print(f"{len(found.files)} cases written, {len(found.failures)} refused", file=sys.stderr)
+    for line in found.failures.values():
+        print(f"error: {line}", file=sys.stderr)
+    if found.failures:
+        raise typer.Exit(1)
 
 
 def _test_patients(split_file: Path | None) -> tuple[str, ...]:

@@ -12,11 +12,10 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from netlesion.datasets.dicom.facts import SeriesFacts
 from netlesion.datasets.dicom.planned import Decision, PlannedSeries
 from netlesion.datasets.key import Key, KnownSeries
 from netlesion.io.bids.files import image_path
-from netlesion.io.dicom.index import SPLIT_BY
+from netlesion.io.dicom.index import SPLIT_BY, Series
 
 #: Series of one contrast are stations of one examination when they overlap by less than this fraction [P].
 STATION_OVERLAP = 0.5
@@ -56,7 +55,7 @@ def with_names(judged: list[PlannedSeries], key: Key, existing: frozenset[str]) 
         if one.decision is not Decision.WRITE:
             named[position] = one
             continue
-        digest = key.digest(_identity(one.facts))
+        digest = key.digest(identity_of(one.facts.series))
         num_files = len(one.facts.series.files)
         known = key.series.get(digest)
         if known is None:
@@ -89,9 +88,8 @@ def _known(
     return replace(one, decision=decision, target=target, digest=digest)
 
 
-def _identity(facts: SeriesFacts) -> str:
-    """What a series is known by: its UID, and where it is one stack of several, the kind of its images."""
-    series = facts.series
+def identity_of(series: Series) -> str:
+    """What the key knows a series by: its UID, and where it is one stack of several, the kind of its images."""
     if not series.part:
         return series.uid
     return f"{series.uid} {[getattr(series.kind, name) for name in SPLIT_BY]}"

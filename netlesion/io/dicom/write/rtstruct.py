@@ -21,7 +21,7 @@ from netlesion.io.dicom.write.series import save
 from netlesion.output.atomic import atomic_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from netlesion.image.geometry import Geometry
     from netlesion.image.volume import Volume
@@ -66,7 +66,9 @@ def write_rtstruct(
         observation.ObservationNumber = observation.ReferencedROINumber = roi_number
         roi.ReferencedFrameOfReferenceUID, roi.ROIName = exam.uid("frame"), roi_name
         roi.ROIDescription, roi.ROIGenerationAlgorithm = description, "AUTOMATIC"
-        items = _contours(mask, image, holes)
+        items = contour_items(
+            mask, image.geometry, lambda k: _reference(image.sop_class, image.instance_uids[k]), holes
+        )
         if items:
             contours.ContourSequence = items
         observation.RTROIInterpretedType, observation.ROIInterpreter = "GTV", ""
@@ -78,15 +80,18 @@ def write_rtstruct(
     return Path(path)
 
 
-def _contours(mask: np.ndarray, image: WrittenSeries, holes: Holes) -> list[Dataset]:
+def contour_items(
+    mask: np.ndarray, geometry: Geometry, reference: Callable[[int], Dataset], holes: Holes
+) -> list[Dataset]:
+    """The closed contours of a mask (I, J, K) along voxel edges; reference(k): the item that names slice k."""
     items: list[Dataset] = []
     for k in np.flatnonzero(mask.any(axis=(0, 1))).tolist():
         for polygon in outlines(mask[:, :, k], holes):
             item = Dataset()
-            item.ContourImageSequence = [_reference(image.sop_class, image.instance_uids[k])]
+            item.ContourImageSequence = [reference(k)]
             item.ContourGeometricType, item.NumberOfContourPoints = "CLOSED_PLANAR", len(polygon)
             item.ContourNumber = len(items) + 1
-            item.ContourData = [f"{v:.6f}" for v in _lps(polygon, k, image.geometry).ravel()]
+            item.ContourData = [f"{v:.6f}" for v in _lps(polygon, k, geometry).ravel()]
             items.append(item)
     return items
 

@@ -1,0 +1,1 @@
+"""Results as the DICOM objects that a clinic takes: which series each belongs to, and what is written of it."""
