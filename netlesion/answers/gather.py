@@ -299,7 +299,7 @@ def _session(case: str) -> str:
 
 def _tracer(case: str) -> str:
     label = entity(case, "trc")
-    if label not in TRACER_OF_LABEL:
+    if label is None or label not in TRACER_OF_LABEL:
         raise CohortError(
             f"{case}: its name tells no known tracer (trc-{label}); expected one of {', '.join(TRACER_OF_LABEL)}"
         )

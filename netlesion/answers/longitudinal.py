@@ -59,7 +59,10 @@ class Change:
         """Between both centroids; None where one side is empty."""
         if not self.before or not self.after:
             return None
-        one, two = (np.concatenate([x.placed_mm for x in side]).mean(axis=0) for side in (self.before, self.after))
+        one, two = (
+            np.concatenate([x.placed_mm for x in side if x.placed_mm is not None]).mean(axis=0)
+            for side in (self.before, self.after)
+        )
         return float(np.linalg.norm(one - two))
 
 

@@ -2,7 +2,8 @@
 
     edge(i, j)   D_r(A_i) and D_r(B_j) overlap (gap of nearest voxels <= 2 r), or their centroids are within 15 mm in
                  one region and neither has another candidate
-    pruning [P]  an edge by dilation alone goes where either end shares voxels with another lesion of the other list:
+    pruning [P]  an edge by shared voxels goes where both ends share more than twice as much with another lesion;
+                 an edge by dilation alone goes where either end shares voxels with another lesion of the other list:
                  a neighbour is not a partner when the partner is there
     components   (1,0) resolved (0,1) new (1,1) persistent (1,n) split (n,1) merged (n,m) complex
     complex      one to one by least cost 1 - overlap + distance / 30 mm, at most 1.5; what is left stands alone
@@ -80,7 +81,9 @@ def _edges(first, second, a, b, near_a, near_b, settings: MatchSettings) -> set[
         apart = np.maximum(low - boxes_b[:, 1], boxes_b[:, 0] - high).max(axis=1) if len(b) else np.array([])
         for j in np.flatnonzero(apart <= reach).tolist():
             gaps[i, j] = gap_mm(place, b[j], reach)
-    sharing = {ij for ij, gap in gaps.items() if gap <= _touch(a, b, ij) and _shares(a, b, ij, settings)}
+    sharing = _sharing(
+        {ij: shared(a[ij[0]], b[ij[1]]) for ij, gap in gaps.items() if gap <= _touch(a, b, ij)}, settings
+    )
     taken_a, taken_b = {i for i, _ in sharing}, {j for _, j in sharing}
     edges = set(sharing)
     for (i, j), gap in gaps.items():
@@ -109,8 +112,17 @@ def _touch(a, b, ij: tuple[int, int]) -> float:
     return 0.62 * max(a[ij[0]].edge_mm, b[ij[1]].edge_mm)
 
 
-def _shares(a, b, ij: tuple[int, int], settings: MatchSettings) -> bool:
-    return shared(a[ij[0]], b[ij[1]]) >= settings.share
+def _sharing(shares: dict[tuple[int, int], float], settings: MatchSettings) -> set[tuple[int, int]]:
+    """Pairs that share voxels, without those that share less than half of what either does with its best partner."""
+    best_a: dict[int, float] = {}
+    best_b: dict[int, float] = {}
+    for (i, j), share in shares.items():
+        best_a[i], best_b[j] = max(best_a.get(i, 0.0), share), max(best_b.get(j, 0.0), share)
+    return {
+        (i, j)
+        for (i, j), share in shares.items()
+        if share >= settings.share and share >= settings.weak * min(best_a[i], best_b[j])
+    }
 
 
 def _one_to_one(first, second, a, b, left, right, settings: MatchSettings) -> list[Link]:

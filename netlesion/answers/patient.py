@@ -143,7 +143,7 @@ class Pet:
     def sees(self, points_N3: np.ndarray) -> np.ndarray:
         """(N,) whether points of the patient's frame lie in this PET's field of view."""
         index = self.geometry.to_index(self.of_patient(points_N3))
-        return ((index >= -0.5) & (index <= np.array(self.geometry.shape) - 0.5)).all(axis=1)
+        return np.asarray(((index >= -0.5) & (index <= np.array(self.geometry.shape) - 0.5)).all(axis=1))
 
 
 @dataclass(frozen=True, eq=False)

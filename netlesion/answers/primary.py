@@ -5,23 +5,24 @@
     weight of the region (settings)
     * 2 p            p: the network's probability of primary over metastasis, where it gives one
     * (1 + m) / 2    m: by how much the region won, where the next is no organ that NET arise in
-    * given_site     where the primary site is given and this region is not it
+    * given_site     where the primary site is given and this region is not it (touching: bowel beside bowel)
     * 1.5            where nodes or deposits lie in the drainage of the region; at most 1 in all
 
-Regions where NET arise weigh much; liver, bone and nodes hardly anything. In the lung several lesions speak for
+A lesion beside an organ where NET arise (its next region) has half of what it would have in it. Regions where NET
+arise weigh much; liver, bone and nodes hardly anything. In the lung several lesions speak for
 metastases. Ties: the larger one first. A lesion that both tracers show is one candidate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from netlesion.answers.answer import Answer, Question, Reason, keys, not_assessable, settings_dict
 from netlesion.answers.gaps import Place, gap_mm
 from netlesion.answers.patient import Lesion, Patient, Visit
 from netlesion.answers.settings import PrimarySettings
-from netlesion.answers.staging import SITES, UNKNOWN_PRIMARY, station_name
+from netlesion.answers.staging import SITES, TOUCHING, UNKNOWN_PRIMARY, station_name
 from netlesion.answers.words import counted, named, number, spoken
 
 NAME = "primary"
@@ -64,10 +65,11 @@ ROW_COLUMNS: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """A lesion, what else it is on the other tracer, its score and why."""
+    """A lesion, what else it is on the other tracer, the organ it would have come from, its score and why."""
 
     lesion: Lesion
     twins: tuple[Lesion, ...]
+    site: str
     score: float
     why: tuple[str, ...]
 
@@ -87,7 +89,7 @@ def candidates(visit: Visit, site: str | None, settings: PrimarySettings) -> tup
     lung = sum(lesion.region == "lung" for lesion, _ in merged)
     around = {station_name(x.station) for x, _ in merged if x.station is not None}
     around |= {"mesenteric" for x, _ in merged if x.region == "abdominal_other"}
-    found = [_candidate(lesion, twins, site, lung, around, settings) for lesion, twins in merged]
+    found = [_best((lesion, *twins), site, lung, around, settings) for lesion, twins in merged]
     return tuple(sorted(found, key=lambda c: (-c.score, -c.volume_ml, c.lesion.key)))
 
 
@@ -111,14 +113,14 @@ def _at(patient: Patient, visit: Visit, settings: PrimarySettings) -> Answer:
     regions = {
         r: sum((x.region or "unknown") == r for x in others) for r in sorted({x.region or "unknown" for x in others})
     }
-    close = {c.lesion.region for c in named_[1:]} - {None if first is None else first.lesion.region}
+    close = {c.site for c in named_[1:]} - {None if first is None else first.site}
     return Answer(
         question=NAME,
         patient=patient.patient_id,
         visit=visit.name,
         status="answered",
-        category=NO_CANDIDATE if first is None else first.lesion.region,
-        alternatives=tuple(sorted(r for r in close if r is not None)),
+        category=NO_CANDIDATE if first is None else first.site,
+        alternatives=tuple(sorted(close)),
         values={
             "primary_site_given": site,
             "first_candidate": None if first is None else first.lesion.key,
@@ -178,7 +180,17 @@ def _candidate(
 ) -> Candidate:
     region = lesion.region or "elsewhere"
     weights = {f.name: float(getattr(settings, f.name)) for f in fields(settings)}
-    holds = region in weights and region not in ("given_site", "threshold", "many_in_lung", "same_mm", "clear_margin")
+    margin = lesion.region_confidence
+    if region not in DRAINAGE and lesion.runner_up in DRAINAGE and (margin or 0.0) < settings.clear_margin:
+        return _in_runner_up(lesion, twins, site, lung, around, settings)
+    holds = region in weights and region not in (
+        "given_site",
+        "threshold",
+        "many_in_lung",
+        "same_mm",
+        "clear_margin",
+        "touching",
+    )
     score = weights[region] if holds else settings.elsewhere
     why = [
         f"NET arise in the {spoken(region)}." if holds else f"A primary is rare in the {spoken(region)}."
@@ -186,7 +198,6 @@ def _candidate(
     if region == "lung" and lung >= settings.many_in_lung:
         score = settings.elsewhere
         why = [f"{counted(lung, 'lung lesion')[0].upper()}{counted(lung, 'lung lesion')[1:]} speak for metastases."]
-    margin = lesion.region_confidence
     if holds and margin is not None and lesion.runner_up not in DRAINAGE:
         score *= DOUBTFUL + (1.0 - DOUBTFUL) * margin
         if margin < settings.clear_margin:
@@ -198,6 +209,9 @@ def _candidate(
     if site is not None and site != UNKNOWN_PRIMARY and site in SITES:
         if region in SITES[site][0]:
             why.append(f"The primary site is given as {spoken(site)}.")
+        elif TOUCHING.get(region) in SITES[site][0]:
+            score *= settings.touching
+            why.append(f"The primary site is given as {spoken(site)}, whose loops touch this organ.")
         else:
             score *= settings.given_site
             why.append(f"The primary site is given as {spoken(site)}, which is elsewhere.")
@@ -206,14 +220,33 @@ def _candidate(
         why.append("Nodes or deposits lie where it drains to.")
     if holds and region in CAUTION:
         why.append(CAUTION[region])
-    return Candidate(lesion, twins, min(score, 1.0), tuple(why))
+    return Candidate(lesion, twins, region, min(score, 1.0), tuple(why))
+
+
+def _best(
+    same: Sequence[Lesion], site: str | None, lung: int, around: set[str], settings: PrimarySettings
+) -> Candidate:
+    """One lesion that both tracers may show, told by the tracer that places it better."""
+    seen = [_candidate(x, tuple(y for y in same if y is not x), site, lung, around, settings) for x in same]
+    return max(seen, key=lambda c: c.score)
+
+
+def _in_runner_up(
+    lesion: Lesion, twins: tuple[Lesion, ...], site: str | None, lung: int, around: set[str], settings: PrimarySettings
+) -> Candidate:
+    """The lesion as if it lay in the next region, which it narrowly missed and where NET arise: half of that score."""
+    missed = replace(lesion, region=lesion.runner_up, runner_up=None, region_confidence=1.0)
+    found = _candidate(missed, twins, site, lung, around, settings)
+    seems = f"It seems to be in the {spoken(lesion.region or 'lesion')}, close to the {spoken(lesion.runner_up or '')}."
+    score = DOUBTFUL * (1.0 - (lesion.region_confidence or 0.0)) * found.score
+    return Candidate(lesion, twins, found.site, score, (seems, *found.why))
 
 
 def _reasons(named_: Sequence[Candidate], others: Sequence[Lesion], regions: Mapping[str, int]) -> tuple[Reason, ...]:
     reasons = []
     for n, c in enumerate(named_, start=1):
         every = (c.lesion, *c.twins)
-        text = f"Candidate {n} is {named(every)} in the {spoken(c.lesion.region or '')}. {' '.join(c.why)}"
+        text = f"Candidate {n} is {named(every)} as a primary of the {spoken(c.site)}. {' '.join(c.why)}"
         reasons.append(Reason(text, keys(every)))
     if not named_:
         reasons.append(Reason("No lesion lies where a neuroendocrine primary would be expected."))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from netlesion.errors import ConfigError
 
@@ -23,19 +23,21 @@ def require(name: str, good: bool, value: object, expected: str) -> None:
 @dataclass(frozen=True)
 class MatchSettings:
     """clinical.md 4.5: reach of dilation, usual and within near_mm of diaphragm or bowel; the least fraction of the
-    smaller lesion that counts as sharing voxels; the fall-back by centroids; cost in complex components.
+    smaller lesion that counts as sharing voxels; the fall-back by centroids; weak: share of both ends' best below
+    which sharing is none; cost in complex components.
     """
 
     reach_mm: float = 5.0
     reach_near_mm: float = 10.0
     near_mm: float = 50.0
     share: float = 0.1
+    weak: float = 0.5
     centroid_mm: float = 15.0
     cost_mm: float = 30.0
     cost_max: float = 1.5
 
     def _check(self, question: str) -> None:
-        for name in ("reach_mm", "reach_near_mm", "near_mm", "share", "centroid_mm", "cost_mm", "cost_max"):
+        for name in ("reach_mm", "reach_near_mm", "near_mm", "share", "weak", "centroid_mm", "cost_mm", "cost_max"):
             require(f"{question}.{name}", getattr(self, name) > 0, getattr(self, name), "above 0")
         require(
             f"{question}.reach_near_mm",
@@ -44,13 +46,15 @@ class MatchSettings:
             f"at least reach_mm ({self.reach_mm:g})",
         )
         require(f"{question}.share", self.share <= 1.0, self.share, "at most 1")
+        require(f"{question}.weak", self.weak <= 1.0, self.weak, "at most 1")
 
 
 @dataclass(frozen=True)
 class PrimarySettings:
     """How much a region speaks for a primary, 0 to 1. many_in_lung: from so many on, lung lesions are metastases;
-    given_site: factor of every region but that of the primary site that is given; threshold: from which a candidate is
-    named; clear_margin: of a region, below which the lesion may lie beside it; same_mm: between two tracers' lesions.
+    given_site: factor of every region but that of the primary site that is given, touching: of bowel beside that
+    bowel; threshold: from which a candidate is named; clear_margin: of a region, below which the lesion may lie beside
+    it; same_mm: between two tracers' lesions.
     """
 
     pancreas: float = 0.9
@@ -64,6 +68,7 @@ class PrimarySettings:
     elsewhere: float = 0.02
     many_in_lung: int = 2
     given_site: float = 0.2
+    touching: float = 0.7
     threshold: float = 0.25
     clear_margin: float = 0.5
     same_mm: float = 5.0
@@ -84,7 +89,7 @@ class ExpressionSettings:
     volume from which uptake of normal organs may be lowered; targets, targets_per_organ: of SSTR-RADS.
     """
 
-    statistic: str = "peak"
+    statistic: Literal["peak", "mean"] = "peak"
     low: float = 0.8
     high: float = 1.1
     sweep_low: tuple[float, ...] = (0.7, 0.8, 0.9)

@@ -32,6 +32,8 @@ SITES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "colon": (frozenset({"colon"}), frozenset({"mesenteric"})),
     "rectum": (frozenset({"colon"}), frozenset({"mesenteric", "iliac"})),
 }
+#: Organs that a lesion of one may seem to lie in the other of: loops of bowel touch [P].
+TOUCHING: Mapping[str, str] = {"small_bowel": "colon", "colon": "small_bowel"}
 #: Sites for which AJCC 8 tells N2 from N1 by number and size.
 N2_SITES = frozenset({"jejunum", "ileum", "small_bowel"})
 N2_NODES, N2_MASS_MM = 12, 20.0
@@ -154,7 +156,7 @@ def _refusal(patient: Patient, visit: Visit, lesions: Sequence[Lesion]) -> str |
         return "Tumour-induced osteomalacia has no TNM."
     if not visit.pets:
         return "The visit has no PET."
-    if site in OTHER_RULES:
+    if site is not None and site in OTHER_RULES:
         return f"The primary site is {site}: {OTHER_RULES[site]}."
     if lesions and all(lesion.region is None for lesion in lesions):
         return "No organ map is there, so that the region of no lesion is known."
@@ -187,6 +189,8 @@ def _roles_of(region: str | None, station: str | None, site: str | None) -> tupl
         return (LIVER,)
     if region in organs:
         return (PRIMARY,)
+    if TOUCHING.get(region) in organs:
+        return PRIMARY, DISTANT
     unknown = site == UNKNOWN_PRIMARY
     if unknown and any(region in of_site for of_site, _ in SITES.values()):
         return PRIMARY, DISTANT

@@ -72,6 +72,28 @@ def test_one_lesion_of_both_tracers_is_one_candidate():
     assert found.values["num_metastases"] == 1
 
 
+def test_a_lesion_that_narrowly_missed_the_bowel_is_a_candidate():
+    node = at(1, "node", station="mesenteric", region_confidence=0.0, runner_up="small_bowel")
+    found = asked(node)
+    assert (found.category, found.rows[0]["candidate"]) == ("small_bowel", True)
+    assert "close to the small bowel" in found.rows[0]["why"]
+    clear = replace(node, region_confidence=0.6)
+    assert asked(clear).category == "no_candidate"
+    assert asked(clear, at(2, "small_bowel", 60, region_confidence=0.2, runner_up="node")).category == "small_bowel"
+
+
+def test_the_tracer_that_places_a_lesion_better_tells_its_region():
+    one = pet(at(1, "node", station="mesenteric", region_confidence=0.9))
+    two = pet(at(1, "small_bowel"), tracer="fdg")
+    found = answer(patient(one, two, site=None), S)[0]
+    assert (found.category, len(found.rows)) == ("small_bowel", 1)
+
+
+def test_colon_may_be_the_ileum_that_is_given():
+    assert asked(at(1, "colon"), site="ileum").category == "colon"
+    assert asked(at(1, "stomach"), site="ileum").category == "no_candidate"
+
+
 def test_what_is_needed():
     assert "organ map" in asked(at(1, None)).reasons[0].text
     assert "culprit" in asked(at(1, "bone"), disease="tio").reasons[0].text

@@ -59,6 +59,11 @@ def test_the_same_node_is_regional_for_one_primary_and_distant_for_another():
     assert staged(node, site="stomach").category == "M1b"
 
 
+def test_a_lesion_in_the_bowel_that_touches_the_primarys_may_be_the_primary():
+    found = staged(lesion(1, "colon"), site="ileum")
+    assert (found.category, found.alternatives) == ("M0", ("M1b",))
+
+
 def test_a_node_without_a_station_may_be_either():
     found = staged(lesion(1, "node", station=None))
     assert (found.category, found.alternatives) == ("M0", ("M1b",))
