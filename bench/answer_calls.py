@@ -34,6 +34,7 @@ def main() -> None:
     out = parser.parse_args().out
     kinds = {f"{r.cells['case']}/{r.cells['lesion_id']}": r.cells["kind"] for r in read_table(out / "kinds.tsv").rows}
     rows = read_table(out / "results" / "answers" / "differential_rows.tsv").rows
+    rows = tuple(r for r in rows if r.cells["lesion"] in kinds)
     print("| candidates | n | physiologic or pitfall [95 %] | lesion | not decidable |\n|---|---|---|---|---|")
     for tracer, word in (("dotatate", "DOTATATE"), ("fdg", "FDG")):
         of = [r for r in rows if f"trc-{tracer}" in r.cells["lesion"]]

@@ -1,14 +1,16 @@
-"""Fits the culprit's ranking on one digital TIO cohort, and tests it on another against SUVpeak, with parts taken out.
+"""Fits the culprit's ranking on drawn digital TIO patients, and tests it on others against SUVpeak, parts taken out.
 
+    python -m bench.culprit_ranker                                  # drawn patients alone
     python -m bench.tio_cohorts OUT
-    python -m bench.true_results OUT/fit OUT/fit-true && python -m bench.true_results OUT/test OUT/test-true
-    python -m bench.culprit_ranker OUT/fit-true OUT/test-true
+    python -m bench.true_results OUT/fit OUT/fit-true
+    python -m bench.culprit_ranker OUT/fit-true                     # and rendered ones
 
-Each argument is what `bench.true_results` wrote: true lesions and mimics as candidates. A patient's candidates compete
-in a conditional logistic regression (clinical.md 6.4) with a ridge penalty; the intercept and tau come from a logistic
-regression of "the first in rank is the culprit" over patients. Printed: the weights for `CulpritSettings`; hit@1 of the
-baseline (SUVpeak outside normal organs), of the ranker and of the ranker refitted without each part, by ten-fold cross
-validation in the first cohort, and on the others, with the difference to the baseline and its interval.
+Weights are fitted on patients that are drawn and not rendered (`bench.culprit_draws`) and tested on others of these,
+and on the rendered cohorts named: true lesions and mimics as candidates, as `bench.true_results` wrote them. The
+candidates of a patient compete in a conditional logistic regression (clinical.md 6.4) with a ridge penalty; intercept
+and tau come from a logistic regression of "the first in rank is the culprit" over patients. Printed: the weights for
+`CulpritSettings`, and hit@1 of the baseline (SUVpeak outside normal organs), of the ranker, and of the ranker refitted
+without each part, with the difference to the baseline and its interval (Tango; McNemar's exact p).
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
+from bench.culprit_draws import draws
 from netlesion.answers.culprit import FEATURES, baseline, candidates
 from netlesion.answers.gather import Source
+from netlesion.answers.patient import Patient
 from netlesion.answers.settings import CulpritSettings, Settings
 from netlesion.evaluate.case.localise import CaseCandidates, TopCandidate, lroc_areas
 from netlesion.io.table_file import read_table
@@ -55,24 +59,30 @@ class Case:
         return bool(self.hits.any())
 
 
+def case_of(
+    patient: Patient, is_culprit: Callable[[str], bool], known: Callable[[str], bool] = lambda key: True
+) -> Case:
+    """The candidates of one patient; known: whether the truth of a lesion's key is known."""
+    ranked = [r for r in candidates(patient, patient.visits[0], Settings()) if known(r.lesion.key)]
+    order = [id(r) for r in baseline(ranked)]
+    return Case(
+        patient.patient_id,
+        np.array([[r.features[f] for f in FEATURES] for r in ranked]).reshape(-1, len(FEATURES)),
+        np.array([order.index(id(r)) for r in ranked], dtype=int),
+        np.array([is_culprit(r.lesion.key) for r in ranked], dtype=bool),
+    )
+
+
 def cases_of(folder: Path) -> list[Case]:
     """Every TIO patient of a folder of true results."""
-    kinds = {(r.cells["case"], r.cells["lesion_id"]): r.cells["kind"] for r in read_table(folder / "kinds.tsv").rows}
-    found = []
-    for patient in Source.open(folder / "results", folder / "cohort").patients():
-        if patient.disease != "tio":
-            continue
-        ranked = candidates(patient, patient.visits[0], Settings())
-        order = [id(r) for r in baseline(ranked)]
-        found.append(
-            Case(
-                patient.patient_id,
-                np.array([[r.features[f] for f in FEATURES] for r in ranked]).reshape(-1, len(FEATURES)),
-                np.array([order.index(id(r)) for r in ranked], dtype=int),
-                np.array([kinds[r.lesion.case, str(r.lesion.lesion_id)] == "primary" for r in ranked], dtype=bool),
-            )
-        )
-    return found
+    rows = read_table(folder / "kinds.tsv").rows
+    kinds = {f"{r.cells['case']}/{r.cells['lesion_id']}": r.cells["kind"] for r in rows}
+    patients = Source.open(folder / "results", folder / "cohort").patients()
+    return [
+        case_of(p, lambda key: kinds[key] == "primary", lambda key: key in kinds)
+        for p in patients
+        if p.disease == "tio"
+    ]
 
 
 def fit(cases: Sequence[Case], used: Sequence[str]) -> np.ndarray:
@@ -135,26 +145,6 @@ def line(name: str, hits: np.ndarray, other: np.ndarray) -> str:
     )
 
 
-def crossed(cases: Sequence[Case], used: Sequence[str], folds: int = 10) -> np.ndarray:
-    """First hits of every patient with a culprit, ranked with weights of the other folds' patients."""
-    found: dict[str, bool] = {}
-    for fold in range(folds):
-        apart = [c for n, c in enumerate(cases) if n % folds == fold and c.has_culprit]
-        weights = fit([c for n, c in enumerate(cases) if n % folds != fold], used)
-        found |= dict(zip([c.patient for c in apart], first_hits(apart, weights).tolist(), strict=True))
-    return np.array([found[c.patient] for c in cases if c.has_culprit])
-
-
-def report(title: str, cases: Sequence[Case], hits_of: Callable[[Sequence[str]], np.ndarray]) -> None:
-    """The table of the baseline, the ranker, and the ranker without each part."""
-    suv = baseline_hits(cases)
-    print(f"{title}\n\n| ranking | hit@1 | share [95 %] | less SUVpeak's | p |\n|---|---|---|---|---|")
-    print(line("SUVpeak outside normal organs", suv, suv))
-    print(line("all features", hits_of(FEATURES), suv))
-    for part, names in PARTS.items():
-        print(line(f"without {part}", hits_of([f for f in FEATURES if f not in names]), suv))
-
-
 def speak(title: str, cases: Sequence[Case], weights: np.ndarray, settings: CulpritSettings) -> None:
     """How often tau separates patients with and without a culprit."""
 
@@ -166,32 +156,38 @@ def speak(title: str, cases: Sequence[Case], weights: np.ndarray, settings: Culp
           f"candidate, {sum(map(above, seen))} of {len(seen)} with one have one\n")  # fmt: skip
 
 
+def drawn_cases(number: int, seed: int) -> list[Case]:
+    """Patients that are drawn and not rendered."""
+    return [case_of(patient, lambda key, k=culprit: key == k) for patient, culprit in draws(number, seed)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("fit", type=Path)
-    parser.add_argument("test", type=Path, nargs="*")
+    parser.add_argument("rendered", type=Path, nargs="*")
+    parser.add_argument("--draws", type=int, default=2000)
     arguments = parser.parse_args()
-    train = cases_of(arguments.fit)
+    train, drawn = drawn_cases(arguments.draws, 1), drawn_cases(arguments.draws, 2)
     weights = fit(train, FEATURES)
     intercept, tau = intercept_and_tau(train, weights)
-    print(f"fitted on {len(train)} patients, {sum(c.has_culprit for c in train)} with a culprit in the map")
+    print(f"fitted on {len(train)} drawn patients, {sum(c.has_culprit for c in train)} with a culprit in the map")
     for name, w in zip(FEATURES, weights, strict=True):
         print(f"    weight_{name}: float = {w:.2f}")
     print(f"    intercept: float = {intercept:.2f}\n    tau: float = {tau:.2f}")
     shipped = CulpritSettings()
     of_package = np.array([getattr(shipped, f"weight_{name}") for name in FEATURES])
-    test = [case for folder in arguments.test for case in cases_of(folder)]
-    report("cross validation in the first cohort", train, lambda used: crossed(train, used))
-    speak("the first cohort, on which tau was chosen", train, of_package, shipped)
-    if test:
-        print(f"{len(test)} patients, {np.mean([len(c.hits) for c in test]):.1f} candidates each")
-        report("the other cohorts", test, lambda used: first_hits(test, fit(train, used)))
-        print(line("as shipped", first_hits(test, of_package), baseline_hits(test)))
-    if not test:
-        return
-    print(f"\nLROC area: as shipped {lroc(test, lambda c: c.x @ of_package):.3f}, "
-          f"SUVpeak {lroc(test, lambda c: np.exp(c.x[:, 0]) - 1e3 * c.x[:, 8]):.3f}")  # fmt: skip
-    speak("the other cohorts", test, of_package, shipped)
+    fitted = {part: fit(train, [f for f in FEATURES if f not in names]) for part, names in PARTS.items()}
+    for title, cases in (("drawn, others", drawn), *((p.name, cases_of(p)) for p in arguments.rendered)):
+        suv = baseline_hits(cases)
+        print(f"\n{title}: {len(cases)} patients, {np.mean([len(c.hits) for c in cases]):.1f} candidates each\n")
+        print("| ranking | hit@1 | share [95 %] | less SUVpeak's | p |\n|---|---|---|---|---|")
+        print(line("SUVpeak outside normal organs", suv, suv))
+        print(line("as shipped", first_hits(cases, of_package), suv))
+        print(line("all features, fitted here", first_hits(cases, weights), suv))
+        for part, without in fitted.items():
+            print(line(f"without {part}", first_hits(cases, without), suv))
+        print(f"\nLROC area: as shipped {lroc(cases, lambda c: c.x @ of_package):.3f}, "
+              f"SUVpeak {lroc(cases, lambda c: np.exp(c.x[:, 0]) - 1e3 * c.x[:, 8]):.3f}")  # fmt: skip
+        speak(title, cases, of_package, shipped)
 
 
 if __name__ == "__main__":

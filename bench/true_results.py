@@ -1,6 +1,6 @@
 """A digital cohort's truth as a folder of results: true lesions and mimics as candidates, for benches of answers.
 
-    python -m bench.true_results COHORT OUT [--patients N]
+    python -m bench.true_results COHORT OUT [--patients N] [--disease net|tio]
 
 writes OUT/results (label maps in which mimic n is label 1000 + n, lesions.tsv, reference_organs.tsv), OUT/kinds.tsv
 (case, lesion_id, kind: primary, metastasis, fracture, ...), and OUT/cohort, which links to COHORT and holds its true
@@ -67,10 +67,15 @@ def main() -> None:
     parser.add_argument("cohort", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--patients", type=int)
+    parser.add_argument("--skip", type=int, default=0, help="so many patients first")
+    parser.add_argument("--disease", choices=("net", "tio"), help="only patients of this disease")
     arguments = parser.parse_args()
     cohort, out = arguments.cohort.absolute(), arguments.out
     config = json.loads((cohort / "phantom.json").read_text())["config"]
-    tables = sorted((cohort / TRUTH).glob("sub-*/sub-*_lesions.tsv"))[: arguments.patients]
+    tables = sorted((cohort / TRUTH).glob("sub-*/sub-*_lesions.tsv"))
+    if arguments.disease is not None:
+        tables = [t for t in tables if disease_of(config, t) == arguments.disease]
+    tables = tables[arguments.skip :][: arguments.patients]
     rows, references, kinds = {}, {}, []
     link_tables(out / "cohort")
     for table in tqdm(tables, desc="true results", unit="patient"):
@@ -95,6 +100,7 @@ def main() -> None:
                 labels = lesions.array.astype(np.uint16)
                 free = (mimics > 0) & (labels == 0)
                 labels[free] = mimics[free].astype(np.uint16) + MIMIC
+                labels[np.isin(labels, faint_labels(config, truth, case, table, session, tracer))] = 0
                 candidates = lesions.with_array(labels, Quantity.LABEL)
                 write_volume(mask, candidates)
             organs = OrganMap(
@@ -136,7 +142,9 @@ def link_patient(cohort: Path, to: Path, subject: str, config: Mapping) -> None:
         shutil.copyfile(told, to / name / told.name)
     else:
         drawn = drawn_patient(config, int(subject) - 1)
-        facts = [SessionRow(e.session, e.visit, drawn.weight_kg, drawn.body.height_cm) for e in drawn.exams]
+        cars = {p.parts[-3]: p for p in sorted((cohort / name).glob("ses-*/pet/*_pet.json"))}
+        weights = {session: json.loads(p.read_text())["PatientWeight"] for session, p in cars.items()}
+        facts = [SessionRow(e.session, e.visit, weights[f"ses-{e.session}"], drawn.body.height_cm) for e in drawn.exams]
         write_dataset(to, {subject: facts})
     folder = to / TRUTH / name
     folder.mkdir(exist_ok=True)
@@ -207,6 +215,19 @@ def anatomy(pet: Path) -> dict[str, AnatomicalImage]:
     found = {"ct": (sorted(session.glob("ct/*_ct.nii.gz")), Quantity.HU),
              "mr_t2": (sorted(session.glob("anat/*_T2w.nii.gz")), Quantity.MR)}  # fmt: skip
     return {c: AnatomicalImage(read_volume(paths[0], q)) for c, (paths, q) in found.items() if paths}
+
+
+def faint_labels(config: Mapping, truth: Path, case: str, table: Path, session: str, tracer: str) -> list[int]:
+    """Labels of lesions and mimics that are not above the blood pool of their PET: newer cohorts leave them out."""
+    blood = json.loads((truth / f"{case}_desc-truth_pet.json").read_text())["suv_of_tissue"]["blood"]
+    here = [r for r in read_table(table).rows if (r.cells["session"], r.cells["tracer"]) == (session, tracer)]
+    faint = [r.whole("lesion_id") for r in here if r.number("suv_mean_true") <= blood]
+    mimics = table.with_name(table.name.replace("_lesions", "_mimics"))
+    if mimics.is_file():
+        rows = [r for r in read_table(mimics).rows if (r.cells["session"], r.cells["tracer"]) == (session, tracer)]
+        return faint + [MIMIC + r.whole("lesion_id") for r in rows if r.number("suv_mean_true") <= blood]
+    drawn = drawn_patient(config, int(table.parent.name.removeprefix("sub-")) - 1)
+    return faint + [MIMIC + n for n, m in enumerate(drawn.mimics, start=1) if m.suv[tracer] <= blood]
 
 
 def kinds_of(config: Mapping, truth: Path) -> dict[int, str]:

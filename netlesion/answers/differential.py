@@ -113,7 +113,7 @@ def _finding(
         pet=pet,
         companion=companion(lesion, visit, other),
         mirror=mirror_of(lesion, pet.lesions, middle_x_mm(organs)),
-        intense_bones=sum(x is not lesion and _is_intense_bone(x, pet) for x in pet.lesions),
+        intense_bones=_intense_bones(lesion, visit),
         near_spleen_mm=gap("spleen"),
         near_duodenum_mm=gap("duodenum"),
         level=uptake_level(lesion, pet) if lesion.tracer == "sstr" else None,
@@ -212,8 +212,11 @@ def _is_hottest(lesion: Lesion, pet: Pet) -> bool:
     return all(x.suvpeak <= lesion.suvpeak for x in pet.lesions if x.region not in usual and x.region not in URINE)
 
 
-def _is_intense_bone(lesion: Lesion, pet: Pet) -> bool:
-    return lesion.region == "bone" and uptake_level(lesion, pet) == 3
+def _intense_bones(lesion: Lesion, visit: Visit) -> int:
+    """How many other bone lesions of the visit's DOTATATE PET take up more than the liver."""
+    pet = visit.pet("sstr")
+    lesions = () if pet is None else pet.lesions
+    return sum(x is not lesion and x.region == "bone" and uptake_level(x, pet) == 3 for x in lesions if pet is not None)
 
 
 QUESTION = Question(1, NAME, "Is this uptake disease?", answer, COLUMNS, ROW_COLUMNS, "candidate")

@@ -10,7 +10,7 @@ Source: clinical.md 6.2 (pitfalls), 7.1 and 7.2 (typical uptake), 5.3 (uncinate)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netlesion.answers.context import Companion, elongation, uptake_ratio
@@ -37,6 +37,10 @@ TYPICAL: Mapping[str, Mapping[str, float]] = {
 }  # fmt: skip
 #: Organs that hold urine: however hot, that is no sign of a tumour.
 URINE = ("urinary_bladder", "urinary_tract", "kidney")
+#: Organs in which NET arise: between the usual uptake and usual_factor times it nothing is decided there. The uncinate
+#: process is left out, whose uptake is known to be high (clinical.md 5.3).
+WHERE_NET_ARISE = ("stomach", "duodenum", "small_bowel", "colon", "pancreas")
+GUT = WHERE_NET_ARISE[:4]
 #: The head of the pancreas with its uncinate process is the part this near to the duodenum.
 HEAD_MM = 15.0
 #: Where joints and end plates degenerate, where insufficiency fractures and Looser zones lie (clinical.md 6.2).
@@ -45,6 +49,8 @@ FRACTURES = ("rib", "hip", "sacrum", "scapula", "femur", "metatarsal", "tarsal",
 #: Stations whose nodes are seldom those of a gastro-entero-pancreatic NET and often inflamed.
 ATYPICAL_STATIONS = ("axillary", "inguinal", "cervical", "mediastinal", "hilar_pulmonary")
 BROWN_FAT_STATIONS = ("supraclavicular", "cervical", "axillary", "mediastinal")
+#: Explanations that rest on uptake being weak.
+WEAK_KINDS = ("liver_mottle", "degenerative", "fracture", "inflamed_node")
 #: Names in lesions.tsv of what patterns read.
 HU_MEAN = "ct_hu_mean"
 
@@ -53,8 +59,8 @@ HU_MEAN = "ct_hu_mean"
 class Scene:
     """One lesion with all that patterns look at.
 
-    companion: on the PET of the other tracer. mirror: its mirror image among this PET's lesions. intense_bones: bone
-    lesions of the patient above liver. near_spleen_mm: distance to the spleen; None without a map that names it. level:
+    companion: on the PET of the other tracer. mirror: its mirror image among this PET's lesions. intense_bones: other
+    bone lesions with DOTATATE above liver. near_spleen_mm, near_duodenum_mm: None without a map that names it. level:
     SSTR-RADS' uptake level; None for FDG or without references.
     """
 
@@ -102,8 +108,13 @@ class Pattern:
 
 def matching(scene: Scene, settings: DifferentialSettings) -> tuple[Pattern, ...]:
     """Every pattern that fits, in order."""
-    found = (pattern(scene, settings) for pattern in PATTERNS)
-    return tuple(p for p in found if p is not None)
+    found = [pattern(scene, settings) for pattern in PATTERNS]
+    small = scene.lesion.volume_ml < settings.least_ml
+    fitting = [p for p in found if p is not None]
+    if small:
+        doubt = f"at {scene.lesion.volume_ml:.2f} ml it is too small for its uptake to be measured"
+        fitting = [replace(p, against=(*p.against, doubt)) if p.kind in WEAK_KINDS else p for p in fitting]
+    return tuple(fitting)
 
 
 def normal_organ(scene: Scene, settings: DifferentialSettings) -> Pattern | None:
@@ -116,14 +127,19 @@ def normal_organ(scene: Scene, settings: DifferentialSettings) -> Pattern | None
     usual = TYPICAL.get(lesion.tracer, {}).get(organ)
     if usual is None or lesion.suvmax > settings.usual_factor * usual:
         return None
+    primaries = region in WHERE_NET_ARISE and organ != "uncinate_process"
     reasons = (
         f"the {spoken(organ)} usually has an SUVmax of up to {usual:g} g/ml, and here it is {lesion.suvmax:.1f} g/ml",
     )
     against = []
     peak = scene.companion.suvpeak
+    if region in GUT and lesion.volume_ml < settings.focal_ml:
+        against.append(f"it is a focus of {lesion.volume_ml:.1f} ml, while normal bowel takes up along its length")
+    if primaries and lesion.suvmax > usual:
+        against.append("that is more than usual where neuroendocrine tumours arise")
     if lesion.tracer == "sstr" and peak is not None and peak > settings.fdg_avid_suv:
         against.append(f"FDG is taken up there, too (SUVpeak {peak:.1f} g/ml)")
-    of_sstr = settings.usual_factor * TYPICAL["sstr"].get("uncinate_process" if at_head else organ, 0.0)
+    of_sstr = TYPICAL["sstr"].get("uncinate_process" if at_head else organ, 0.0)
     if lesion.tracer == "fdg" and peak is not None and peak > of_sstr:
         against.append(f"DOTATATE is taken up there more than is usual (SUVpeak {peak:.1f} g/ml)")
     return Pattern(PHYSIOLOGIC, f"{organ}_uptake", reasons, tuple(against))
@@ -154,11 +170,9 @@ def liver_mottle(scene: Scene, settings: DifferentialSettings) -> Pattern | None
     if lesion.region != "liver" or liver is None or lesion.suvpeak > liver.mean + settings.mottle_sd * liver.sd:
         return None
     limit = liver.mean + settings.mottle_sd * liver.sd
-    return Pattern(
-        PHYSIOLOGIC,
-        "liver_mottle",
-        (f"its SUVpeak of {lesion.suvpeak:.1f} g/ml is within the liver's own spread (up to {limit:.1f} g/ml)",),
-    )
+    reasons = (f"its SUVpeak of {lesion.suvpeak:.1f} g/ml is within the liver's own spread (up to {limit:.1f} g/ml)",)
+    seen = scene.companion.status == "seen"
+    return Pattern(PHYSIOLOGIC, "liver_mottle", reasons, ("the other tracer shows a lesion there",) if seen else ())
 
 
 def urine_in_ureter(scene: Scene, settings: DifferentialSettings) -> Pattern | None:
@@ -179,7 +193,8 @@ def worn_or_broken_bone(scene: Scene, settings: DifferentialSettings) -> Pattern
     """Mild uptake at a joint or end plate, or where bone breaks under its own load."""
     lesion = scene.lesion
     bone = lesion.bone or ""
-    if lesion.region != "bone" or scene.is_weak(settings) is not True or lesion.volume_ml > settings.bone_pitfall_ml:
+    mild = scene.is_weak(settings) is True and lesion.suvmax <= settings.bone_pitfall_suv
+    if lesion.region != "bone" or not mild or lesion.volume_ml > settings.bone_pitfall_ml:
         return None
     if bone.startswith(JOINTS):
         kind, where = "degenerative", "where joints and end plates degenerate"

@@ -210,7 +210,9 @@ class StagingSettings:
 class DifferentialSettings:
     """clinical.md 6.2, 7.2. Uptake of a normal organ: SUVmax up to usual_factor times what is typical there. Weak: up
     to the liver's for DOTATATE, up to fdg_weak_over_liver times it for FDG. The other tracer speaks against a benign
-    explanation from sstr_avid_suv, fdg_avid_suv (SUVpeak) on. Liver mottle: SUVpeak up to mean + mottle_sd SD.
+    explanation from sstr_avid_suv, fdg_avid_suv (SUVpeak) on. Liver mottle: SUVpeak up to mean + mottle_sd SD. Worn or
+    broken bone: SUVmax up to bone_pitfall_suv, volume up to bone_pitfall_ml, fewer than many_bone_lesions hot others. A
+    focus of the gut below focal_ml is open, and so is what rests on weak uptake below least_ml (partial volume).
     """
 
     usual_factor: float = 1.5
@@ -222,9 +224,12 @@ class DifferentialSettings:
     accessory_spleen_ml: float = 10.0
     like_spleen: tuple[float, float] = (0.4, 1.2)
     ureter_elongation: float = 2.5
+    focal_ml: float = 3.0
+    least_ml: float = 0.1
     bone_pitfall_ml: float = 4.0
+    bone_pitfall_suv: float = 5.0
     sclerotic_hu: float = 250.0
-    many_bone_lesions: int = 3
+    many_bone_lesions: int = 2
     fat_hu: tuple[float, float] = (-150.0, -30.0)
 
     def __post_init__(self) -> None:
@@ -258,22 +263,23 @@ class BiopsySettings:
 
 @dataclass(frozen=True)
 class CulpritSettings:
-    """The score of a culprit, fitted by bench/culprit_ranker.py on true masks of digital patients, which tell nothing
-    of the model's score and of MR (weight 0); tau: from which score there is a candidate; top_k: how many are told.
+    """The score of a culprit, fitted by bench/culprit_ranker.py on drawn digital patients. These tell nothing of the
+    model's score, MR and symmetry (weight 0), nor of candidates in normal organs (weight -2 by choice). tau: from which
+    score there is a candidate; top_k: how many are told.
     """
 
-    intercept: float = -1.97
-    weight_log_suvpeak: float = 0.58
-    weight_log_contrast: float = 1.08
-    weight_log_volume: float = 0.43
+    intercept: float = -2.62
+    weight_log_suvpeak: float = 0.51
+    weight_log_contrast: float = 1.53
+    weight_log_volume: float = 0.25
     weight_model_score: float = 0.0
-    weight_fracture_site: float = 0.02
-    weight_joint_site: float = -0.48
-    weight_multiplicity: float = -1.3
-    weight_mirrored: float = -0.07
-    weight_physiologic: float = -0.63
+    weight_fracture_site: float = -0.34
+    weight_joint_site: float = -0.14
+    weight_multiplicity: float = -0.81
+    weight_mirrored: float = 0.0
+    weight_physiologic: float = -2.0
     weight_mr_bright: float = 0.0
-    tau: float = 0.41
+    tau: float = 0.66
     top_k: int = 3
 
     def __post_init__(self) -> None:
