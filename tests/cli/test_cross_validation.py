@@ -10,8 +10,6 @@ from netlesion.cli.cross_validation import as_fold, summary_of_folds
 from netlesion.errors import ConfigError
 from tests.training.test_resume import command
 
-pytest_plugins = ("tests.training.conftest",)
-
 
 def summary(folder, fold, folds, **best):
     (folder / f"fold-{fold}").mkdir(parents=True)

@@ -12,8 +12,6 @@ from netlesion.models.checkpoint import load_checkpoint, save_checkpoint
 from netlesion.training.module import LesionModule
 from tests.training.test_resume import command
 
-pytest_plugins = ("tests.training.conftest",)
-
 
 @pytest.fixture(autouse=True)
 def _algorithms():

@@ -1,27 +1,10 @@
 """A cohort that a training is through with in seconds."""
 
-import numpy as np
 import pytest
 
-from netlesion.image.geometry import Geometry
-from netlesion.image.volume import Quantity, Volume
-from netlesion.io.nifti import write_volume
+from tests.tiny_cohort import write_tiny_cohort
 
 
 @pytest.fixture(scope="session")
 def tiny_cohort(tmp_path_factory):
-    """Five patients of the sts_crops layout: a hot ball in noise, MR missing in one."""
-    root = tmp_path_factory.mktemp("tiny")
-    for n in range(5):
-        rng = np.random.default_rng(n)
-        shape = (13 + n, 11, 15)
-        grid = Geometry(np.diag([-4.0, 4.0, 3.0, 1.0]), shape)
-        ball = sum((np.indices(shape)[a] - (6, 5, 7)[a]) ** 2 for a in range(3)) <= 9
-        suv = rng.gamma(2.0, 0.3, size=shape) + 6.0 * ball
-        folder = root / f"STS_{n:03d}"
-        write_volume(folder / "PET_image.nii.gz", Volume(suv, grid, Quantity.SUVBW))
-        write_volume(folder / "PET_mask.nii.gz", Volume(ball, grid, Quantity.LABEL))
-        write_volume(folder / "CT_image.nii.gz", Volume(rng.normal(0, 50, shape), grid, Quantity.HU))
-        if n != 3:
-            write_volume(folder / "MR_T1_image.nii.gz", Volume(rng.gamma(2.0, 100.0, shape), grid, Quantity.MR))
-    return root
+    return write_tiny_cohort(tmp_path_factory.mktemp("tiny"))
