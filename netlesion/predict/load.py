@@ -151,6 +151,7 @@ def ready(
         tracer_thresholds=dict(card.thresholds) if options.threshold is None else {},
         tracer_peak_thresholds=dict(card.peak_thresholds) if options.threshold is None else {},
         connectivity=options.connectivity,
+        split=options.split,
         engine=engine.name,
         precision=engine.precision,
         flips=options.flips,

@@ -29,6 +29,7 @@ class InferenceOptions:
         agreement: With mode crop: compute exact as well and report the difference.
         threshold: Lesion probability from which a voxel counts; None: the model card's for each tracer, else 0.5.
         connectivity: Of lesions, 6, 18 or 26.
+        split: Whether confluent lesions are split where their uptake has a valley (`quantify.split`).
         organs: Whether the organ head's map is kept; None: where the model has one.
     """
 
@@ -43,6 +44,7 @@ class InferenceOptions:
     agreement: bool = False
     threshold: float | None = None
     connectivity: int = CONNECTIVITY
+    split: bool = True
     organs: bool | None = None
 
     def __post_init__(self) -> None:
@@ -79,6 +81,7 @@ class InferenceSettings:
     mode: exact, stream or crop (inference.plan); connectivity: 6, 18 or 26. tracer_thresholds: where a tracer's
     threshold is another than `threshold`; tracer_peak_thresholds: what the highest voxel of a lesion must reach, where
     that is more. flips: axes (0 left-right, 1 front-back, 2 head-foot) over whose mirror images logits are averaged.
+    split: confluent lesions are split where their uptake has a valley.
     folds: networks whose logits are averaged. agreement: mode crop computes exact as well, to be compared with it.
     organs: the networks give organ logits beside the others (`models.strided_unet.BesideOrgans`).
 
@@ -91,6 +94,7 @@ class InferenceSettings:
     tracer_thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
     tracer_peak_thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
     connectivity: int = CONNECTIVITY
+    split: bool = False
     engine: str = "torch"
     precision: str = "fp32"
     flips: tuple[int, ...] = ()

@@ -40,6 +40,7 @@ from netlesion.preprocess.normalise import network_input
 from netlesion.quantify.case import images_of, measure_case
 from netlesion.quantify.instances import extract
 from netlesion.quantify.references import ReferenceOrgans
+from netlesion.quantify.split import split_lesions
 from netlesion.quantify.summary import PatientSummary, summarise
 from netlesion.quantify.table import LesionTable
 
@@ -210,6 +211,8 @@ def finish(
             probability_volume = Volume(probability, suv.geometry, Quantity.PROBABILITY)
         with stopwatch.stage("lesions"):
             lesions = extract(probability_volume, threshold, settings.connectivity, settings.peak_threshold_of(tracer))
+            if settings.split:
+                lesions = split_lesions(lesions, suv)
         with stopwatch.stage("measure"):
             scan = visit.scans[tracer]
             measured = measure_case(

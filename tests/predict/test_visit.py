@@ -47,6 +47,18 @@ def test_no_lesion_beyond_the_field_of_view_that_the_network_saw():
     assert not result.lesions.array[:, :, :9].any(), "and not smeared over what was never seen"
 
 
+def test_confluent_lesions_are_split_where_the_uptake_has_a_valley():
+    """Two peaks 24 mm apart, joined by a bridge that takes up half as much: one component, two lesions."""
+    hot = np.ones((12, 9, 9))
+    hot[2:10, 4, 4], hot[2, 4, 4], hot[8, 4, 4] = 10.0, 20.0, 22.0
+    fdg = Volume(hot, Geometry(np.diag([4.0, 4.0, 4.0, 1.0]), hot.shape), Quantity.SUVBW)
+    visit = Visit("1", "1", {"fdg": Scan("fdg", fdg, Tracer.FDG)})
+    for split, count in ((False, 1), (True, 2)):
+        result = predict_visit(visit, CARD, [hot_is_lesion], InferenceSettings(split=split), Stopwatch())["fdg"]
+        assert len(result.rows) == count
+        assert (result.lesions.array > 0).sum() == 8
+
+
 @pytest.mark.parametrize("kind", ["rigid", "field"])
 def test_a_second_tracer_of_another_frame_gets_its_lesions_on_its_own_grid(kind):
     """FDG of another day lies 60 mm off and 2 voxels over; its lesion is found at its own voxels."""
