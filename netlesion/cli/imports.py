@@ -28,6 +28,7 @@ def add_verbs(app: typer.Typer) -> None:
         ("hecktor", import_hecktor),
         ("nnunet", import_nnunet),
         ("table", import_table),
+        ("corrections", import_corrections),
     ):
         verbs.command(name)(verb)
     app.add_typer(verbs, name="import")
@@ -141,6 +142,31 @@ def import_table(
     from netlesion.datasets.table import list_table
 
     _import_listing(list_table(table), cohort, key)
+
+
+def import_corrections(
+    source: Annotated[Path, typer.Argument(help="Corrected NIfTI, SEG or RTSTRUCT: a file, or a folder of them.")],
+    cohort: Annotated[Path, typer.Argument(help="BIDS cohort whose lesions were corrected.")],
+    reader: Annotated[str, typer.Option(help="Research name of the reader, letters and digits: desc-<reader>.")],
+    results: Annotated[
+        Path | None, typer.Option(help="Results that were corrected; they go beside the reader's as desc-model.")
+    ] = None,
+    key: KeyFile = None,
+) -> None:
+    """Lesions that a reader corrected -> masks of the cohort, to fine-tune on and to compare readers.
+
+    Exit status 1: a file was refused (one line each on stderr), the rest is written.
+    """
+    from netlesion.datasets import corrections
+
+    found = corrections.import_corrections(source, cohort, reader, results, key, lambda path: print(path, flush=True))
+    for line in found.skipped:
+        print(f"skipped: {line}", file=sys.stderr)
+    for line in found.failures:
+        print(f"error: {line}", file=sys.stderr)
+    print(f"{len(found.masks)} PETs corrected by {reader}, {len(found.failures)} refused", file=sys.stderr)
+    if found.failures:
+        raise typer.Exit(1)
 
 
 def _import_listing(listing, cohort: Path, key: Path | None) -> None:

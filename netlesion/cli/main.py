@@ -18,6 +18,7 @@ from netlesion.cli.measure import measure
 from netlesion.cli.organs import organs
 from netlesion.cli.phantom import phantom
 from netlesion.cli.plan_study import plan_study
+from netlesion.cli.read import read
 from netlesion.cli.register import register
 from netlesion.cli.report import report
 from netlesion.cli.suv import suv
@@ -35,7 +36,7 @@ app = typer.Typer(
 imports.add_verbs(app)
 exports.add_verbs(app)
 run.add_verbs(app)
-for verb in (suv, register, measure, validate, answer, report, evaluate, calibrate, compare, plan_study):
+for verb in (read, suv, register, measure, validate, answer, report, evaluate, calibrate, compare, plan_study):
     app.command()(verb)
 for verb in (organs, phantom, dashboard, demo):
     app.command()(verb)

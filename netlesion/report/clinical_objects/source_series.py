@@ -16,7 +16,7 @@ import numpy as np
 from netlesion.datasets.dicom.names import identity_of
 from netlesion.datasets.key import Key
 from netlesion.errors import DicomError, NetlesionError
-from netlesion.image.geometry import Geometry
+from netlesion.image.same_voxels import alignment, on_same_voxels
 from netlesion.image.volume import Volume
 from netlesion.io.dicom.index import Index
 from netlesion.io.dicom.objects.source_images import SourceImages, source_images, stack_without_gaps
@@ -97,7 +97,10 @@ def find_source(wanted: Wanted, candidates: Sequence[Candidate], key: Key | None
         _, reason = max(reasons)
         others = f" (of {len(reasons)} PET series none fits, this one comes nearest)" if len(reasons) > 1 else ""
         raise DicomError(f"{wanted.case}: {reason}{others}")
-    return Found(source_images(fits[0].series), on_grid(wanted.labels, fits[0].stack.geometry))
+    return Found(
+        source_images(fits[0].series),
+        on_same_voxels(wanted.labels.array, wanted.labels.geometry, fits[0].stack.geometry),
+    )
 
 
 def _named_by(key: Key, wanted: Wanted, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -143,7 +146,7 @@ def _fault(one: Candidate, wanted: Wanted) -> tuple[str, int]:
 
 def _place(one: Candidate, wanted: Wanted) -> str:
     grid, own = one.stack.geometry, wanted.labels.geometry
-    if _aligned(own, grid) is not None:
+    if alignment(own, grid) is not None:
         return ""
     if sorted(grid.shape) == sorted(own.shape):
         return (
@@ -162,7 +165,7 @@ def _tracer(one: Candidate, wanted: Wanted) -> str:
 
 
 def _suv(one: Candidate, wanted: Wanted) -> str:
-    suv, labels = one.suv().array, on_grid(wanted.labels, one.stack.geometry)
+    suv, labels = one.suv().array, on_same_voxels(wanted.labels.array, wanted.labels.geometry, one.stack.geometry)
     for lesion, stated in wanted.suvmax.items():
         inside = labels == lesion
         if not inside.any():
@@ -174,34 +177,3 @@ def _suv(one: Candidate, wanted: Wanted) -> str:
                 "another patient, another visit or another reconstruction"
             )
     return ""
-
-
-def _aligned(own: Geometry, grid: Geometry) -> tuple[list[int], list[bool]] | None:
-    """Which axis of `own` each axis of `grid` is, and whether it runs backwards; None where they are two lattices."""
-    matrix = own.index_from(grid)[:3, :3]
-    whole = np.rint(matrix)
-    if not (np.abs(whole).sum(axis=0) == 1).all() or not (np.abs(whole).sum(axis=1) == 1).all():
-        return None
-    axes = [int(np.abs(whole[:, n]).argmax()) for n in range(3)]
-    flips = [bool(whole[axes[n], n] < 0) for n in range(3)]
-    affine = own.affine_ras[:, [*axes, 3]].copy()
-    shape = [own.shape[a] for a in axes]
-    for n in range(3):
-        if flips[n]:
-            affine[:3, 3] += affine[:3, n] * (shape[n] - 1)
-            affine[:3, n] *= -1
-    turned = Geometry(affine, (shape[0], shape[1], shape[2]))
-    return (axes, flips) if turned.same_grid(grid) else None
-
-
-def on_grid(labels: Volume, grid: Geometry) -> np.ndarray:
-    """Labels on a grid of the same voxels, whose axes may be permuted and reversed.
-
-    Raises DicomError for a grid of other voxels.
-    """
-    found = _aligned(labels.geometry, grid)
-    if found is None:
-        raise DicomError(f"a label map on {labels.geometry.describe()} does not lie on {grid.describe()}")
-    axes, flips = found
-    array = labels.array.transpose(axes)
-    return array[tuple(slice(None, None, -1 if back else 1) for back in flips)]
