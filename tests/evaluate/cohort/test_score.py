@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from netlesion.errors import CohortError, ConfigError, GeometryError, QuantityError
+from netlesion.evaluate.cohort.score import EvaluationSettings, Part
 from netlesion.evaluate.cohort.summary_text import summary_lines
 from netlesion.io.nifti import write_volume
 from netlesion.report.evaluation_folder import evaluate_folders
@@ -129,3 +130,39 @@ def test_a_label_below_zero_is_refused_and_large_ones_are_lesions(folders, tmp_p
     array[TWO] = -1
     with pytest.raises(QuantityError, match=r"negative|-1"):
         write_volume(folders[0] / "b.nii.gz", mask().with_array(array))
+
+
+def test_a_part_of_a_split_is_evaluated_and_the_rest_is_not_missing(folders, tmp_path):
+    """Three cases, of which b was not predicted and is not of the test part; c is left out on both sides."""
+    split = tmp_path / "split.json"
+    split.write_text('{"train": ["b"], "val": ["c"], "test": ["a"]}')
+    (folders[1] / "b.nii.gz").unlink()
+    settings = EvaluationSettings(part=Part.parse(f"{split}:test"))
+    summary = evaluate_folders(*folders, tmp_path / "out", settings=settings)
+    assert (summary["num_cases"], summary["part"], summary["cases_without_prediction"]) == (1, "test", [])
+    assert "partial" not in summary["mean"]["dice"]["note"]
+    assert "1 cases of 1 patients of the part test" in (tmp_path / "out" / "evaluation.html").read_text()
+    with pytest.raises(CohortError, match="predicts no case of .* in its part train"):
+        evaluate_folders(*folders, tmp_path / "x", settings=EvaluationSettings(part=Part.parse(f"{split}:train")))
+
+
+def test_a_part_that_cannot_be_is_refused(tmp_path):
+    (tmp_path / "split.json").write_text('{"train": ["b"], "val": [], "test": ["a"]}')
+    for text, why in (
+        ("split.json", "expected FILE:PART"),
+        (f"{tmp_path}/split.json:tset", "split is 'tset', expected train, val, test or all"),
+        (f"{tmp_path}/split.json:val", "its part val holds no patient"),
+    ):
+        with pytest.raises(ConfigError, match=why):
+            Part.parse(text)
+    with pytest.raises(CohortError, match="no such split file"):
+        Part.parse(f"{tmp_path}/none.json:test")
+
+
+def test_categories_of_a_part_are_those_of_its_patients(tmp_path):
+    for name in ("r", "p"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "categories.tsv").write_text("case\tstage\na\tI\nb\tII\nc\tII\n")
+    settings = EvaluationSettings(tasks=("categories",), part=Part("test", ("a", "c")))
+    summary = evaluate_folders(tmp_path / "r", tmp_path / "p", tmp_path / "out", settings=settings)
+    assert (summary["num_cases"], summary["categories"]["stage"]["num_pairs"]) == (2, 2)
