@@ -78,7 +78,7 @@ def by_scipy(suv: Volume, labels: Volume) -> dict:
 
     start, cpu = time.perf_counter(), time.process_time()
     index = np.arange(1, int(labels.array.max()) + 1)
-    ndimage.sum_labels(np.ones(1, np.float32), 1, None)
+    np.bincount(labels.array.ravel(), minlength=len(index) + 1)
     ndimage.maximum(suv.array, labels.array, index)
     ndimage.mean(suv.array, labels.array, index)
     means = ndimage.correlate(suv.array, sphere_kernel(suv.geometry.spacing_mm).astype(np.float32), mode="nearest")
