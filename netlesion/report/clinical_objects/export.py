@@ -34,7 +34,7 @@ from netlesion.io.dicom.objects.structured_report import structured_report
 from netlesion.io.nifti import read_volume
 from netlesion.quantify.region_map import organ_of
 from netlesion.quantify.row import LesionRow
-from netlesion.quantify.summary import summarise
+from netlesion.quantify.summary import PatientSummary, read_summaries, summarise
 from netlesion.quantify.table import read_lesions
 from netlesion.report.clinical_objects.source_series import Candidate, Wanted, candidates_of, find_source
 from netlesion.report.clinical_objects.tracking import tracked, words_of
@@ -114,6 +114,7 @@ class _Told:
     rows: Mapping[str, tuple[LesionRow, ...]]
     records: Mapping[str, Mapping[str, Any]]
     names: Mapping[str, str]
+    summaries: Mapping[str, PatientSummary]
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
@@ -124,7 +125,10 @@ class _Told:
             records[mask.case] = json.loads((mask.path.parent / RECORD).read_text(encoding="utf-8"))
         answers = _answers(results / "answers" / f"sub-{masks[0].patient}" / "answers.json")
         keys = [f"{case}/{row.lesion_id}" for case, found in rows.items() for row in found]
-        return cls(rows, records, tracked(keys, answers), words_of(answers))
+        table = results / "patients.tsv"
+        known = read_summaries(table) if table.is_file() else {}  # with the body's size; results of before have none
+        summaries = {case: known.get(case) or summarise(found) for case, found in rows.items()}
+        return cls(rows, records, tracked(keys, answers), summaries, words_of(answers))
 
 
 def _write(
@@ -177,7 +181,7 @@ def _reported(case: str, tracer: str, rows: Sequence[LesionRow], told: _Told, ps
                 told.words.get(own, {}),
             )
         )
-    totals = vars(summarise(rows))
+    totals = vars(told.summaries[case])
     return ReportedCase(
         case,
         f"ses-{entity(case, 'ses') or '1'}",

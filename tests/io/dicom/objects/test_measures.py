@@ -1,5 +1,7 @@
 """Every column of the lesion table has a code of legal length, or is left out on purpose."""
 
+from pathlib import Path
+
 from netlesion.io.dicom.objects.measures import LEFT_OUT, MEASURES, OF_FDG, PRIVATE, TOTALS, UNITS, WORDS, measure_of
 from netlesion.io.dicom.objects.sites import OF_REGION, OF_STATION, site
 from netlesion.quantify.region import regions
@@ -25,6 +27,13 @@ def test_codes_are_of_legal_length_and_no_two_measures_read_alike():
     for tracer in ("fdg", "dotatate"):
         whole = [measure_of(c, tracer) for c in MEASURES]
         assert len({(m.name, m.derivation, m.method) for m in whole}) == len(whole)
+
+
+def test_every_private_code_and_column_is_documented():
+    page = (Path(__file__).resolve().parents[4] / "docs" / "dicom-objects.md").read_text(encoding="utf-8")
+    for column, measure in (*MEASURES.items(), *TOTALS.items()):
+        assert f"| `{column}` | {measure.name.scheme_designator}:{measure.name.value}" in page
+    assert all(code.value in page for code in WORDS.values())
 
 
 def test_units_are_as_the_standard_writes_them_now():
