@@ -26,11 +26,15 @@ MIDDLE = ("vertebrae", "sacrum")
 
 @dataclass(frozen=True)
 class Companion:
-    """What the other tracer shows where a lesion lies: `seen` with its lesions, `not_seen`, or `unknown` and why."""
+    """What the other tracer shows where a lesion lies: `seen` with its lesions, `not_seen`, or `unknown` and why.
+
+    liver_ratio: of the hottest of its lesions, over the liver on its own PET; None where that is not known.
+    """
 
     status: Literal["seen", "not_seen", "unknown"]
     lesions: tuple[Lesion, ...] = ()
     why: str = ""
+    liver_ratio: float | None = None
 
     @property
     def suvpeak(self) -> float | None:
@@ -70,7 +74,8 @@ def companion(lesion: Lesion, visit: Visit, tracer: str) -> Companion:
     here = Place(lesion.placed_mm, lesion.voxel_ml)
     there = [x for x in other.lesions if x.placed_mm is not None]
     near = tuple(x for x in there if gap_mm(here, Place(x.placed_mm, x.voxel_ml), COMPANION_MM) <= COMPANION_MM)
-    return Companion("seen", near) if near else Companion("not_seen")
+    ratios = [r for r in (uptake_ratio(x, other, "liver") for x in near) if r is not None]
+    return Companion("seen", near, liver_ratio=max(ratios, default=None)) if near else Companion("not_seen")
 
 
 def mirror_of(lesion: Lesion, others: Sequence[Lesion], middle_x_mm: float | None) -> Lesion | None:

@@ -258,7 +258,9 @@ def _other_tracer_is_intense(scene: Scene, settings: DifferentialSettings) -> li
         return []
     if scene.lesion.tracer == "sstr":
         return [f"FDG is taken up there (SUVpeak {peak:.1f} g/ml)"] if peak > settings.fdg_avid_suv else []
-    return [f"DOTATATE is taken up there (SUVpeak {peak:.1f} g/ml)"] if peak > settings.sstr_avid_suv else []
+    ratio = scene.companion.liver_ratio
+    intense = peak > settings.sstr_avid_suv or (ratio is not None and ratio > 1)
+    return [f"DOTATATE is taken up there (SUVpeak {peak:.1f} g/ml)"] if intense else []
 
 
 PATTERNS: tuple[Callable[[Scene, DifferentialSettings], Pattern | None], ...] = (

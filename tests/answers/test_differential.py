@@ -319,3 +319,15 @@ def test_what_rests_on_weak_uptake_is_open_where_the_lesion_is_too_small_to_meas
     assert only(replace(node, volume_ml=0.11)) == ("pitfall", "inflamed_node")
     assert only(replace(node, volume_ml=0.09)) == ("not_decidable", "inflamed_node")
     assert only(lesion(region="spleen", suv=15.0, volume_ml=0.05)) == ("physiologic", "spleen_uptake")
+
+
+def test_fdg_in_bone_is_no_pitfall_where_dotatate_is_above_a_liver_that_takes_up_little():
+    """DOTATATE 3.4 in a liver of 2.1: a lesion by its own PET, and so FDG there is not excused as a fracture."""
+    bone = {"region": "bone", "bone": "hip_right", **SMALL, **hu(500.0)}
+    pale = references("sstr", liver=2.0)
+    fdg = pet(lesion(2, suv=1.5, **bone), tracer="fdg")
+    assert called(pet(lesion(1, suv=3.4, **bone), references=pale), fdg) == {
+        1: ("lesion", None),
+        2: ("not_decidable", "fracture"),
+    }
+    assert called(pet(lesion(1, suv=1.5, **bone), references=pale), fdg)[2] == ("pitfall", "fracture")
