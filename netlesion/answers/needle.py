@@ -50,6 +50,8 @@ COST_MM = {"bone": 400.0, "bowel": 120.0, "lung": 80.0, "organ": 30.0}
 #: Labels that reach to the skin, so that the map shows where the body ends.
 TO_THE_SKIN = ("skin", "fat", "subcutaneous_fat", "body")
 STEP_MM, LONGEST_MM, DIRECTIONS = 2.0, 260.0, 400
+#: The way that is taken is read again in such steps, so that no corner of a vessel lies between two of them.
+FINE_MM = 0.5
 #: The body has ended after so much air, below this CT number.
 AIR_MM, AIR_HU = 14.0, -300.0
 
@@ -120,6 +122,16 @@ def best_way(
     cost = length + sum(hits[:, list(GROUPS).index(g)] * mm for g, mm in COST_MM.items())
     order = np.lexsort((cost, never, ~open_to_skin))
     best = int(order[0])
+    for n in order[open_to_skin[order]].tolist():
+        best = n
+        if never[n]:
+            break
+        fine = target_mm + directions[n] * np.arange(0.0, length[n], FINE_MM)[:, None]
+        outside = tree.query(fine)[0] > spacing
+        crossed_never = np.isin(table[_labels_at(fine[outside], organs)], [list(GROUPS).index(g) + 1 for g in NEVER])
+        if not crossed_never.any():
+            break
+        hits[n, 0] = True  # a corner between two steps
     present = dict.fromkeys(labels[best][labels[best] > 0].tolist())
     return Way(
         entry_mm=tuple((target_mm + directions[best] * length[best]).tolist()),
