@@ -28,11 +28,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 #: Keys of JSON files that say when, where and by what something was computed.
 VOLATILE = {
     "generated_by", "seconds", "peak_memory_mb", "python", "platform", "packages", "inputs_sha256", "machine",
-    "memory_gb", "checkpoint_sha256", "wall_time_s", "FrameOfReferenceHash",
+    "memory_gb", "checkpoint_sha256", "wall_time_s", "FrameOfReferenceHash", "fit_seconds",
+    "git_commit",
 }  # fmt: skip
 TIMES = re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?\S*|\b[0-9a-f]{40,64}\b|\b\d+(\.\d+)? ?(s|MB|GB)\b")
 #: Files that hold a secret drawn anew, or nothing but times.
-EXCLUDED = (".ckpt", ".csv", ".lock", ".key.tsv", "netlesion/key.json")
+EXCLUDED = (".ckpt", ".csv", ".jsonl", ".lock", ".key.tsv", "netlesion/key.json")
 SEED = 5
 
 
