@@ -207,6 +207,11 @@ def _draw_acquisition(
     )
 
 
+def weight_of(body: Body) -> float:
+    """What a body weighs, kg."""
+    return _Budget.of(body).weight_kg
+
+
 def known(fact: float | None) -> float:
     """A fact of acquisition, which of a digital patient is never missing."""
     assert fact is not None

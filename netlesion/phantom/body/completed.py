@@ -207,7 +207,9 @@ def _head(person: Person, head: list[Part], shape) -> list[Part]:
     over = Half((0.0, 0.0, float(points[:, 2].max()) + CUT_GAP_MM), (0.0, 0.0, -1.0))
     found = []
     for part in head:
-        if part.organ in ("brain", "cerebellum") and part.tissue != "csf":
+        if part.organ == "brain" and part.tissue == "csf":
+            part = replace(part, organ="")
+        elif part.organ in ("brain", "cerebellum"):
             part = replace(part, solid=Within(part.solid, (over,)))
         found.append(part)
     return found
