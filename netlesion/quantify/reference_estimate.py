@@ -56,7 +56,7 @@ def references_by_estimate(
     """The reference organs of one PET, without an organ map; `lesions` on the PET's grid, ct None for a PET/MR."""
     case = _Case(suv, lesions.array, tracer, ct)
     found: dict[str, ReferenceOrgan] = {}
-    missing = dict.fromkeys(("marrow", "muscle"), "there is no organ map, and it is not estimated")
+    missing: dict[str, str] = {n: "there is no organ map, and it is not estimated" for n in ("marrow", "muscle")}
     for name, look in (("liver", case.liver), ("spleen", case.spleen), ("blood_pool", case.blood_pool)):
         result = look()
         if isinstance(result, str):

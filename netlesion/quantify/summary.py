@@ -49,7 +49,7 @@ def summarise(
     """The summary of one PET's lesions; weight and height for sdmax_per_m."""
     centroids = np.array([[row.centroid_x_mm, row.centroid_y_mm, row.centroid_z_mm] for row in rows])
     dmax = None if not rows else float(pdist(centroids).max(initial=0.0))
-    sized = weight_kg is not None and height_cm is not None
+    surface = None if weight_kg is None or height_cm is None else surface_m2(weight_kg, height_cm)
     return PatientSummary(
         num_lesions=len(rows),
         volume_ml=sum(row.volume_ml for row in rows),
@@ -57,7 +57,7 @@ def summarise(
         suvmax_g_per_ml=max((row.suvmax_g_per_ml for row in rows), default=None),
         min_suvmean_g_per_ml=min((row.suvmean_g_per_ml for row in rows), default=None),
         dmax_mm=dmax,
-        sdmax_per_m=None if dmax is None or not sized else dmax / 1000.0 / surface_m2(weight_kg, height_cm),
+        sdmax_per_m=None if dmax is None or surface is None else dmax / 1000.0 / surface,
     )
 
 
