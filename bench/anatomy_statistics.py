@@ -19,6 +19,7 @@ from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.label_maps import find_label_maps, read_label_map
 from netlesion.phantom.body.build import draw_body
+from netlesion.phantom.body.fit import is_cut_above
 from netlesion.phantom.body.label_anatomy import Seen, see
 from netlesion.phantom.body.label_tissues import KNOWN_NAMES
 from netlesion.phantom.body.labels import LABELS
@@ -36,8 +37,6 @@ ORGANS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 PAINTED = frozenset(n for group in ORGANS.values() for n in group)
 SPACING_MM, SEED = 5.0, 11
-#: A brain that reaches the map's top is cut, and its volume means nothing.
-CUT_MM = 8.0
 PAIRS = (
     ("liver ml", "spleen ml"), ("liver ml", "kidneys ml"), ("lungs ml", "torso mm"), ("heart ml", "chest width mm"),
     ("chest width mm", "chest depth mm"), ("kidneys ml", "torso mm"),
@@ -55,7 +54,7 @@ def measured(seen: Seen) -> dict[str, float]:
         if not len(index):
             continue
         points[name] = index @ seen.affine[:3, :3].T + seen.affine[:3, 3]
-        if name != "brain" or points[name][:, 2].max() < seen.high[2] - CUT_MM:
+        if name != "brain" or not is_cut_above(points[name], float(seen.high[2])):
             found[f"{name} ml"] = len(index) * voxel_ml
     lungs, liver = points["lungs"], points["liver"]
     apex = float(np.percentile(lungs[:, 2], 99.9))

@@ -21,7 +21,7 @@ from netlesion.phantom.body.draw import factor
 from netlesion.phantom.body.fit import LUNGS, Fit, fit_person
 from netlesion.phantom.body.from_labels import BOWEL_SIGMA, LabelBody, Maker
 from netlesion.phantom.body.head import draw_head, skull_base
-from netlesion.phantom.body.label_anatomy import LabelAnatomy, see
+from netlesion.phantom.body.label_anatomy import LabelAnatomy, Seen, see
 from netlesion.phantom.body.label_solids import MaskSolid, solid_of_mask
 from netlesion.phantom.body.label_tissues import ALIASES, BONES, LAYERS, kind_of
 from netlesion.phantom.body.labels import LABELS
@@ -47,6 +47,9 @@ WALL_MM, WALL_FAT, HULL_REACH_MM, BRAIN_REACH_MM = 17.0, 0.45, 52.0, 24.0
 VAULT_MM, SCALP_MM = (("cortical_bone", 9.0), ("bone_marrow", 7.2), ("cortical_bone", 4.8), ("csf", 3.0)), (11.0, 15.0)
 #: A brain that the map's top cuts goes on by so many slices; the built-in one takes over this far above the cut.
 CONTINUED_VOXELS, CUT_GAP_MM = 3, 3.0
+#: From this volume on, the real salivary glands are all there are.
+GLANDS = tuple(f"{g}_gland_{s}" for g in ("parotid", "submandibular") for s in ("left", "right"))
+LEAST_GLANDS_ML = 20.0
 #: A prostate of this size makes a man; without one, a sum of heart (ml) and torso decides [P].
 LEAST_PROSTATE_ML, HEART_OF_A_MAN_ML = 8.0, 640.0
 #: How fat under the skin follows the depth of the upper belly over the frame's width: correlation, mean and SD [P].
@@ -63,6 +66,7 @@ class Person:
     hull: MaskSolid
     skull: MaskSolid | None
     fit: Fit
+    has_glands: bool
 
 
 def read_person(volume: Volume, names: Mapping[int, str], what: str) -> Person:
@@ -82,7 +86,8 @@ def read_person(volume: Volume, names: Mapping[int, str], what: str) -> Person:
     skull = _light(solid_of_mask(brain, fit.grid, BRAIN_REACH_MM)) if brain.any() and not fit.is_brain_cut else None
     whole = {"trunk": hull, "head": hull}
     anatomy = LabelAnatomy(seen.organs, shapes, whole, {}, seen.frame, seen.landmarks, {}, has_outline=False)
-    return Person(anatomy, (lungs[0], lungs[1]), hull, skull, fit)
+    glands_ml = sum(_ml(seen, n) for n in GLANDS)
+    return Person(anatomy, (lungs[0], lungs[1]), hull, skull, fit, glands_ml >= LEAST_GLANDS_ML)
 
 
 def _continued(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,6 +127,8 @@ def complete_body(person: Person, rng: np.random.Generator, settings: BodySettin
     if "brain" in known and not fit.is_brain_cut:
         known |= {"cerebellum"}
 
+    if person.has_glands:
+        known |= set(GLANDS)
     outline, skeleton, limbs = draw_outline(rng, shape), draw_skeleton(rng, shape), draw_limbs(rng, shape)
     head, chest = draw_head(rng, shape), draw_mediastinum(rng, guts)
     bowel, urogenital = draw_bowel(rng, guts), draw_urogenital(rng, soft)
@@ -145,16 +152,17 @@ def complete_body(person: Person, rng: np.random.Generator, settings: BodySettin
     return LabelBody(body, (), (), remark)
 
 
-def _is_man(seen) -> bool:
-    def ml(name: str) -> float:
-        if name not in seen.organs:
-            return 0.0
-        mask, affine = seen.mask(name)
-        return float(mask.sum()) * abs(float(np.linalg.det(affine[:3, :3]))) / 1000.0
+def _ml(seen: Seen, name: str) -> float:
+    if name not in seen.organs:
+        return 0.0
+    mask, affine = seen.mask(name)
+    return float(mask.sum()) * abs(float(np.linalg.det(affine[:3, :3]))) / 1000.0
 
+
+def _is_man(seen: Seen) -> bool:
     if any(n.startswith(("uterus", "ovary", "breast")) for n in seen.organs):
         return False
-    return ml("prostate") >= LEAST_PROSTATE_ML or ml("heart") >= HEART_OF_A_MAN_ML
+    return _ml(seen, "prostate") >= LEAST_PROSTATE_ML or _ml(seen, "heart") >= HEART_OF_A_MAN_ML
 
 
 def _fat_mm(fit: Fit, deviate: float, settings: BodySettings) -> float:

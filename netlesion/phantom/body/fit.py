@@ -59,6 +59,8 @@ RESIDUAL_MM, LEAST_STRETCH = 60.0, 0.3
 BRAIN_SIZE_MM, LEAST_BRAIN_MM, HEADS = (124.0, 162.0), 130.0, (0.88, 1.14)
 #: Gaps within slices of a liver that vessels and the gallbladder explain, a share of its volume.
 MOST_HOLES = 0.05
+#: Height of an organ's cap, and the share of the organ's width from which on a cap is flat.
+CAP_MM, FLAT_SHARE = 5.0, 0.6
 #: Below this volume (ml) an organ is a fragment that says nothing about where the rest lies.
 LEAST_ML = {"urinary_bladder": 8.0, "brain": 60.0}
 
@@ -120,9 +122,15 @@ def fit_person(seen: Seen, sex: str, what: str) -> Fit:
     vessels = replace(
         soft, clearance=_clearance(codes, grid, (*LUNGS, "kidney_left", "kidney_right", "spleen", "liver"))
     )
-    top = float(seen.high[2])
-    is_brain_cut = "brain" in organs and float(organs["brain"].points_mm[:, 2].max()) > top - 8.0
+    is_brain_cut = "brain" in organs and is_cut_above(organs["brain"].points_mm, float(seen.high[2]))
     return Fit(to_body, shape, soft, guts, vessels, codes, grid, hull, is_brain_cut, belly)
+
+
+def is_cut_above(points_mm: np.ndarray, top_mm: float) -> bool:
+    """Whether a round organ ends flat or at the map's top, and not as it would end by itself."""
+    highest = points_mm[:, 2].max()
+    cap = points_mm[points_mm[:, 2] > highest - CAP_MM, 0]
+    return bool(highest > top_mm - 2.0 * CAP_MM or np.ptp(cap) > FLAT_SHARE * np.ptp(points_mm[:, 0]))
 
 
 def _require_whole_liver(mask: np.ndarray, affine: np.ndarray, what: str) -> None:
