@@ -56,7 +56,8 @@ def references_by_estimate(
     """The reference organs of one PET, without an organ map; `lesions` on the PET's grid, ct None for a PET/MR."""
     case = _Case(suv, lesions.array, tracer, ct)
     found: dict[str, ReferenceOrgan] = {}
-    missing: dict[str, str] = {n: "there is no organ map, and it is not estimated" for n in ("marrow", "muscle")}
+    uncounted = "there is no organ map, and it is not estimated"
+    missing: dict[str, str] = {"marrow": uncounted, "muscle": uncounted}
     for name, look in (("liver", case.liver), ("spleen", case.spleen), ("blood_pool", case.blood_pool)):
         result = look()
         if isinstance(result, str):
