@@ -127,7 +127,9 @@ def best_way(
         if never[n]:
             break
         fine = target_mm + directions[n] * np.arange(0.0, length[n], FINE_MM)[:, None]
-        outside = tree.query(fine)[0] > spacing
+        nearest = lesion_N3[tree.query(fine)[1]]
+        apart = np.abs(organs.geometry.to_index(fine) - organs.geometry.to_index(nearest))
+        outside = (apart > 0.5 + 1e-6).any(axis=1)  # of the voxels of the lesion themselves
         crossed_never = np.isin(table[_labels_at(fine[outside], organs)], [list(GROUPS).index(g) + 1 for g in NEVER])
         if not crossed_never.any():
             break
