@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -426,6 +427,8 @@ def figure(hits: Sequence[bool], patients: Sequence[str], details: Sequence[str]
 
 
 def shown(estimate: Any, counts: str, details: Sequence[str] = ()) -> dict[str, Any]:
+    if not math.isfinite(estimate.value):
+        return {"text": "nothing to count", "details": list(details)}
     text = f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}], {counts}, {estimate.n} patients"
     return {"text": text, "value": estimate.value, "low": estimate.low, "high": estimate.high, "details": list(details)}
 
