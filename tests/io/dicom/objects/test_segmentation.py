@@ -94,6 +94,23 @@ def test_highdicom_reads_the_same(tmp_path, made):
     assert np.array_equal(array, made.labels)
 
 
+@pytest.mark.skipif(shutil.which("segimage2itkimage") is None, reason="an optional oracle, dcmqi, is not installed")
+@pytest.mark.parametrize("made", ["oblique", "reversed", "gapped", "enhanced"], indirect=True)
+def test_dcmqi_reads_the_same(tmp_path, made):
+    import nibabel
+
+    path, out = written(made, tmp_path / "seg.dcm"), tmp_path / "out"
+    out.mkdir()
+    command = ["segimage2itkimage", "--inputDICOM", path, "--outputDirectory", out, "-t", "nifti"]
+    subprocess.run(command, check=True, capture_output=True)
+    files, grid = sorted(out.glob("*.nii.gz")), made.source.geometry
+    for file, lesion in zip(files, made.case.lesions, strict=True):
+        image = nibabel.load(file)
+        world = nibabel.affines.apply_affine(image.affine, np.argwhere(np.asarray(image.dataobj)))
+        found = sorted(map(tuple, np.rint(grid.to_index(world)).astype(int).tolist()))
+        assert found == sorted(map(tuple, np.argwhere(made.labels == lesion.lesion_id).tolist()))
+
+
 @every_kind
 def test_a_segment_is_coded_tracked_and_names_its_source(tmp_path, made):
     dataset = pydicom.dcmread(written(made, tmp_path / "seg.dcm"))

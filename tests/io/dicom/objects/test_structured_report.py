@@ -1,5 +1,6 @@
 """Lesions -> TID 1500: every value with its code, derivation and unit, every segment named once."""
 
+import json
 import shutil
 import subprocess
 
@@ -99,6 +100,22 @@ def test_no_lesion_is_a_report_without_a_segment(tmp_path, made):
     none = ReportedCase(made.case.case, "ses-01", "dotatate", (), {"num_lesions": 0.0}, "netlesion", "ab12")
     found = list(tree(structured_report(none, made.source, None, uid)))
     assert [value for _, name, value in found if name == "NUM_LESIONS"] == [(0.0, "1")]
+
+
+@pytest.mark.skipif(shutil.which("tid1500reader") is None, reason="an optional oracle, dcmqi, is not installed")
+def test_dcmqi_reads_the_same_values(tmp_path, report):
+    out = tmp_path / "sr.json"
+    subprocess.run(
+        ["tid1500reader", "--inputDICOM", report[0], "--outputMetadata", out], check=True, capture_output=True
+    )
+    groups = json.loads(out.read_text())["Measurements"]
+    assert [g["TrackingIdentifier"] for g in groups] == ["ses-01_L001", "ses-01_L002", "ses-01_L300", "all lesions"]
+    assert [g["ReferencedSegment"] for g in groups[:3]] == [1, 2, 3]
+    items = {(i["quantity"]["CodeValue"], i.get("derivationModifier", {}).get("CodeValue")): i for i in
+             groups[0]["measurementItems"]}  # fmt: skip
+    assert float(items["126401", "56851009"]["value"]) == 12.345678
+    assert items["126401", "56851009"]["units"]["CodeValue"] == "g/ml{SUVbw}"
+    assert groups[0]["FindingSite"]["CodeMeaning"] == "Liver"
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (dicom3tools) is not installed")
