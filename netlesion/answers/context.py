@@ -72,8 +72,8 @@ def companion(lesion: Lesion, visit: Visit, tracer: str) -> Companion:
     if not other.sees(lesion.placed_mm).any():
         return Companion("unknown", why="it lies outside the field of view of the other tracer's PET")
     here = Place(lesion.placed_mm, lesion.voxel_ml)
-    there = [x for x in other.lesions if x.placed_mm is not None]
-    near = tuple(x for x in there if gap_mm(here, Place(x.placed_mm, x.voxel_ml), COMPANION_MM) <= COMPANION_MM)
+    there = [(x, Place(x.placed_mm, x.voxel_ml)) for x in other.lesions if x.placed_mm is not None]
+    near = tuple(x for x, place in there if gap_mm(here, place, COMPANION_MM) <= COMPANION_MM)
     ratios = [r for r in (uptake_ratio(x, other, "liver") for x in near) if r is not None]
     return Companion("seen", near, liver_ratio=max(ratios, default=None)) if near else Companion("not_seen")
 

@@ -118,7 +118,7 @@ def best_way(
     if not open_to_skin.any():
         return None
     length = (ends + 1) * STEP_MM
-    never = hits[:, [list(GROUPS).index(g) for g in NEVER]].any(axis=1)
+    never = np.any(hits[:, [list(GROUPS).index(g) for g in NEVER]], axis=1)
     cost = length + sum(hits[:, list(GROUPS).index(g)] * mm for g, mm in COST_MM.items())
     order = np.lexsort((cost, never, ~open_to_skin))
     best = int(order[0])
@@ -126,7 +126,7 @@ def best_way(
         best = n
         if never[n]:
             break
-        fine = target_mm + directions[n] * np.arange(0.0, length[n], FINE_MM)[:, None]
+        fine = target_mm + directions[n] * np.arange(0.0, float(length[n]), FINE_MM)[:, None]
         nearest = lesion_N3[tree.query(fine)[1]]
         apart = np.abs(organs.geometry.to_index(fine) - organs.geometry.to_index(nearest))
         outside = (apart > 0.5 + 1e-6).any(axis=1)  # of the voxels of the lesion themselves

@@ -102,7 +102,7 @@ def _map_session(
         return Outcome(files.visit_id, "refused", "the session has no PET that a map could be laid on")
     if all(is_there(target) for target in targets.values()) and not overwrite:
         return Outcome(files.visit_id, "kept", "an organ map is there")
-    there = [(channel, modality) for channel, modality in ON if channel in files.images]
+    there: list[tuple[str, Modality]] = [(channel, modality) for channel, modality in ON if channel in files.images]
     if not there:
         return Outcome(files.visit_id, "refused", "the session has neither CT nor T1 MR to map organs on")
     channel, modality = there[0]

@@ -133,7 +133,8 @@ def complete_body(person: Person, rng: np.random.Generator, settings: BodySettin
     head, chest = draw_head(rng, shape), draw_mediastinum(rng, guts)
     bowel, urogenital = draw_bowel(rng, guts), draw_urogenital(rng, soft)
     viscera, ways = draw_viscera(rng, guts), draw_vessels(rng, vessels)
-    lungs = draw_lungs(rng, soft, tuple(s.solid(fit.to_body) for s in person.lungs))
+    right, left = (s.solid(fit.to_body) for s in person.lungs)
+    lungs = draw_lungs(rng, soft, (right, left))
     soft_limbs = [p for p in limbs if p.tissue in ("muscle", "fat", "blood")]
     bones = [p for p in limbs if p.tissue not in ("muscle", "fat", "blood")]
     grown = [

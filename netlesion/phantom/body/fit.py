@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.ndimage import (
@@ -82,7 +82,7 @@ class Fit:
     belly: float
 
 
-def fit_person(seen: Seen, sex: str, what: str) -> Fit:
+def fit_person(seen: Seen, sex: Literal["F", "M"], what: str) -> Fit:
     """The fit of a map. Raises ConfigError, naming `what`, where lungs or liver are missing or the torso is no body's."""
     organs = seen.organs
     if "liver" not in organs or not any(n in organs for n in LUNGS):

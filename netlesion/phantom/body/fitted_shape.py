@@ -95,7 +95,7 @@ class Residual:
         ticks = [np.arange(a, b, spacing_mm) for a, b in zip(low, high, strict=True)]
         points = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
         moved = self.at(points.reshape(-1, 3)).reshape(points.shape)
-        slopes = [np.stack(np.gradient(moved[..., c], spacing_mm), axis=-1) for c in range(3)]
+        slopes = [np.stack(list(np.gradient(moved[..., c], spacing_mm)), axis=-1) for c in range(3)]
         return float(np.linalg.det(np.stack(slopes, axis=-2) + np.eye(3)).min())
 
 
@@ -113,7 +113,7 @@ class FittedShape(BodyShape):
     lung_height: float = 1.0
 
     __hash__ = object.__hash__
-    __eq__ = object.__eq__
+    __eq__ = object.__eq__  # pyright: ignore[reportAssignmentType]  # arrays have no one truth value
 
     def _at_height(self, z_mm: float) -> tuple[float, float, float, float]:
         height, across, deep, shift = (float(np.interp(z_mm, self.knots_mm, row)) for row in self.along)

@@ -162,7 +162,7 @@ def _top(affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def _box(array: np.ndarray, what: str) -> tuple[slice, slice, slice]:
     """What is labelled, in voxels; ConfigError where nothing is."""
     in_rows = array.any(axis=2)
-    there = (in_rows.any(axis=1), in_rows.any(axis=0), array.any(axis=(0, 1)))
+    there = (np.any(in_rows, axis=1), np.any(in_rows, axis=0), np.any(array, axis=(0, 1)))
     if not in_rows.any():
         raise ConfigError(f"{what}: the label map is empty; expected organs with labels above 0")
     i, j, k = (slice(int(n[0]), int(n[-1]) + 1) for n in map(np.flatnonzero, there))

@@ -70,7 +70,7 @@ def _lobes(organ: np.ndarray, lungs: np.ndarray, affine: np.ndarray) -> float:
 def _right_lung(lungs: np.ndarray, x_step: np.ndarray) -> np.ndarray:
     """bool IJK over a coarse grid: nearer to the right lung's core than to the left's. x_step: mm along I, J, K."""
     index = np.indices(lungs.shape, dtype=np.float32)
-    x = sum(index[a] * np.float32(x_step[a]) for a in range(3))
+    x = np.tensordot(np.asarray(x_step, dtype=np.float32), index, axes=1)
     cores, _ = label(binary_erosion(np.pad(lungs, 1), iterations=EROSIONS)[1:-1, 1:-1, 1:-1])
     sizes = np.bincount(cores.ravel())
     sizes[0] = 0
