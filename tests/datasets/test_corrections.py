@@ -8,10 +8,11 @@ import pytest
 
 from netlesion.datasets.corrections import changes, import_corrections
 from netlesion.datasets.dicom.importer import import_dicom
-from netlesion.errors import ConfigError
+from netlesion.errors import CohortError, ConfigError
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.cohort import open_cohort
+from netlesion.io.bids.masks import open_masks
 from netlesion.io.nifti import read_volume, write_volume
 from netlesion.report.clinical_objects.export import export_clinical_objects
 from tests.report.clinical_objects.conftest import pet, result
@@ -152,3 +153,22 @@ def test_what_a_reader_did_is_counted():
     assert changes(model, np.array([5, 5, 0, 2, 0, 0, 0, 0])) == {"kept": 1, "edited": 1, "removed": 1, "added": 0}
     assert changes(model, np.array([1, 1, 4, 2, 2, 0, 3, 3])) == {"kept": 3, "edited": 0, "removed": 0, "added": 1}
     assert changes(model * 0, model) == {"kept": 0, "edited": 0, "removed": 0, "added": 3}
+
+
+def test_two_readers_who_drew_different_pets_are_compared_on_those_of_both(tmp_path):
+    for n in (1, 2, 3):
+        pet(tmp_path / "source" / f"{n}", seed=n, changes={"PatientID": f"P{n}", "PatientName": f"A{n}^B"})
+    import_dicom(tmp_path / "source", tmp_path / "cohort")
+    pets = sorted((tmp_path / "cohort").glob("sub-*/ses-*/pet/*_pet.nii.gz"))
+    for reader, count in (("anna", 2), ("bert", 1)):
+        for path in pets[:count]:
+            image = read_volume(path, Quantity.BQML)
+            labels = image.with_array((image.array > image.array.mean()).astype(np.uint8), Quantity.LABEL)
+            write_volume(tmp_path / reader / path.name.replace("_pet", ""), labels)
+        assert len(import_corrections(tmp_path / reader, tmp_path / "cohort", reader).masks) == count
+    assert len(open_masks(tmp_path / "cohort", "anna").masks) == 2
+    assert len(open_masks(tmp_path / "cohort", "bert").masks) == 1
+    with pytest.raises(CohortError, match="no mask desc-lesions"):
+        open_masks(tmp_path / "cohort")
+    with pytest.raises(CohortError, match="no mask desc-berta"):
+        open_masks(tmp_path / "cohort", "berta")

@@ -75,7 +75,8 @@ def open_masks(folder: str | Path, desc: str = REFERENCE_DESC) -> MaskFolder:
     """Lists the masks under a folder.
 
     Raises CohortError for a missing or empty folder, a case that is there twice, or a cohort whose PET has masks
-    but none of this desc: another one is never taken in its place.
+    but none of this desc: another one is never taken in its place. Where another desc than the reference's was asked
+    for (a reader's corrections), PETs without it are left out, as long as one has it.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -95,16 +96,20 @@ def _in_cohort(folder: Path, desc: str) -> MaskFolder | None:
     except NoVisitError:
         return None
     masks: dict[str, MaskFile] = {}
+    without = ""
     for visit in cohort.visits:
         for channel, by_desc in visit.masks.items():
             path = by_desc.get(desc)
             if path is None:
-                raise CohortError(
+                without = without or (
                     f"{visit.visit_id}: no mask desc-{desc} for {channel}; there are {', '.join(sorted(by_desc))}, "
                     "choose one with --desc"
                 )
+                continue
             case = visit.case_id(channel)
             masks[case] = MaskFile(case, visit.patient_id, path, unknown=by_desc.get(UNKNOWN_DESC))
+    if without and (desc == REFERENCE_DESC or not masks):  # of a reader who was named, what he did not draw is left out
+        raise CohortError(without)
     return MaskFolder(folder, "cohort", desc, masks) if masks else None
 
 
