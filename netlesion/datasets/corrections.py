@@ -229,6 +229,7 @@ def _masks(file: Path, dataset: Any, contours: bool, grid: Geometry):
         rois = [(n, name) for n, name in rois if name != ALL_LESIONS or len(rois) == 1]
     else:
         rois = [(int(s.SegmentNumber), text_of(s, "SegmentLabel") or "") for s in dataset.get("SegmentSequence") or ()]
+        rois = [(n, name) for n, name in rois if n > 0]  # 0: the background of a label map
     stated = [re.search(r"\bL(\d{3,})$", name.replace("_", " ")) for _, name in rois]
     ids = [int(found[1]) if found else 0 for found in stated]
     if 0 in ids or len(set(ids)) < len(ids):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from netlesion.io.dicom.write.outline import outlines
+from netlesion.io.dicom.outline import outlines
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,8 @@ def _rois(series: Series, file: str) -> list[Roi]:
     image, frame = segments_image(header), text_of(header, "FrameOfReferenceUID")
     place = (frozenset(), None) if image else segments_place(series.root / file, header)
     for item in header.get("SegmentSequence") or ():
+        if int(item.SegmentNumber) == 0:  # the background of a label map
+            continue
         label = _words(text_of(item, "SegmentLabel"))
         found.append(Roi(file, instance, int(item.SegmentNumber), label, image, frame, *place))
     return found

@@ -5,6 +5,7 @@ highdicom writes SEG and SR. It draws some identifiers and reads the clock; both
 
 from __future__ import annotations
 
+import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 #: Stands in every object, so that nobody takes it for a diagnosis.
 NOTICE = "Research software, not a medical device. Not for diagnosis."
 MANUFACTURER, MODEL = "netlesion", "netlesion"
+#: Which program wrote a file.
+IMPLEMENTATION = f"2.25.{uuid.uuid5(uuid.NAMESPACE_DNS, 'netlesion.clinical-objects').int}"
 
 
 def highdicom() -> Any:

@@ -23,6 +23,7 @@ class ReportedLesion:
     """One lesion. tracking_id, tracking_uid: the same at every visit and in both tracers.
 
     values: column of the lesion table -> number. words: name of a project-made score or class -> its value.
+    kind: primary or metastasis, None where it is not known.
     """
 
     lesion_id: int
@@ -31,6 +32,7 @@ class ReportedLesion:
     site: Site | None = None
     values: Mapping[str, float] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
+    kind: str | None = None
 
     @property
     def label(self) -> str:

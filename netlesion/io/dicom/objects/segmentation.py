@@ -5,6 +5,7 @@ BINARY, without empty frames, on the series' own slices and in its frame of refe
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydicom.sr.coding import Code
 
 from netlesion.errors import DicomError
 from netlesion.io.dicom.objects.maker import MANUFACTURER, MODEL, NOTICE, as_it_is, finish, highdicom
-from netlesion.io.dicom.objects.sites import LEFT, LESION, MORPHOLOGICALLY_ABNORMAL, RIGHT
+from netlesion.io.dicom.objects.sites import LEFT, MORPHOLOGICALLY_ABNORMAL, RIGHT, TYPE_OF_KIND
 from netlesion.output.version import __version__
 
 if TYPE_CHECKING:
@@ -22,11 +23,25 @@ if TYPE_CHECKING:
     from netlesion.io.dicom.objects.reported import ReportedCase, ReportedLesion
     from netlesion.io.dicom.objects.source_images import SourceImages
 
+
+class SegmentationKind(Enum):
+    """The value is the SOP class."""
+
+    BINARY = "1.2.840.10008.5.1.4.1.1.66.4"
+    LABELMAP = "1.2.840.10008.5.1.4.1.1.66.7"
+
+
 #: From Series Number on, so that objects follow the images of a study.
 SERIES_NUMBER = 9001
 
 
-def segmentation(labels_IJK: np.ndarray, case: ReportedCase, source: SourceImages, uid: Callable[..., str]) -> Dataset:
+def segmentation(
+    labels_IJK: np.ndarray,
+    case: ReportedCase,
+    source: SourceImages,
+    uid: Callable[..., str],
+    kind: SegmentationKind = SegmentationKind.BINARY,
+) -> Dataset:
     """The SEG of a case.
 
     Args:
@@ -34,6 +49,7 @@ def segmentation(labels_IJK: np.ndarray, case: ReportedCase, source: SourceImage
         case: The lesions; each must have voxels, and every voxel a lesion.
         source: The series they were found on.
         uid: Makes identifiers, the same for the same words.
+        kind: LABELMAP is an option that many viewers lack.
 
     Raises:
         DicomError: without a lesion, which no SEG can say, or where labels and lesions are not the same.
@@ -55,7 +71,7 @@ def segmentation(labels_IJK: np.ndarray, case: ReportedCase, source: SourceImage
         made = hd.seg.Segmentation(
             source_images=list(source.headers),
             pixel_array=frames,
-            segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+            segmentation_type=kind.name,
             segment_descriptions=[_segment(n, lesion, case) for n, lesion in enumerate(case.lesions, start=1)],
             series_instance_uid=uid("series", "SEG"),
             series_number=SERIES_NUMBER,
@@ -69,7 +85,8 @@ def segmentation(labels_IJK: np.ndarray, case: ReportedCase, source: SourceImage
             content_description=NOTICE[:64],
             content_creator_name="netlesion^",
         )
-    for segment, lesion in zip(made.SegmentSequence, case.lesions, strict=True):
+    segments = made.SegmentSequence[-len(ids) :]  # a label map has one of the background before
+    for segment, lesion in zip(segments, case.lesions, strict=True):
         if lesion.site is not None and lesion.site.side is not None:
             segment.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [_item(_side(lesion))]
     organization = uid("dimensions")
@@ -89,7 +106,7 @@ def _segment(number: int, lesion: ReportedLesion, case: ReportedCase):
         segment_number=number,
         segment_label=lesion.label,
         segmented_property_category=MORPHOLOGICALLY_ABNORMAL,
-        segmented_property_type=LESION,
+        segmented_property_type=TYPE_OF_KIND[lesion.kind],
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=algorithm,
         tracking_uid=lesion.tracking_uid,

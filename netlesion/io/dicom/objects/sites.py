@@ -10,6 +10,11 @@ from netlesion.io.dicom.objects.reported import Site
 
 RIGHT, LEFT = Code("24028007", "SCT", "Right"), Code("7771000", "SCT", "Left")
 LESION = Code("52988006", "SCT", "Lesion")
+TYPE_OF_KIND = {
+    "primary": Code("372087000", "SCT", "Neoplasm, Primary"),
+    "metastasis": Code("14799000", "SCT", "Neoplasm, Secondary"),
+    None: LESION,
+}
 MORPHOLOGICALLY_ABNORMAL = Code("49755003", "SCT", "Morphologically Abnormal Structure")
 #: Regions that no organ map names by one label.
 OF_REGION = {

@@ -12,13 +12,12 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ImplicitVRLittleEndian
 
+from netlesion.io.dicom.contour_items import STUDY_CLASS, contour_items
 from netlesion.io.dicom.file import RTSTRUCT
-from netlesion.io.dicom.objects.maker import MANUFACTURER, MODEL, NOTICE, finish
+from netlesion.io.dicom.objects.maker import IMPLEMENTATION, MANUFACTURER, MODEL, NOTICE, finish
 from netlesion.io.dicom.objects.segmentation import SERIES_NUMBER
 from netlesion.io.dicom.objects.source_images import day_of
-from netlesion.io.dicom.write.exam import UID_NAMESPACE
-from netlesion.io.dicom.write.outline import Holes
-from netlesion.io.dicom.write.rtstruct import STUDY_CLASS, contour_items
+from netlesion.io.dicom.outline import Holes
 from netlesion.output.version import __version__
 
 if TYPE_CHECKING:
@@ -90,5 +89,5 @@ def _referenced(source: SourceImages) -> Dataset:
 def _meta(dataset: Dataset) -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
-    meta.TransferSyntaxUID, meta.ImplementationClassUID = ImplicitVRLittleEndian, UID(f"2.25.{UID_NAMESPACE.int}")
+    meta.TransferSyntaxUID, meta.ImplementationClassUID = ImplicitVRLittleEndian, UID(IMPLEMENTATION)
     return meta

@@ -12,35 +12,14 @@ import numpy as np
 
 from netlesion.errors import DicomError, QuantityError
 from netlesion.image.volume import Quantity, Volume
+from netlesion.io.dicom.objects.sites import OF_REGION, TYPE_OF_KIND
 from netlesion.io.dicom.write.series import WrittenSeries, right_handed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MORPHOLOGICALLY_ABNORMAL = ("49755003", "SCT", "Morphologically Abnormal Structure")
-TYPE_OF_KIND = {
-    "primary": ("372087000", "SCT", "Neoplasm, Primary"),
-    "metastasis": ("14799000", "SCT", "Neoplasm, Secondary"),
-    None: ("52988006", "SCT", "Lesion"),
-}
 #: Region as the phantom calls it -> anatomic site; a region without a code stays free text.
-SITE_OF_REGION = {
-    "liver": ("10200004", "SCT", "Liver"),
-    "spleen": ("78961009", "SCT", "Spleen"),
-    "pancreas": ("15776009", "SCT", "Pancreas"),
-    "small_bowel": ("30315005", "SCT", "Small Intestine"),
-    "duodenum": ("38848004", "SCT", "Duodenum"),
-    "jejunum": ("21306003", "SCT", "Jejunum"),
-    "ileum": ("34516001", "SCT", "Ileum"),
-    "colon": ("71854001", "SCT", "Colon"),
-    "stomach": ("69695003", "SCT", "Stomach"),
-    "lung": ("39607008", "SCT", "Lung"),
-    "adrenal": ("23451007", "SCT", "Adrenal gland"),
-    "node": ("59441001", "SCT", "Lymph node"),
-    "bone": ("272673000", "SCT", "Bone"),
-    "soft_tissue": ("87784001", "SCT", "Soft tissue"),
-    "foot": ("56459004", "SCT", "Foot"),
-}
+SITE_OF_REGION = OF_REGION | {"adrenal": "23451007", "jejunum": "21306003", "ileum": "34516001", "foot": "56459004"}
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pydicom.dataset import Dataset
 
-from netlesion.io.dicom.series import LPS_TO_RAS, RTSTRUCT
+from netlesion.io.dicom.contour_items import STUDY_CLASS, contour_items
+from netlesion.io.dicom.outline import Holes
+from netlesion.io.dicom.series import RTSTRUCT
 from netlesion.io.dicom.write.exam import COMMENT, da, tm
 from netlesion.io.dicom.write.lesions import labels_on
-from netlesion.io.dicom.write.outline import Holes, outlines
 from netlesion.io.dicom.write.series import save
 from netlesion.output.atomic import atomic_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from netlesion.image.geometry import Geometry
     from netlesion.image.volume import Volume
     from netlesion.io.dicom.write.exam import SyntheticExam
     from netlesion.io.dicom.write.lesions import LesionIdentity
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 #: The ROI that holds every lesion; an import makes the reference mask of a cohort from it.
 ALL_LESIONS = "lesions"
-#: Detached Study Management: retired, and what RTSTRUCTs still name their study by.
-STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
 
 
 def write_rtstruct(
@@ -78,27 +75,6 @@ def write_rtstruct(
     with atomic_path(path) as part:
         save(dataset, part, exam.uid("rtstruct", name), explicit=False)
     return Path(path)
-
-
-def contour_items(
-    mask: np.ndarray, geometry: Geometry, reference: Callable[[int], Dataset], holes: Holes
-) -> list[Dataset]:
-    """The closed contours of a mask (I, J, K) along voxel edges; reference(k): the item that names slice k."""
-    items: list[Dataset] = []
-    for k in np.flatnonzero(mask.any(axis=(0, 1))).tolist():
-        for polygon in outlines(mask[:, :, k], holes):
-            item = Dataset()
-            item.ContourImageSequence = [reference(k)]
-            item.ContourGeometricType, item.NumberOfContourPoints = "CLOSED_PLANAR", len(polygon)
-            item.ContourNumber = len(items) + 1
-            item.ContourData = [f"{v:.6f}" for v in _lps(polygon, k, geometry).ravel()]
-            items.append(item)
-    return items
-
-
-def _lps(polygon_IJ: np.ndarray, k: int, geometry: Geometry) -> np.ndarray:
-    index = np.column_stack([polygon_IJ, np.full(len(polygon_IJ), float(k))])
-    return np.round(geometry.to_world(index) @ LPS_TO_RAS[:3, :3].T, 6) + 0.0
 
 
 def _referenced(image: WrittenSeries, exam: SyntheticExam) -> Dataset:

@@ -10,8 +10,8 @@ import pytest
 from netlesion.io.dicom.index import scan
 from netlesion.io.dicom.objects.maker import save
 from netlesion.io.dicom.objects.structure_set import structure_set
+from netlesion.io.dicom.outline import Holes
 from netlesion.io.dicom.rtstruct import read_structures, structure_mask
-from netlesion.io.dicom.write.outline import Holes
 from tests.io.dicom.objects.conftest import KINDS, uid
 
 

@@ -9,12 +9,12 @@ import pytest
 from netlesion.errors import DicomError, GeometryError, QuantityError
 from netlesion.image.geometry import Geometry
 from netlesion.image.volume import Quantity, Volume
+from netlesion.io.dicom.outline import Holes
 from netlesion.io.dicom.rtstruct import read_structures, structure_mask
 from netlesion.io.dicom.series import index_folder, read_image
 from netlesion.io.dicom.write.ct import write_ct_series
 from netlesion.io.dicom.write.exam import SyntheticExam
 from netlesion.io.dicom.write.lesions import LesionIdentity
-from netlesion.io.dicom.write.outline import Holes
 from netlesion.io.dicom.write.rtstruct import ALL_LESIONS, write_rtstruct
 from netlesion.io.dicom.write.series import right_handed
 from tests.io.dicom.write.conftest import grids

@@ -6,7 +6,9 @@ import numpy as np
 import pydicom
 import pytest
 
+from netlesion.datasets.dicom.facts import facts_of
 from netlesion.errors import DicomError
+from netlesion.io.dicom.index import scan
 from netlesion.io.dicom.series import LPS_TO_RAS
 from netlesion.io.dicom.write.seg import SegmentationKind, write_segmentation
 from netlesion.io.dicom.write.series import right_handed
@@ -33,7 +35,7 @@ def naive(dataset, written) -> np.ndarray:
 def test_voxels_come_back(tmp_path, kind, name):
     written, labels = image_and_labels(tmp_path, name)
     dataset = pydicom.dcmread(write_segmentation(labels, written, LESIONS, EXAM, tmp_path / "seg.dcm", kind=kind))
-    ids = np.array([0] + [int(s.SegmentLabel.lstrip("L0")) for s in dataset.SegmentSequence])
+    ids = np.array([0] + [int(s.SegmentLabel.lstrip("L0")) for s in dataset.SegmentSequence if s.SegmentNumber])
     assert np.array_equal(ids[naive(dataset, written)], right_handed(labels).array)
 
 
@@ -66,6 +68,13 @@ def test_segments_carry_codes_and_a_tracking_uid_that_outlives_the_study(tmp_pat
     assert primary.TrackingUID == later.tracking_uid(1) != later.tracking_uid(2)
     assert dataset.FrameOfReferenceUID == pydicom.dcmread(written.files[0]).FrameOfReferenceUID
     assert "phantom" in dataset.ContentDescription
+
+
+def test_the_background_of_a_label_map_is_no_lesion_to_an_import(tmp_path):
+    written, labels = image_and_labels(tmp_path)
+    write_segmentation(labels, written, LESIONS, EXAM, tmp_path / "seg" / "seg.dcm", kind=SegmentationKind.LABELMAP)
+    (facts,) = facts_of(scan(tmp_path / "seg"))
+    assert [roi.name for roi in facts.rois] == ["L001", "L002", "L300"]
 
 
 def test_empty_frames_are_left_out_and_no_lesion_is_refused(tmp_path):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from netlesion.io.dicom.outline import Holes, outlines
 from netlesion.io.dicom.rtstruct import _fill
-from netlesion.io.dicom.write.outline import Holes, outlines
 
 
 def filled(polygons, shape):
