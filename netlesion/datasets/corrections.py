@@ -29,7 +29,7 @@ from netlesion.image.volume import Quantity, Volume
 from netlesion.io.bids.cohort import UNKNOWN_DESC, bids_sessions
 from netlesion.io.bids.files import derivative_path
 from netlesion.io.bids.label_maps import ORGANS_DESC
-from netlesion.io.bids.masks import LABEL_MAP, RECORD
+from netlesion.io.bids.masks import LABEL_MAP, PROBABILITY, RECORD
 from netlesion.io.bids.pet import frame_of_reference
 from netlesion.io.bids.visit_files import REFERENCE_DESC
 from netlesion.io.dicom.file import RTSTRUCT, SEGMENTATIONS, NotDicomError, read_whole, text_of
@@ -49,6 +49,8 @@ NO_LESION = ("EXTERNAL", "ORGAN", "AVOIDANCE", "SUPPORT", "BOLUS", "MARKER", "FI
 #: The ROI that holds every lesion, beside those of each.
 ALL_LESIONS = "lesions"
 NIFTI = (".nii.gz", ".nii")
+#: What lies beside label maps in a folder of results that was corrected in place.
+NO_CORRECTION = (PROBABILITY, f"_desc-{ORGANS_DESC}_")
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def import_corrections(
         try:
             drawn = _read(file, pets, key)
             if drawn is None:
-                skipped.append(f"{file.name}: neither NIfTI nor SEG nor RTSTRUCT")
+                skipped.append(f"{file.name}: no lesions as NIfTI, SEG or RTSTRUCT")
                 continue
             target, labels = drawn
             if target.case in masks:
@@ -139,7 +141,9 @@ def _pets(cohort: Path) -> dict[str, Path]:
 
 
 def _read(file: Path, pets: Mapping[str, Path], key: Key | None) -> tuple[_Target, np.ndarray] | None:
-    """The PET of a correction, and lesion ids on its grid; None for another kind of file."""
+    """The PET of a correction, and lesion ids on its grid; None for a file that is none."""
+    if file.name.endswith(NIFTI) and any(word in file.name for word in NO_CORRECTION):
+        return None
     if file.name.endswith(NIFTI):
         target = _target(_case_by_name(file, pets), pets)
         volume = read_volume(file, Quantity.LABEL)

@@ -83,6 +83,13 @@ def test_an_edited_nifti_on_turned_axes_comes_back_with_what_was_changed(made, m
     assert np.array_equal(read_volume(visit.masks["sstr"]["model"], Quantity.LABEL).array, model.array > 0)
 
 
+def test_results_that_were_corrected_in_place_come_back_without_their_other_maps(made, model, tmp_path):
+    for name in (f"{CASE}_desc-lesions_dseg", f"{CASE}_desc-lesions_probseg", f"{CASE}_desc-organs_dseg"):
+        write_volume(tmp_path / "sub-001_ses-01" / f"{name}.nii.gz", model)
+    found = import_corrections(tmp_path, made / "cohort", "finn")
+    assert (list(found.masks), found.failures, len(found.skipped)) == ([CASE], (), 2)
+
+
 def test_no_lesion_left_is_a_correction_too(made, model, tmp_path):
     write_volume(tmp_path / f"{CASE}.nii.gz", model.with_array(model.array * 0))
     assert not read(import_corrections(tmp_path, made / "cohort", "cleo"), "cleo").array.any()
@@ -139,7 +146,7 @@ def test_other_voxels_other_names_and_a_second_correction_are_refused_and_notes_
     for words in ("save it on the grid of its PET", "begins with no case", "second correction"):
         assert words in said
     assert len(found.masks) == 1
-    assert found.skipped == ("notes.txt: neither NIfTI nor SEG nor RTSTRUCT",)
+    assert found.skipped == ("notes.txt: no lesions as NIfTI, SEG or RTSTRUCT",)
 
 
 @pytest.mark.parametrize("reader", ["lesions", "model", "Dr. X", "", "a/b"])
