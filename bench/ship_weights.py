@@ -1,11 +1,12 @@
 """A trained model -> the weights that ship: half precision, temperatures and thresholds from validation patients, card.
 
     python -m bench.ship_weights CHECKPOINT --cohort VALIDATION [VALIDATION ...] --about ABOUT.json [--out FOLDER]
+        [--rename net-=digital-1401- sts_train-=]    # of patients in trained_on, by how they begin
 
 Each validation PET is read with its session's own CT or MR. Per tracer, in this order (project choices):
 
 temperature      learned on candidates: components of probability 0.2, true where they touch a reference lesion, rated
-                 by their highest voxel
+                 by their highest voxel; at most 10, beyond which every score would lie near 0.5
 thresholds       of a voxel and of a lesion's highest voxel: the pair with the best mean Dice of PETs with lesions plus
                  half of the fraction of lesion-free PETs without a false lesion
 """
@@ -29,7 +30,7 @@ from netlesion.predict.load import load_model
 from netlesion.predict.settings import InferenceOptions
 from netlesion.statistics.calibration import learn_temperature
 
-CANDIDATE, LOGITS = 0.2, np.arange(-1.5, 1.55, 0.15)
+CANDIDATE, LOGITS, MOST_TEMPERATURE = 0.2, np.arange(-1.5, 1.55, 0.15), 10.0
 
 
 def probabilities(checkpoint: Path, cohorts: list[Path]) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
@@ -66,7 +67,7 @@ def temperature_of(pets: list[tuple[np.ndarray, np.ndarray]]) -> float:
         patients += [str(number)] * (len(peaks) - 1)
     temperature = learn_temperature(scores, real, patients).temperature
     assert temperature is not None, "a temperature was learned, no curve"
-    return temperature
+    return min(temperature, MOST_TEMPERATURE)
 
 
 def thresholds_of(pets: list[tuple[np.ndarray, np.ndarray]], temperature: float) -> tuple[float, float, float]:
@@ -89,15 +90,25 @@ def thresholds_of(pets: list[tuple[np.ndarray, np.ndarray]], temperature: float)
     return chosen[0], chosen[1], means[low, high]
 
 
+def renamed(patient: str, pairs: list[str]) -> str:
+    """The patient's id with the first beginning that is named replaced."""
+    for old, new in (pair.split("=", 1) for pair in pairs):
+        if patient.startswith(old):
+            return new + patient.removeprefix(old)
+    return patient
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--cohort", type=Path, nargs="+", required=True)
     parser.add_argument("--about", type=Path, required=True)
+    parser.add_argument("--rename", nargs="*", default=[])
     parser.add_argument("--out", type=Path, default=Path("netlesion/weights"))
     given = parser.parse_args()
     card, weights = load_checkpoint(given.checkpoint)
-    bare = replace(card, thresholds={}, peak_thresholds={}, temperatures={})
+    names = {renamed(patient, given.rename) for patient in card.trained_on}
+    bare = replace(card, thresholds={}, peak_thresholds={}, temperatures={}, trained_on=tuple(names))
     half = {name: w.half() if w.is_floating_point() else w for name, w in weights.items()}
     path = given.out / "netlesion.safetensors"
     given.out.mkdir(parents=True, exist_ok=True)

@@ -45,7 +45,7 @@ def infer(config: DictConfig) -> int:
         for visit in visits:
             labels = [image.tracer_label for c in card.classes for image in visit.images.get(c, ())]
             require_tested(visit.visit_id, labels, card)
-    model = ready(card, networks, checkpoints, options_of(config, str(config.device), config.organs))
+    model = ready(card, networks, checkpoints, options_of(config, str(config.device), bool(config.organs)))
     for line in model.chosen:
         print(line)
     output, parts = Path(config.output), _parts_of(config, visits)

@@ -96,12 +96,12 @@ def trainer_of(config: DictConfig, callbacks: Sequence[pl.Callback], loggers: Se
         raise ConfigError(f"trainer: {str(error).splitlines()[0]}") from error
 
 
-def options_of(config: DictConfig, device: str, organs: bool | None = None) -> InferenceOptions:
+def options_of(config: DictConfig, device: str, organs: bool = False) -> InferenceOptions:
     """What the configuration asks of inference."""
     options = instantiated(config, "inference")
     if not isinstance(options, InferenceOptions):
         raise ConfigError(f"inference._target_ makes a {type(options).__name__}, expected InferenceOptions")
-    return replace(options, device=device, organs=None if organs is None else bool(organs))
+    return replace(options, device=device, organs=organs)
 
 
 def precision() -> str:

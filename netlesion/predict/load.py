@@ -135,8 +135,8 @@ def ready(
         cost = cost_of(card, engine, chunked)
         return None if cost is None else cost.chunk_voxels(voxels, memory_gb * 1e9)
 
-    organs = _keeps_organs(card, options.organs)
-    if organs:
+    if options.organs:
+        _require_organ_head(card)
         networks = [BesideOrgans(n) for n in networks if isinstance(n, StridedUNet)]
     inputs = num_inputs(card.channels, card.required_channels)
     engines = [
@@ -157,7 +157,7 @@ def ready(
         flips=options.flips,
         folds=len(engines),
         agreement=options.agreement,
-        organs=organs,
+        organs=options.organs,
         machine=Machine(device, options.batch_size, memory_gb, chunked),
     )
     chosen = (
@@ -167,12 +167,10 @@ def ready(
     return LoadedModel(card, tuple(e.predict for e in engines), checkpoint_hash(checkpoints), settings, chosen)
 
 
-def _keeps_organs(card: ModelCard, asked: bool | None) -> bool:
-    """Whether organs are mapped; ConfigError where they are asked of a model that has no organ head."""
-    has = num_organs(card.network) > 0
-    if asked and not has:
+def _require_organ_head(card: ModelCard) -> None:
+    """Raises ConfigError for a model that has no organ head."""
+    if num_organs(card.network) == 0:
         raise ConfigError("organs=true, but the model has no organ head; use organs=false, or checkpoint=shipped")
-    return has if asked is None else asked
 
 
 def require_tested(visit_id: str, tracer_labels: Iterable[str | None], card: ModelCard) -> None:

@@ -30,7 +30,7 @@ class InferenceOptions:
         threshold: Lesion probability from which a voxel counts; None: the model card's for each tracer, else 0.5.
         connectivity: Of lesions, 6, 18 or 26.
         split: Whether confluent lesions are split where their uptake has a valley (`quantify.split`).
-        organs: Whether the organ head's map is kept; None: where the model has one.
+        organs: Whether the organ head's map is kept, and lesions get their regions by it.
     """
 
     device: str = "auto"
@@ -45,7 +45,7 @@ class InferenceOptions:
     threshold: float | None = None
     connectivity: int = CONNECTIVITY
     split: bool = True
-    organs: bool | None = None
+    organs: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "flips", tuple(self.flips))

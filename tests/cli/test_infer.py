@@ -31,7 +31,7 @@ def run(cohort, out, *words):
 
 
 def test_the_shipped_weights_need_no_experiment_and_are_named(cohort, tmp_path, capsys):
-    assert run(cohort, tmp_path / "out") == 0
+    assert run(cohort, tmp_path / "out", "organs=true") == 0
     said = capsys.readouterr().out
     assert "the weights of this package" in said
     assert "research use only" in said
