@@ -262,11 +262,12 @@ def _deciding(value: Any) -> Any:
     """Settings without the machine's (flat in records of before), so that a run may be finished on another device."""
     if not isinstance(value, Mapping):
         return value
-    return {
+    deciding = {
         RENAMED_SETTINGS.get(k, k): list(v) if isinstance(v, tuple) else v
         for k, v in value.items()
         if k not in ("machine", "batch_size", "device", "memory_gb", "chunked", "by_level")
     }
+    return {"split": False, "organs": False} | deciding  # what was done before there was a choice
 
 
 def _input_hashes(files: VisitFiles, card: ModelCard) -> dict[str, str]:
