@@ -74,6 +74,7 @@ class Question:
         row_columns: Data dictionary of `Answer.rows`; empty where it has none.
         row_name: What a row is: lesion, finding, candidate.
         takes_all: Whether `answer` takes all `Settings`, since it builds on other answers.
+        of_disease: Whether it is asked about disease, without candidates that answer 1 explains (`answers.disease`).
         row_key: Columns of a row of which the first that is not empty names it in a table of categories.
     """
 
@@ -85,6 +86,7 @@ class Question:
     row_columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     row_name: str = "lesion"
     takes_all: bool = False
+    of_disease: bool = False
     row_key: tuple[str, ...] = ("lesion",)
 
 

@@ -304,4 +304,6 @@ def _ramp(value: float, low: float, high: float) -> float:
     return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
-QUESTION = Question(7, NAME, "Which lesion should be biopsied?", answer, COLUMNS, ROW_COLUMNS, "candidate", True)
+QUESTION = Question(
+    7, NAME, "Which lesion should be biopsied?", answer, COLUMNS, ROW_COLUMNS, "candidate", True, of_disease=True
+)

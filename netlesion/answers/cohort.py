@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from netlesion.answers.answer import Answer, Question
+from netlesion.answers.disease import disease_of, with_left_out
 from netlesion.answers.document import document_of
 from netlesion.answers.gather import Source
 from netlesion.answers.patient import Patient
@@ -114,7 +115,9 @@ def _one(source: Source, names: Sequence[str], settings: Settings, patient_id: s
 def answer_patient(patient: Patient, questions: Sequence[Question], settings: Settings) -> tuple[Answer, ...]:
     """One patient's answers, question by question."""
     answers: list[Answer] = []
+    disease, left_out = disease_of(patient, settings.differential)
     for question in questions:
         own = settings if question.takes_all else getattr(settings, question.name)
-        answers += question.answer(patient, own)
+        found = question.answer(disease if question.of_disease else patient, own)
+        answers += [with_left_out(one, left_out) for one in found] if question.of_disease else found
     return tuple(answers)

@@ -270,4 +270,5 @@ QUESTION = Question(
     ROW_COLUMNS,
     row_name="finding",
     row_key=("sstr_lesions", "fdg_lesions"),
+    of_disease=True,
 )

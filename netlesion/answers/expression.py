@@ -269,4 +269,6 @@ def _reasons(
     return tuple(reasons)
 
 
-QUESTION = Question(4, NAME, "Do all lesions express somatostatin receptors above liver?", answer, COLUMNS, ROW_COLUMNS)
+QUESTION = Question(
+    4, NAME, "Do all lesions express somatostatin receptors above liver?", answer, COLUMNS, ROW_COLUMNS, of_disease=True
+)

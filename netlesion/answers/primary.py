@@ -257,5 +257,12 @@ def _reasons(named_: Sequence[Candidate], others: Sequence[Lesion], regions: Map
 
 
 QUESTION = Question(
-    2, NAME, "Where is the primary, and where are the metastases?", answer, COLUMNS, ROW_COLUMNS, "candidate"
+    2,
+    NAME,
+    "Where is the primary, and where are the metastases?",
+    answer,
+    COLUMNS,
+    ROW_COLUMNS,
+    "candidate",
+    of_disease=True,
 )

@@ -370,4 +370,5 @@ QUESTION = Question(
     ROW_COLUMNS,
     row_name="change",
     row_key=("lesions_before", "lesions_after"),
+    of_disease=True,
 )

@@ -213,8 +213,10 @@ class DifferentialSettings:
     explanation from sstr_avid_suv, fdg_avid_suv (SUVpeak) on. Liver mottle: SUVpeak up to mean + mottle_sd SD. Worn or
     broken bone: SUVmax up to bone_pitfall_suv, volume up to bone_pitfall_ml, fewer than many_bone_lesions hot others. A
     focus of the gut below focal_ml is open, and so is what rests on weak uptake below least_ml (partial volume).
+    leave_out_explained: a network's candidates that are called physiologic or a pitfall are no disease elsewhere.
     """
 
+    leave_out_explained: bool = True
     usual_factor: float = 1.5
     fdg_weak_over_liver: float = 1.6
     sstr_avid_suv: float = 5.0

@@ -281,4 +281,4 @@ def _reasons(roles: Sequence[_Role], category: str, reachable: set[str], site: s
     return tuple(reasons)
 
 
-QUESTION = Question(3, NAME, "What stage is that?", answer, COLUMNS, ROW_COLUMNS)
+QUESTION = Question(3, NAME, "What stage is that?", answer, COLUMNS, ROW_COLUMNS, of_disease=True)

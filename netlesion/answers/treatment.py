@@ -231,5 +231,13 @@ def _lesions(part: Answer | None) -> tuple[str, ...]:
 
 
 QUESTION = Question(
-    8, NAME, "What do the images say that matters for treatment?", answer, COLUMNS, ROW_COLUMNS, "finding", True
+    8,
+    NAME,
+    "What do the images say that matters for treatment?",
+    answer,
+    COLUMNS,
+    ROW_COLUMNS,
+    "finding",
+    True,
+    of_disease=True,
 )
