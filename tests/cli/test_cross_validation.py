@@ -45,7 +45,7 @@ def test_the_summary_is_the_mean_and_spread_of_the_folds_that_are_there(tmp_path
 
 @pytest.mark.ci
 def test_one_command_trains_every_fold(tiny_cohort, tmp_path):
-    words = ("splitting.folds=2", "trainer.max_epochs=1", "data.patches_per_visit=1", "-m", "fold=0,1")
+    words = ("splitting.folds=2", "trainer.max_epochs=1", "data.patches_per_visit=1", "fold=0,1", "-m")
     done = subprocess.run(
         command(tiny_cohort, tmp_path, *words), cwd=CONFIGS.parent, capture_output=True, text=True, check=False
     )
