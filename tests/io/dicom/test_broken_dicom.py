@@ -4,6 +4,7 @@ Every variant lies in one export beside one good PET. No line and no output may 
 half-written, and no header that lies may cost memory.
 """
 
+import re
 import resource
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def test_no_line_and_no_file_holds_an_identity(outcome):
         assert not [secret for secret in SECRETS if secret in line], line
     for path in (root / "cohort").rglob("*"):
         if path.suffix != ".gz" and path.is_file():
-            assert not [s for s in SECRETS if s in path.read_text(encoding="utf-8")], path
+            text = re.sub(r"\b[0-9a-f]{64}\b", "", path.read_text(encoding="utf-8"))  # a hash may hold 1950
+            assert not [s for s in SECRETS if s in text], path
 
 
 def test_the_good_series_comes_through_and_nothing_is_half_written(outcome):
