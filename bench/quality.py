@@ -41,8 +41,8 @@ SHARED = (
     "data.physiologic_fraction=0",
     "data.lesion_fraction=0.6",
     "augmentation.drop_tracer_prob=0",
-    "wandb.enabled=false",
-    "progress_refresh=50",
+    "logger=csv",
+    "callbacks.progress_bar.refresh_rate=50",
 )
 #: Overrides of each training. The first is the reference that the others are compared with.
 TRAININGS: dict[str, tuple[str, ...]] = {
@@ -50,10 +50,10 @@ TRAININGS: dict[str, tuple[str, ...]] = {
     "unet": ("network=unet", "data.batch_size=2"),
     "mild": ("network.organs=0", "augmentation=mild"),
     "no_inserted_lesions": ("network.organs=0", "augmentation.inserted_lesions=0"),
-    "no_small_lesion_weight": ("network.organs=0", "data.lesion_fraction=0.2"),
-    "no_dice": ("network.organs=0", "optimisation.dice_weight=0"),
-    "no_frozen_norm": ("network.organs=0", "optimisation.freeze_norm_fraction=0"),
-    "no_ema": ("network.organs=0", "ema_decay=null"),
+    "no_lesion_sampling": ("network.organs=0", "data.lesion_fraction=0"),
+    "no_dice": ("network.organs=0", "loss.dice_weight=0"),
+    "no_frozen_norm": ("network.organs=0", "callbacks.freeze_norm.fraction=0"),
+    "no_ema": ("network.organs=0", "callbacks=default"),
 }
 
 
@@ -99,12 +99,15 @@ class Queue:
         where = (f"cohort={self.cohort}", f"split_file={self.split_file}", f"runs_dir={run}", f"name={name}")
         words = (*SHARED, *TRAININGS[name], *where)
         split = json.loads(self.split_file.read_text(encoding="utf-8"))
-        seconds = self._seconds_a_step(words)
+        last, budget = run / name / "checkpoints" / "last.ckpt", run / "budget.json"
+        resumed = ("ckpt_path=last",) if last.is_file() else ()
+        run.mkdir(parents=True, exist_ok=True)
+        if not budget.is_file():  # a training that was stopped keeps its schedule
+            budget.write_text(json.dumps({"seconds_a_step": self._seconds_a_step(words)}), encoding="utf-8")
+        seconds = json.loads(budget.read_text(encoding="utf-8"))["seconds_a_step"]
         steps = int(60.0 * self.minutes / seconds * 0.92)  # the rest is for validation
         an_epoch = max(1, len(split["train"]) * 8 // 3)
         epochs = max(1, round(steps / an_epoch))
-        last = run / name / "checkpoints" / "last.ckpt"
-        resumed = ("ckpt_path=last",) if last.is_file() else ()
         started = time.perf_counter()
         training = (f"trainer.max_epochs={epochs}", f"trainer.check_val_every_n_epoch={max(1, epochs // 3)}")
         call([sys.executable, "train.py", *words, *training, *resumed])
@@ -112,8 +115,14 @@ class Queue:
         for use, threshold in THRESHOLDS.items():
             call(
                 [
-                    *(sys.executable, "infer.py", *words, f"input={self.cohort}", "split=test", f"output={run / use}"),
-                    *(f"inference.threshold={threshold}", "organs=false", "overwrite=true"),
+                    *(
+                        sys.executable,
+                        "infer.py",
+                        f"checkpoint={run / name / 'model.safetensors'}",
+                        f"input={self.cohort}",
+                    ),
+                    *("split=test", f"split_file={self.split_file}", f"output={run / use}", "overwrite=true"),
+                    *(f"inference.threshold={threshold}", "answers=false", "report=false"),
                 ]
             )
         return {"seconds_a_step": seconds, "steps": epochs * an_epoch, "minutes": spent}
