@@ -37,7 +37,7 @@ SHARED = (
     "required_channels=[sstr,fdg,ct]",
     "required_any=[]",
     f"classes={{sstr:{LESION},fdg:{LESION}}}",
-    "labels={desc:lesions,values:{sstr:{0:[background],1:[lesion]},fdg:{0:[background],1:[lesion]}}}",
+    "labels={desc:binary,values:{sstr:{0:[background],1:[lesion]},fdg:{0:[background],1:[lesion]}}}",
     "data.physiologic_fraction=0",
     "data.lesion_fraction=0.6",
     "augmentation.drop_tracer_prob=0",
@@ -74,10 +74,12 @@ class Queue:
         return self.folder / "split.json"
 
     def make_cohort(self) -> None:
-        """The patients and their split; organ maps and classes are taken away."""
+        """The patients and their split; organ maps and classes are taken away, `desc-binary` says lesion or not."""
         from netlesion.cli.demo import demo_settings
         from netlesion.image.split import draw_split
+        from netlesion.image.volume import Quantity
         from netlesion.io.bids.cohort import open_cohort
+        from netlesion.io.nifti import read_volume, write_volume
         from netlesion.phantom.digital_cohort.bids import CohortPlan, make_cohort
 
         if self.split_file.is_file():
@@ -87,6 +89,10 @@ class Queue:
         for desc in ("organs", "classes", "physiologic", "mimics"):
             for path in self.cohort.rglob(f"*_desc-{desc}_*.nii.gz"):
                 path.unlink()
+        for path in self.cohort.rglob("*_desc-lesions_dseg.nii.gz"):
+            instances = read_volume(path, Quantity.LABEL)
+            binary = path.with_name(path.name.replace("desc-lesions", "desc-binary"))
+            write_volume(binary, instances.with_array((instances.array > 0).astype("uint8"), Quantity.LABEL))
         patients = open_cohort(self.cohort).patient_ids
         split = draw_split(patients, VAL_FRACTION, TEST_FRACTION, 0)
         self.split_file.write_text(

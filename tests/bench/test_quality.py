@@ -11,4 +11,4 @@ def test_every_training_of_the_queue_composes(name):
     config = compose("train", [*SHARED, *TRAININGS[name], "cohort=c", "runs_dir=r", f"name={name}"])
     refuse_old_names(config)
     assert card_of(config).classes == {"sstr": ("background", "lesion"), "fdg": ("background", "lesion")}
-    assert labels_of(config).desc == "lesions"
+    assert labels_of(config).desc == "binary"
